@@ -1,7 +1,14 @@
 //! Shortfall finds revenue leakage at managed service providers: exports in, priced and explained findings out.
 
 pub mod findings;
+pub mod functions;
+pub mod ingest;
 pub mod kernels;
+pub mod lake;
+pub mod money;
 pub mod month;
+pub mod query;
+pub mod rating;
 pub mod report;
+pub mod sources;
 pub mod synth;

@@ -1,0 +1,19 @@
+-- Credit notes: their amounts are positive in the export and take money back.
+SELECT
+  id AS invoice_id,
+  "line.id" AS line_id,
+  customer AS customer_native_id,
+  "line.invoice_line_item" AS native_sku,
+  "line.description" AS native_name,
+  'credit' AS kind,
+  false AS is_proration,
+  coalesce(status, 'issued') AS status,
+  "line.quantity" AS quantity,
+  "line.unit_amount_decimal" AS unit_price,
+  -"line.amount" AS amount,
+  currency,
+  coalesce(effective_at, created) AS period_start,
+  CAST(coalesce(effective_at, created) AS DATE) AS invoice_date,
+  coalesce(created, effective_at, arrived_at) AS recorded_at,
+  source_row
+FROM raw

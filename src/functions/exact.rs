@@ -1,0 +1,56 @@
+//! Products of stored decimals, exact or rounded at the 18th digit half-even; SQL's own `*` would overflow the scale.
+
+use super::columnar;
+use crate::money::{PRECISION, SCALE, from_decimal, to_decimal};
+use arrow::array::{Array, ArrayRef, Decimal128Array};
+use arrow::datatypes::DataType;
+use datafusion::common::cast::as_decimal128_array;
+use datafusion::common::{Result, exec_err};
+use datafusion::logical_expr::ScalarUDF;
+use rust_decimal::Decimal;
+use std::sync::Arc;
+
+pub(super) const MONEY: DataType = DataType::Decimal128(PRECISION, SCALE as i8);
+
+pub(super) fn functions() -> Vec<ScalarUDF> {
+    vec![
+        columnar("exact_product", vec![MONEY, MONEY], MONEY, |arrays| binary(&arrays[0], &arrays[1], Decimal::checked_mul)),
+        columnar("exact_quotient", vec![MONEY, MONEY], MONEY, |arrays| {
+            // A quotient by nothing is no value, as in every price that is "amount by quantity".
+            binary(&arrays[0], &arrays[1], |a, b| if b.is_zero() { None } else { a.checked_div(b) })
+        }),
+        columnar("round_money", vec![MONEY, DataType::Utf8], MONEY, |arrays| {
+            let amounts = as_decimal128_array(&arrays[0])?;
+            let currencies = datafusion::common::cast::as_string_array(&arrays[1])?;
+            let rounded: Decimal128Array = (0..amounts.len())
+                .map(|row| {
+                    let amount = amounts.is_valid(row).then(|| amounts.value(row)).and_then(to_decimal)?;
+                    let currency = if currencies.is_valid(row) { currencies.value(row) } else { "" };
+                    from_decimal(crate::money::round_to_minor_unit(amount, currency))
+                })
+                .collect();
+            money(rounded)
+        }),
+    ]
+}
+
+pub(super) fn money(values: Decimal128Array) -> Result<ArrayRef> {
+    Ok(Arc::new(values.with_precision_and_scale(PRECISION, SCALE as i8)?))
+}
+
+fn binary(left: &ArrayRef, right: &ArrayRef, apply: fn(Decimal, Decimal) -> Option<Decimal>) -> Result<ArrayRef> {
+    let (left, right) = (as_decimal128_array(left)?, as_decimal128_array(right)?);
+    let mut values = Vec::with_capacity(left.len());
+    for row in 0..left.len() {
+        if left.is_null(row) || right.is_null(row) {
+            values.push(None);
+            continue;
+        }
+        let (a, b) = (to_decimal(left.value(row)), to_decimal(right.value(row)));
+        match (a, b) {
+            (Some(a), Some(b)) => values.push(apply(a, b).and_then(from_decimal)),
+            _ => return exec_err!("a quantity or amount beyond 10^28 cannot be multiplied exactly"),
+        }
+    }
+    money(Decimal128Array::from(values))
+}

@@ -1,0 +1,369 @@
+//! Text rows to typed rows: every cell is what its column says, or its row is rejected with the reason.
+//!
+//! The result is the table `raw` of a staging query: the declared columns, `source_row`, and `arrived_at` (when the file became known).
+
+use super::read::{Cells, TextRows};
+use super::reject::Reject;
+use crate::lake::schema::instant;
+use crate::money::{PRECISION, SCALE, is_currency, minor_units, parse_decimal};
+use crate::sources::{Column, DateFormat, Export, Kind};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, BooleanBuilder, Decimal128Array, Decimal128Builder, Int64Array, RecordBatch, StringArray,
+    StringBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
+};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use chrono::{DateTime, NaiveDate, Utc};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// The Arrow type of a column.
+#[must_use]
+pub fn data_type(kind: Kind) -> DataType {
+    match kind {
+        Kind::Text | Kind::Currency => DataType::Utf8,
+        Kind::Decimal | Kind::MinorUnits { .. } => DataType::Decimal128(PRECISION, SCALE as i8),
+        Kind::Instant(_) => instant(),
+        Kind::Boolean => DataType::Boolean,
+    }
+}
+
+/// Schema of the table `raw` for an export.
+#[must_use]
+pub fn raw_schema(export: &Export) -> SchemaRef {
+    let mut fields: Vec<Field> =
+        export.columns.iter().map(|column| Field::new(column.name, data_type(column.kind), true)).collect();
+    fields.push(Field::new("source_row", DataType::Int64, false));
+    fields.push(Field::new("arrived_at", instant(), false));
+    Arc::new(Schema::new(fields))
+}
+
+/// Remembers the keys of rows already accepted from a file, to reject a second row with the same key.
+pub type SeenKeys = HashMap<Vec<String>, u64>;
+
+/// Types the rows of a block.
+///
+/// # Errors
+/// Only if Arrow refuses arrays of equal length, which would be a defect here.
+pub fn conform(
+    rows: &TextRows,
+    export: &Export,
+    arrived_at: DateTime<Utc>,
+    seen: &mut SeenKeys,
+    rejects: &mut Vec<Reject>,
+) -> Result<RecordBatch, ArrowError> {
+    let count = rows.source_rows.len();
+    let mut faults: BTreeMap<usize, Reject> = BTreeMap::new();
+    let mut arrays: Vec<ArrayRef> = Vec::with_capacity(export.columns.len() + 2);
+    for (column, cells) in export.columns.iter().zip(&rows.columns) {
+        let mut typed = Typed { column, nulls: export.nulls, rows: &rows.source_rows, faults: &mut faults };
+        let array = match cells {
+            None => arrow::array::new_null_array(&data_type(column.kind), count),
+            Some(cells) => typed.array(cells, &arrays, export),
+        };
+        arrays.push(array);
+    }
+    reject_repeated_keys(rows, export, seen, &mut faults);
+    let micros = arrived_at.timestamp_micros();
+    arrays.push(Arc::new(rows.source_rows.iter().map(|&row| row.cast_signed()).collect::<Int64Array>()));
+    arrays.push(Arc::new(TimestampMicrosecondArray::from_value(micros, count).with_timezone("UTC")));
+    let batch = RecordBatch::try_new(raw_schema(export), arrays)?;
+    if faults.is_empty() {
+        return Ok(batch);
+    }
+    let kept: BooleanArray = (0..count).map(|row| Some(!faults.contains_key(&row))).collect();
+    rejects.extend(faults.into_values());
+    filter_record_batch(&batch, &kept)
+}
+
+fn reject_repeated_keys(rows: &TextRows, export: &Export, seen: &mut SeenKeys, faults: &mut BTreeMap<usize, Reject>) {
+    if export.unique.is_empty() {
+        return;
+    }
+    let columns: Vec<Vec<Option<&str>>> = export
+        .unique
+        .iter()
+        .filter_map(|name| export.columns.iter().position(|column| column.name == *name))
+        .map(|at| match &rows.columns[at] {
+            Some(cells) => cells.iter().collect(),
+            None => vec![None; rows.source_rows.len()],
+        })
+        .collect();
+    for (row, &source_row) in rows.source_rows.iter().enumerate() {
+        if faults.contains_key(&row) {
+            continue;
+        }
+        let key: Vec<String> = columns.iter().map(|cells| cells[row].unwrap_or("").trim().to_lowercase()).collect();
+        if let Some(first) = seen.get(&key) {
+            let reason = format!("the same key stands in row {first} of this file");
+            faults.insert(row, Reject::new(source_row, &export.unique.join(", "), &key.join(", "), &reason));
+        } else {
+            seen.insert(key, source_row);
+        }
+    }
+}
+
+/// One column on its way from text to values.
+struct Typed<'a> {
+    column: &'a Column,
+    nulls: &'a [&'a str],
+    rows: &'a [u64],
+    faults: &'a mut BTreeMap<usize, Reject>,
+}
+
+impl Typed<'_> {
+    fn array(&mut self, cells: &Cells, before: &[ArrayRef], export: &Export) -> ArrayRef {
+        let count = self.rows.len();
+        match self.column.kind {
+            Kind::Text => {
+                let mut values = StringBuilder::with_capacity(count, count * 16);
+                self.each(cells, |text| Ok::<_, String>(text), |value| values.append_option(value));
+                Arc::new(values.finish())
+            }
+            Kind::Decimal => {
+                let mut values = Decimal128Builder::with_capacity(count);
+                self.each(cells, |text| parse_decimal(text.trim()), |value| values.append_option(value));
+                decimals(&mut values)
+            }
+            Kind::MinorUnits { currency } => {
+                let codes = export.columns.iter().position(|c| c.name == currency).and_then(|at| before.get(at));
+                let codes = codes.and_then(|array| array.as_any().downcast_ref::<StringArray>());
+                let mut values = Decimal128Builder::with_capacity(count);
+                for (row, cell) in cells.iter().enumerate() {
+                    let code = codes.filter(|codes| codes.is_valid(row)).map_or("", |codes| codes.value(row));
+                    let value = self.text(cell).map(|text| from_minor_units(text, code).map_err(|reason| (text, reason)));
+                    match value {
+                        None => self.check_required(row),
+                        Some(Err((text, ref reason))) => self.fault(row, text, reason),
+                        Some(Ok(_)) => {}
+                    }
+                    values.append_option(value.and_then(Result::ok));
+                }
+                decimals(&mut values)
+            }
+            Kind::Currency => {
+                let mut values = StringBuilder::with_capacity(count, count * 3);
+                let parse = |text: &str| {
+                    let code = text.trim().to_ascii_uppercase();
+                    if is_currency(&code) { Ok(code) } else { Err("not a currency code of ISO 4217") }
+                };
+                self.each(cells, parse, |value| values.append_option(value));
+                Arc::new(values.finish())
+            }
+            Kind::Instant(formats) => {
+                let mut values = TimestampMicrosecondBuilder::with_capacity(count).with_timezone("UTC");
+                let parse = |text: &str| parse_instant(text.trim(), formats).ok_or_else(|| expected(formats));
+                self.each(cells, parse, |value| values.append_option(value));
+                Arc::new(values.finish())
+            }
+            Kind::Boolean => {
+                let mut values = BooleanBuilder::with_capacity(count);
+                let parse = |text: &str| match text.trim().to_ascii_lowercase().as_str() {
+                    "true" | "1" | "yes" => Ok(true),
+                    "false" | "0" | "no" => Ok(false),
+                    _ => Err("neither true nor false"),
+                };
+                self.each(cells, parse, |value| values.append_option(value));
+                Arc::new(values.finish())
+            }
+        }
+    }
+
+    /// Parses every cell and hands the value, or nothing, to `push`; faults are noted by row.
+    fn each<'c, T, E: ToString>(
+        &mut self,
+        cells: &'c Cells,
+        parse: impl Fn(&'c str) -> Result<T, E>,
+        mut push: impl FnMut(Option<T>),
+    ) {
+        for (row, cell) in cells.iter().enumerate() {
+            match self.text(cell) {
+                None => {
+                    self.check_required(row);
+                    push(None);
+                }
+                Some(text) => match parse(text) {
+                    Ok(value) => push(Some(value)),
+                    Err(reason) => {
+                        self.fault(row, text, &reason.to_string());
+                        push(None);
+                    }
+                },
+            }
+        }
+    }
+
+    fn text<'c>(&self, cell: Option<&'c str>) -> Option<&'c str> {
+        cell.filter(|text| !text.is_empty() && !self.nulls.contains(text))
+    }
+
+    fn check_required(&mut self, row: usize) {
+        if self.column.required {
+            self.fault(row, "", "a value is required");
+        }
+    }
+
+    fn fault(&mut self, row: usize, value: &str, reason: &str) {
+        let reject = Reject::new(self.rows[row], self.column.name, value, reason);
+        self.faults.entry(row).or_insert(reject);
+    }
+}
+
+fn decimals(values: &mut Decimal128Builder) -> ArrayRef {
+    // The precision was checked value by value, so the type is only a label here.
+    let array: Decimal128Array = values.finish();
+    Arc::new(array.with_precision_and_scale(PRECISION, SCALE as i8).unwrap_or_else(|_| Decimal128Array::from(Vec::<i128>::new())))
+}
+
+fn from_minor_units(text: &str, currency: &str) -> Result<i128, String> {
+    let value = parse_decimal(text.trim()).map_err(|e| e.to_string())?;
+    let divisor = 10_i128.pow(minor_units(currency));
+    if value % divisor == 0 { Ok(value / divisor) } else { Err("more than 18 digits after the point".to_owned()) }
+}
+
+fn expected(formats: &[DateFormat]) -> String {
+    let names: Vec<&str> = formats
+        .iter()
+        .map(|format| match format {
+            DateFormat::Iso => "`2026-07-01` with or without a time",
+            DateFormat::UsSlash => "`7/31/2026`, month first",
+            DateFormat::UnixSeconds => "seconds since 1970",
+        })
+        .collect();
+    format!("not a date: expected {}", names.join(" or "))
+}
+
+/// Microseconds since 1970 of a text in the first of the forms that it has.
+#[must_use]
+pub fn parse_instant(text: &str, formats: &[DateFormat]) -> Option<i64> {
+    formats.iter().find_map(|format| match format {
+        DateFormat::Iso => parse_iso(text.as_bytes()),
+        DateFormat::UsSlash => parse_us_slash(text),
+        DateFormat::UnixSeconds => {
+            text.parse::<i64>().ok().filter(|s| (0..=7_258_118_400).contains(s)).and_then(|s| s.checked_mul(1_000_000))
+        }
+    })
+}
+
+fn number(bytes: &[u8]) -> Option<u32> {
+    let mut value = 0_u32;
+    for byte in bytes {
+        value = value.checked_mul(10)?.checked_add(u32::from(byte.checked_sub(b'0').filter(|digit| *digit < 10)?))?;
+    }
+    (!bytes.is_empty()).then_some(value)
+}
+
+fn midnight(year: u32, month: u32, day: u32) -> Option<i64> {
+    // Years outside are typing errors (`0206`, `20226`), and would make the month spine enormous.
+    if !(1970..=2199).contains(&year) {
+        return None;
+    }
+    let date = NaiveDate::from_ymd_opt(year.cast_signed(), month, day)?;
+    Some((date - NaiveDate::default()).num_days() * 86_400_000_000)
+}
+
+fn parse_iso(bytes: &[u8]) -> Option<i64> {
+    if bytes.len() < 10 || bytes[4] != b'-' || bytes[7] != b'-' {
+        return None;
+    }
+    let day = midnight(number(&bytes[..4])?, number(&bytes[5..7])?, number(&bytes[8..10])?)?;
+    if bytes.len() == 10 {
+        return Some(day);
+    }
+    if !matches!(bytes[10], b'T' | b' ') || bytes.len() < 16 || bytes[13] != b':' {
+        return None;
+    }
+    let (hours, minutes) = (number(&bytes[11..13])?, number(&bytes[14..16])?);
+    let mut rest = &bytes[16..];
+    let mut seconds = 0;
+    let mut micros = 0_u32;
+    if let Some(after) = rest.strip_prefix(b":") {
+        seconds = number(after.get(..2)?)?;
+        rest = &after[2..];
+        if let Some(after) = rest.strip_prefix(b".") {
+            let digits = after.iter().take_while(|b| b.is_ascii_digit()).count();
+            let kept = digits.min(6);
+            micros = number(&after[..kept])? * 10_u32.pow(6 - u32::try_from(kept).ok()?);
+            rest = &after[digits..];
+        }
+    }
+    if hours > 24 || minutes > 59 || seconds > 60 {
+        return None;
+    }
+    let offset_minutes: i64 = match rest {
+        b"" | b"Z" | b"z" => 0,
+        [sign @ (b'+' | b'-'), rest @ ..] => {
+            let (hours, minutes) = match rest.len() {
+                2 => (number(rest)?, 0),
+                4 => (number(&rest[..2])?, number(&rest[2..])?),
+                5 if rest[2] == b':' => (number(&rest[..2])?, number(&rest[3..])?),
+                _ => return None,
+            };
+            let minutes = i64::from(hours * 60 + minutes);
+            if *sign == b'+' { minutes } else { -minutes }
+        }
+        _ => return None,
+    };
+    let seconds = i64::from(hours) * 3600 + (i64::from(minutes) - offset_minutes) * 60 + i64::from(seconds);
+    Some(day + seconds * 1_000_000 + i64::from(micros))
+}
+
+fn parse_us_slash(text: &str) -> Option<i64> {
+    let (date, time) = text.split_once(' ').map_or((text, None), |(date, time)| (date, Some(time)));
+    let mut parts = date.split('/');
+    let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() || year.len() != 4 {
+        return None;
+    }
+    let day = midnight(number(year.as_bytes())?, number(month.as_bytes())?, number(day.as_bytes())?)?;
+    let Some(time) = time else { return Some(day) };
+    let mut parts = time.trim().split(':').map(|part| number(part.as_bytes()));
+    let (hours, minutes) = (parts.next()??, parts.next()??);
+    let seconds = parts.next().unwrap_or(Some(0))?;
+    if hours > 23 || minutes > 59 || seconds > 59 {
+        return None;
+    }
+    Some(day + i64::from(hours * 3600 + minutes * 60 + seconds) * 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: &[DateFormat] = &[DateFormat::Iso, DateFormat::UsSlash, DateFormat::UnixSeconds];
+
+    fn iso(text: &str) -> Option<String> {
+        let micros = parse_instant(text, ALL)?;
+        DateTime::from_timestamp_micros(micros).map(|t| t.format("%Y-%m-%dT%H:%M:%S%.6f").to_string())
+    }
+
+    #[test]
+    fn dates_of_real_exports_are_read() {
+        for (text, expected) in [
+            ("2024-09-01 00:00:00", "2024-09-01T00:00:00.000000"),
+            ("2024-09-01T00:00:00Z", "2024-09-01T00:00:00.000000"),
+            ("2023-11-13T10:00Z", "2023-11-13T10:00:00.000000"),
+            ("2020-11-10T08:00:00.1234567-08:00", "2020-11-10T16:00:00.123456"),
+            ("10/3/2020", "2020-10-03T00:00:00.000000"),
+            ("10/3/2020 23:59", "2020-10-03T23:59:00.000000"),
+            ("1764547200", "2025-12-01T00:00:00.000000"),
+        ] {
+            assert_eq!(iso(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_is_no_date() {
+        for text in ["2026-02-30", "13/1/2026", "1/13/26", "2026-7-1", "yesterday", "", "0206-01-01", "2026-01-01T25:00", "-5"] {
+            assert_eq!(iso(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn minor_units_follow_the_currency() {
+        assert_eq!(from_minor_units("1999", "USD"), Ok(19_990_000_000_000_000_000));
+        assert_eq!(from_minor_units("1999", "JPY"), Ok(1_999_000_000_000_000_000_000));
+        assert_eq!(from_minor_units("0.25", "USD"), Ok(2_500_000_000_000_000));
+    }
+}

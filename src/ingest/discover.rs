@@ -1,0 +1,251 @@
+//! Which export a file is, told by its content: the header row of a CSV, the keys of its first records in JSON. Never its name.
+
+use super::IngestError;
+use crate::sources::{Recognised, Shape, all_exports};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use flate2::read::MultiGzDecoder;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Bytes read to recognise a file.
+const SNIFF_BYTES: u64 = 256 << 10;
+
+/// What kind of text a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A header row and records.
+    Csv,
+    /// One JSON object per line.
+    JsonLines,
+    /// Arrays or objects, perhaps several in a row.
+    Json,
+}
+
+/// A file whose export is known.
+#[derive(Clone, Debug)]
+pub struct Discovered {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it is.
+    pub recognised: Recognised,
+    /// How it is written.
+    pub form: Form,
+}
+
+/// Opens a file for reading, decompressed: gzip of any number of members, Zstandard, or plain.
+///
+/// # Errors
+/// [`IngestError::Unreadable`] if it cannot be opened.
+pub fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, IngestError> {
+    let unreadable = |e: std::io::Error| IngestError::unreadable(path, &e);
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(unreadable)?);
+    let magic = file.fill_buf().map_err(unreadable)?;
+    if magic.starts_with(&[0x1f, 0x8b]) {
+        return Ok(Box::new(BufReader::with_capacity(1 << 20, MultiGzDecoder::new(file))));
+    }
+    if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        let decoder = zstd::Decoder::new(file).map_err(unreadable)?;
+        return Ok(Box::new(BufReader::with_capacity(1 << 20, decoder)));
+    }
+    Ok(Box::new(file))
+}
+
+/// Recognises one file, or says why not. `system` narrows the choice to one source.
+///
+/// # Errors
+/// [`IngestError::Empty`], [`IngestError::Encoding`], [`IngestError::NotText`], [`IngestError::Unrecognised`],
+/// [`IngestError::MissingColumns`] or [`IngestError::Unreadable`].
+pub fn discover(path: &Path, system: Option<&str>) -> Result<Discovered, IngestError> {
+    let mut head = Vec::new();
+    open(path)?.take(SNIFF_BYTES).read_to_end(&mut head).map_err(|e| IngestError::unreadable(path, &e))?;
+    let is_whole = (head.len() as u64) < SNIFF_BYTES;
+    if head.is_empty() {
+        return Err(IngestError::Empty { path: path.to_owned() });
+    }
+    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+        return Err(IngestError::Encoding { path: path.to_owned(), encoding: "UTF-16" });
+    }
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    if text.contains(&0) {
+        return Err(IngestError::NotText { path: path.to_owned() });
+    }
+    let first = text.iter().copied().find(|b| !b.is_ascii_whitespace());
+    match first {
+        None => Err(IngestError::Empty { path: path.to_owned() }),
+        Some(b'{' | b'[') => discover_json(path, text, is_whole, system),
+        Some(_) => discover_csv(path, text, system),
+    }
+}
+
+/// Header cells of a CSV, cleaned of quotes and spaces.
+#[must_use]
+pub fn header_cells(line: &[u8]) -> Option<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line);
+    let mut record = csv::StringRecord::new();
+    if !reader.read_record(&mut record).ok()? {
+        return None;
+    }
+    Some(record.iter().map(|cell| cell.trim().to_owned()).collect())
+}
+
+fn discover_csv(path: &Path, text: &[u8], system: Option<&str>) -> Result<Discovered, IngestError> {
+    let header = header_cells(text).ok_or_else(|| IngestError::NotText { path: path.to_owned() })?;
+    if header.len() == 1 && header[0].len() > 4096 {
+        return Err(IngestError::NotText { path: path.to_owned() });
+    }
+    let recognised = best_match(&header, system, |shape| matches!(shape, Shape::Csv | Shape::CsvOrJsonLines));
+    let found = recognised.map_err(|near| unrecognised(path, &header, near))?;
+    let missing: Vec<String> = found
+        .export
+        .columns
+        .iter()
+        .filter(|c| c.required && !contains(&header, c.name))
+        .map(|c| c.name.to_owned())
+        .collect();
+    if !missing.is_empty() {
+        return Err(IngestError::MissingColumns {
+            path: path.to_owned(),
+            system: found.source.system,
+            entity: found.export.entity,
+            missing,
+        });
+    }
+    Ok(Discovered { path: path.to_owned(), recognised: found, form: Form::Csv })
+}
+
+fn discover_json(path: &Path, text: &[u8], is_whole: bool, system: Option<&str>) -> Result<Discovered, IngestError> {
+    let first_line = text.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+    let line_is_whole = is_whole || first_line.len() < text.len();
+    if line_is_whole && let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(first_line) {
+        let keys: Vec<String> = object.keys().cloned().collect();
+        let by_line = best_match(&keys, system, |shape| matches!(shape, Shape::CsvOrJsonLines));
+        if let Ok(recognised) = by_line {
+            return Ok(Discovered { path: path.to_owned(), recognised, form: Form::JsonLines });
+        }
+    }
+    let values = super::read::whole_json(path)?;
+    let records = super::read::records(&values, None);
+    let mut keys: Vec<String> = Vec::new();
+    let mut objects: Vec<&str> = Vec::new();
+    for record in records.iter().take(50) {
+        if let Value::Object(object) = record {
+            keys.extend(object.keys().filter(|k| !keys.contains(k)).cloned().collect::<Vec<_>>());
+            objects.extend(object.get("object").and_then(Value::as_str));
+        }
+    }
+    if records.is_empty() {
+        return Err(IngestError::NoRecords { path: path.to_owned() });
+    }
+    let recognised = best_match(&keys, system, |shape| match shape {
+        Shape::Json { object: Some(wanted), .. } => objects.contains(wanted),
+        Shape::Json { object: None, .. } => true,
+        Shape::Csv | Shape::CsvOrJsonLines => false,
+    });
+    let found = recognised.map_err(|near| unrecognised(path, &keys, near))?;
+    Ok(Discovered { path: path.to_owned(), recognised: found, form: Form::Json })
+}
+
+fn contains(names: &[String], wanted: &str) -> bool {
+    names.iter().any(|name| name.eq_ignore_ascii_case(wanted))
+}
+
+/// The export with the longest signature that is wholly there; else the one of which most is there.
+fn best_match(
+    names: &[String],
+    system: Option<&str>,
+    fits: impl Fn(&Shape) -> bool,
+) -> Result<Recognised, Option<(Recognised, Vec<&'static str>)>> {
+    let mut best: Option<Recognised> = None;
+    let mut near: Option<(Recognised, Vec<&'static str>)> = None;
+    for candidate in all_exports() {
+        if system.is_some_and(|wanted| wanted != candidate.source.system) || !fits(&candidate.export.shape) {
+            continue;
+        }
+        let missing: Vec<&'static str> =
+            candidate.export.signature.iter().copied().filter(|column| !contains(names, column)).collect();
+        let present = candidate.export.signature.len() - missing.len();
+        if missing.is_empty() {
+            if best.is_none_or(|b| candidate.export.signature.len() > b.export.signature.len()) {
+                best = Some(candidate);
+            }
+        } else if present >= 2 && near.as_ref().is_none_or(|(_, other)| missing.len() < other.len()) {
+            near = Some((candidate, missing));
+        }
+    }
+    best.ok_or(near)
+}
+
+fn unrecognised(path: &Path, names: &[String], near: Option<(Recognised, Vec<&'static str>)>) -> IngestError {
+    if let Some((near, missing)) = near {
+        return IngestError::MissingColumns {
+            path: path.to_owned(),
+            system: near.source.system,
+            entity: near.export.entity,
+            missing: missing.into_iter().map(str::to_owned).collect(),
+        };
+    }
+    let shown: Vec<String> = names.iter().take(8).map(|name| name.chars().take(40).collect()).collect();
+    IngestError::Unrecognised { path: path.to_owned(), found: shown.join(", ") }
+}
+
+/// When a file became known: the flag, else the last date in its name or folders, else its modification time. The second value
+/// says whether the date was stated (flag or name).
+#[must_use]
+pub fn arrival(path: &Path, flag: Option<DateTime<Utc>>) -> (DateTime<Utc>, bool) {
+    if let Some(stated) = flag.or_else(|| date_in_path(path)) {
+        return (stated, true);
+    }
+    let modified = std::fs::metadata(path).and_then(|m| m.modified()).map(DateTime::<Utc>::from);
+    (modified.unwrap_or(DateTime::UNIX_EPOCH), false)
+}
+
+/// The date in the file name, else in the nearest folder that has one: `2026-08-05`, or `2026-08` for its first day.
+fn date_in_path(path: &Path) -> Option<DateTime<Utc>> {
+    path.components().rev().find_map(|part| date_in(&part.as_os_str().to_string_lossy()))
+}
+
+fn date_in(name: &str) -> Option<DateTime<Utc>> {
+    let bytes = name.as_bytes();
+    let is_digits = |from: usize, count: usize| {
+        bytes.get(from..from + count).is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+    };
+    let at = |from: usize, wanted: u8| bytes.get(from) == Some(&wanted);
+    let mut found = None;
+    for start in 0..bytes.len() {
+        let begins = start == 0 || !bytes[start - 1].is_ascii_digit();
+        if !begins || !is_digits(start, 4) || !at(start + 4, b'-') || !is_digits(start + 5, 2) {
+            continue;
+        }
+        let text = |from: usize, to: usize| name.get(start + from..start + to)?.parse::<u32>().ok();
+        let has_day = at(start + 7, b'-') && is_digits(start + 8, 2) && !is_digits(start + 10, 1);
+        let bare_month = !is_digits(start + 7, 1);
+        let day = if has_day { text(8, 10) } else { bare_month.then_some(1) };
+        let date = text(0, 4)
+            .zip(text(5, 7))
+            .zip(day)
+            .and_then(|((year, month), day)| NaiveDate::from_ymd_opt(year.cast_signed(), month, day));
+        found = date.or(found);
+    }
+    found.map(|date| date.and_time(NaiveTime::MIN).and_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(path: &str) -> Option<String> {
+        date_in_path(Path::new(path)).map(|t| t.format("%Y-%m-%d").to_string())
+    }
+
+    #[test]
+    fn dates_in_names_win_over_folders_and_bare_months_mean_the_first() {
+        assert_eq!(day("x/2026-08-05/additions.json").as_deref(), Some("2026-08-05"));
+        assert_eq!(day("x/2026-08-05/additions_2026-09-01.json").as_deref(), Some("2026-09-01"));
+        assert_eq!(day("licences_2026-08.csv").as_deref(), Some("2026-08-01"));
+        assert_eq!(day("report-20260805.csv"), None);
+        assert_eq!(day("a_2026-13-01.csv"), None);
+        assert_eq!(day("plain.csv"), None);
+    }
+}

@@ -1,0 +1,506 @@
+//! Bytes to blocks of text rows, with the place of every row in its file.
+//!
+//! ```text
+//! file ──> blocks of whole records ──┬─ every record has the header's number of fields ──> Polars (fast) ──┐
+//!          (quotes understood)       └─ else: ragged, stray quotes, bad UTF-8 ──> csv, row by row ─────────┴─> TextRows + rejects
+//! JSON ──> records, one row per line of a record ──────────────────────────────────────────────────────────> TextRows + rejects
+//! ```
+//! A block is cut only where a record ends. Polars reads blocks that a count of separators has proved regular; whatever is not regular goes
+//! through the `csv` crate, which says of each record what is wrong with it. Row numbers are those of a spreadsheet: the header of
+//! a CSV is row 1, its first record row 2; in JSON the first row is 1.
+
+use super::IngestError;
+use super::discover::{Form, header_cells, open};
+use super::reject::Reject;
+use crate::sources::{Column, Export, Shape};
+use memchr::{memchr, memchr_iter, memchr2};
+use polars::prelude::{CsvReadOptions, DataFrame, DataType, Field, Schema, SerReader};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::io::{BufRead, Cursor, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Bytes of a block: large enough to amortise planning, small enough to keep several in memory.
+const BLOCK_BYTES: usize = 8 << 20;
+/// A longer record is a broken file, not data.
+const MAX_RECORD_BYTES: usize = 256 << 20;
+/// Rows of a JSON block.
+const JSON_BLOCK_ROWS: usize = 16 << 10;
+
+/// A run of whole records, not yet split into cells.
+#[derive(Debug)]
+pub enum Block {
+    /// Bytes of a CSV without its header.
+    Csv {
+        /// Whole records.
+        bytes: Vec<u8>,
+        /// Row number of the first.
+        first_row: u64,
+        /// Records in it.
+        records: usize,
+        /// Whether counting proved every record to have as many fields as the header.
+        is_regular: bool,
+    },
+    /// JSON rows: the record, and the line within it.
+    Json {
+        /// Row number and value, or why the row cannot be read.
+        rows: Vec<(u64, Result<Value, String>)>,
+    },
+}
+
+/// Columns of text, one cell per row and declared column.
+#[derive(Debug)]
+pub struct TextRows {
+    /// Row number of each row.
+    pub source_rows: Vec<u64>,
+    /// Cells by declared column; `None` where the file lacks the column.
+    pub columns: Vec<Option<Cells>>,
+}
+
+/// The cells of one column.
+#[derive(Debug)]
+pub enum Cells {
+    /// As Polars read them.
+    Polars(polars::prelude::StringChunked),
+    /// Read one by one.
+    Plain(Vec<Option<String>>),
+}
+
+impl Cells {
+    /// The cells from first to last.
+    #[must_use]
+    pub fn iter(&self) -> Box<dyn Iterator<Item = Option<&str>> + '_> {
+        match self {
+            Self::Polars(column) => Box::new(column.iter()),
+            Self::Plain(cells) => Box::new(cells.iter().map(Option::as_deref)),
+        }
+    }
+}
+
+/// How the cells of a CSV are found: its header, and where each declared column stands in it.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    header: Vec<String>,
+    positions: Vec<Option<usize>>,
+    signature: Vec<usize>,
+}
+
+impl Layout {
+    fn new(header: Vec<String>, export: &Export) -> Self {
+        let find = |name: &str| header.iter().position(|cell| cell.eq_ignore_ascii_case(name));
+        Self {
+            positions: export.columns.iter().map(|column| find(column.name)).collect(),
+            signature: export.signature.iter().filter_map(|name| find(name)).collect(),
+            header,
+        }
+    }
+}
+
+/// Cuts a file into blocks and hands each to `sink`; returns the layout for CSV. `sink` returns false to stop.
+///
+/// # Errors
+/// [`IngestError`] if the file cannot be read to its end.
+pub fn blocks(
+    path: &Path,
+    form: Form,
+    export: &Export,
+    sink: &mut dyn FnMut(Block, Option<&Arc<Layout>>) -> bool,
+) -> Result<(), IngestError> {
+    match form {
+        Form::Csv => csv_blocks(path, export, sink),
+        Form::JsonLines => json_lines(path, sink),
+        Form::Json => {
+            let values = whole_json(path)?;
+            let rows = records(&values, Some(&export.shape));
+            let mut next_row = 1;
+            let mut block = Vec::new();
+            for record in rows {
+                for line in lines_of(record, &export.shape) {
+                    block.push((next_row, Ok(line)));
+                    next_row += 1;
+                }
+                if block.len() >= JSON_BLOCK_ROWS && !sink(Block::Json { rows: std::mem::take(&mut block) }, None) {
+                    return Ok(());
+                }
+            }
+            sink(Block::Json { rows: block }, None);
+            Ok(())
+        }
+    }
+}
+
+fn csv_blocks(
+    path: &Path,
+    export: &Export,
+    sink: &mut dyn FnMut(Block, Option<&Arc<Layout>>) -> bool,
+) -> Result<(), IngestError> {
+    let mut input = open(path)?;
+    let mut pending: Vec<u8> = Vec::with_capacity(2 * BLOCK_BYTES);
+    let mut layout: Option<Arc<Layout>> = None;
+    let mut next_row = 2;
+    loop {
+        let wanted = if pending.len() < BLOCK_BYTES { BLOCK_BYTES } else { pending.len() };
+        let before = pending.len();
+        (&mut input).take(wanted as u64).read_to_end(&mut pending).map_err(|e| IngestError::unreadable(path, &e))?;
+        let is_last = pending.len() - before < wanted;
+        if layout.is_none() {
+            let start = if pending.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+            let frame = frame(&pending[start..], 1, is_last, Some(1));
+            let header = header_cells(&pending[start..start + frame.end]).unwrap_or_default();
+            layout = Some(Arc::new(Layout::new(header, export)));
+            pending.drain(..start + frame.end);
+        }
+        let fields = layout.as_ref().map_or(1, |layout| layout.header.len());
+        let framed = frame(&pending, fields, is_last, None);
+        if framed.end > 0 {
+            let rest = pending.split_off(framed.end);
+            let bytes = std::mem::replace(&mut pending, rest);
+            if framed.records > 0 {
+                let block =
+                    Block::Csv { bytes, first_row: next_row, records: framed.records, is_regular: framed.is_regular };
+                next_row += framed.records as u64;
+                if !sink(block, layout.as_ref()) {
+                    return Ok(());
+                }
+            }
+        } else if pending.len() > MAX_RECORD_BYTES {
+            return Err(IngestError::RecordTooLong { path: path.to_owned(), row: next_row, limit: MAX_RECORD_BYTES });
+        }
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+/// Where the whole records at the start of some bytes end.
+#[derive(Debug, PartialEq, Eq)]
+struct Frame {
+    end: usize,
+    records: usize,
+    is_regular: bool,
+}
+
+/// Finds the record ends in `bytes`. A quote opens a quoted field only at the field's start, as the `csv` crate has it.
+fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Frame {
+    let (mut at, mut end, mut records) = (0, 0, 0);
+    let (mut hidden_separators, mut is_plain) = (0, true);
+    while let Some(offset) = memchr2(b'\n', b'"', &bytes[at..]) {
+        let found = at + offset;
+        if bytes[found] == b'\n' {
+            let line = bytes[end..found].strip_suffix(b"\r").unwrap_or(&bytes[end..found]);
+            // Empty lines are no records, and Polars sees them otherwise than the csv crate does.
+            if line.is_empty() {
+                is_plain = false;
+            } else {
+                records += 1;
+            }
+            at = found + 1;
+            end = at;
+            if limit == Some(records) {
+                break;
+            }
+            continue;
+        }
+        let opens = found == end || bytes[found - 1] == b',';
+        if !opens {
+            is_plain = false;
+            at = found + 1;
+            continue;
+        }
+        let mut close = found + 1;
+        loop {
+            let Some(offset) = memchr(b'"', &bytes[close..]) else {
+                close = bytes.len();
+                break;
+            };
+            close += offset + 1;
+            if bytes.get(close) == Some(&b'"') {
+                close += 1;
+            } else {
+                break;
+            }
+        }
+        hidden_separators += memchr_iter(b',', &bytes[found..close]).count();
+        if !matches!(bytes.get(close), None | Some(b',' | b'\n' | b'\r')) {
+            is_plain = false;
+        }
+        at = close;
+        if at >= bytes.len() {
+            break;
+        }
+    }
+    if is_last && limit != Some(records) && end < bytes.len() {
+        records += 1;
+        end = bytes.len();
+    }
+    let separators = memchr_iter(b',', &bytes[..end]).count().wrapping_sub(hidden_separators);
+    Frame { end, records, is_regular: is_plain && separators == records * (fields - 1) }
+}
+
+fn json_lines(path: &Path, sink: &mut dyn FnMut(Block, Option<&Arc<Layout>>) -> bool) -> Result<(), IngestError> {
+    let mut input = open(path)?;
+    let mut line = Vec::new();
+    let mut rows = Vec::new();
+    let mut next_row = 1;
+    loop {
+        line.clear();
+        let count = (&mut input)
+            .take(MAX_RECORD_BYTES as u64)
+            .read_until(b'\n', &mut line)
+            .map_err(|e| IngestError::unreadable(path, &e))?;
+        if count == 0 {
+            sink(Block::Json { rows }, None);
+            return Ok(());
+        }
+        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        rows.push((next_row, serde_json::from_slice(text).map_err(|e| format!("not a JSON object: {e}"))));
+        next_row += 1;
+        if rows.len() >= JSON_BLOCK_ROWS && !sink(Block::Json { rows: std::mem::take(&mut rows) }, None) {
+            return Ok(());
+        }
+    }
+}
+
+/// Every JSON value of a file: one, or several written one after the other.
+///
+/// # Errors
+/// [`IngestError::BrokenJson`] with line and column, [`IngestError::Unreadable`].
+pub fn whole_json(path: &Path) -> Result<Vec<Value>, IngestError> {
+    let mut text = Vec::new();
+    open(path)?.read_to_end(&mut text).map_err(|e| IngestError::unreadable(path, &e))?;
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    serde_json::Deserializer::from_slice(text).into_iter::<Value>().collect::<Result<_, _>>().map_err(|e| {
+        IngestError::BrokenJson { path: path.to_owned(), line: e.line(), column: e.column(), detail: e.to_string() }
+    })
+}
+
+/// The records in some JSON values: the values themselves, the items of arrays, or of the array under the envelope's key.
+#[must_use]
+pub fn records<'a>(values: &'a [Value], shape: Option<&Shape>) -> Vec<&'a Value> {
+    let envelopes: Vec<&str> = match shape {
+        Some(Shape::Json { envelope, .. }) => vec![envelope],
+        _ => crate::sources::all_exports()
+            .filter_map(|r| match r.export.shape {
+                Shape::Json { envelope, .. } => Some(envelope),
+                _ => None,
+            })
+            .collect(),
+    };
+    let mut found = Vec::new();
+    for value in values {
+        match value {
+            Value::Array(items) => found.extend(items),
+            Value::Object(object) => match envelopes.iter().find_map(|key| object.get(*key)?.as_array()) {
+                Some(items) if !object.contains_key("lines") => found.extend(items),
+                _ => found.push(value),
+            },
+            _ => found.push(value),
+        }
+    }
+    found
+}
+
+/// The rows of a record: itself, or one per line with the line under `line`.
+fn lines_of(record: &Value, shape: &Shape) -> Vec<Value> {
+    let Shape::Json { lines: Some(path), .. } = shape else { return vec![record.clone()] };
+    let mut at = record;
+    for key in *path {
+        match at.get(key) {
+            Some(inner) => at = inner,
+            None => return vec![record.clone()],
+        }
+    }
+    let Value::Array(lines) = at else { return vec![record.clone()] };
+    let mut head = record.clone();
+    if let Value::Object(object) = &mut head
+        && let Some(first) = path.first()
+    {
+        object.shift_remove(*first);
+    }
+    lines
+        .iter()
+        .map(|line| {
+            let mut row = head.clone();
+            if let Value::Object(object) = &mut row {
+                object.insert("line".to_owned(), line.clone());
+            }
+            row
+        })
+        .collect()
+}
+
+/// Splits a block into cells. Rows that have none go to `rejects`.
+#[must_use]
+pub fn cells(block: Block, layout: Option<&Layout>, export: &Export, rejects: &mut Vec<Reject>) -> TextRows {
+    match (block, layout) {
+        (Block::Csv { bytes, first_row, records, is_regular }, Some(layout)) => {
+            let fast = if is_regular { with_polars(&bytes, first_row, records, layout) } else { None };
+            fast.unwrap_or_else(|| one_by_one(&bytes, first_row, layout, rejects))
+        }
+        (Block::Json { rows }, _) => json_cells(rows, export, rejects),
+        (Block::Csv { .. }, None) => TextRows { source_rows: Vec::new(), columns: Vec::new() },
+    }
+}
+
+/// The fast path; `None` where Polars disagrees about the number of rows or refuses, so that no row is lost between the two.
+fn with_polars(bytes: &[u8], first_row: u64, records: usize, layout: &Layout) -> Option<TextRows> {
+    let name = |at: usize| format!("c{at}").into();
+    let schema: Schema = (0..layout.header.len()).map(|at| Field::new(name(at), DataType::String)).collect();
+    let mut wanted: Vec<usize> = layout.positions.iter().flatten().copied().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut frame: DataFrame = CsvReadOptions::default()
+        .with_has_header(false)
+        .with_schema(Some(Arc::new(schema)))
+        .with_projection(Some(Arc::new(wanted)))
+        .with_n_threads(Some(1))
+        .with_rechunk(true)
+        .map_parse_options(|options| options.with_missing_is_null(false).with_truncate_ragged_lines(false))
+        .into_reader_with_file_handle(Cursor::new(bytes))
+        .finish()
+        .ok()?;
+    if frame.height() != records {
+        return None;
+    }
+    frame.rechunk_mut();
+    let columns = layout
+        .positions
+        .iter()
+        .map(|at| match at {
+            None => Some(None),
+            Some(at) => frame.column(&format!("c{at}")).ok()?.str().ok().cloned().map(|c| Some(Cells::Polars(c))),
+        })
+        .collect::<Option<Vec<_>>>()?;
+    let rows = TextRows { source_rows: (first_row..first_row + records as u64).collect(), columns };
+    Some(rows).filter(|_| !repeats_header(&frame, layout))
+}
+
+/// Whether the block may hold the header again (joined files); such blocks are read one by one.
+fn repeats_header(frame: &DataFrame, layout: &Layout) -> bool {
+    let Some(&at) = layout.signature.first() else { return false };
+    let Some(column) = frame.column(&format!("c{at}")).ok().and_then(|c| c.str().ok().cloned()) else { return false };
+    column.iter().flatten().any(|cell| cell.trim().trim_start_matches('\u{feff}').eq_ignore_ascii_case(&layout.header[at]))
+}
+
+fn one_by_one(bytes: &[u8], first_row: u64, layout: &Layout, rejects: &mut Vec<Reject>) -> TextRows {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+    let mut record = csv::ByteRecord::new();
+    let mut source_rows = Vec::new();
+    let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); layout.positions.len()];
+    let mut row = first_row;
+    // Reading from memory cannot fail, and flexible records cannot be refused: only the end stops this loop.
+    while matches!(reader.read_byte_record(&mut record), Ok(true)) {
+        let this_row = row;
+        row += 1;
+        if is_header_again(&record, layout) {
+            continue;
+        }
+        if record.len() != layout.header.len() {
+            let reason = format!("the row has {} fields, the header has {}", record.len(), layout.header.len());
+            rejects.push(Reject::new(this_row, "", &shown(&record), &reason));
+            continue;
+        }
+        let bad = record.iter().position(|cell| std::str::from_utf8(cell).is_err());
+        if let Some(at) = bad {
+            let value = String::from_utf8_lossy(&record[at]);
+            rejects.push(Reject::new(this_row, &layout.header[at], &value, "the text is not UTF-8"));
+            continue;
+        }
+        source_rows.push(this_row);
+        for (column, at) in columns.iter_mut().zip(&layout.positions) {
+            let cell = at.and_then(|at| record.get(at)).map(|cell| String::from_utf8_lossy(cell).into_owned());
+            column.push(cell);
+        }
+    }
+    let columns = columns.into_iter().zip(&layout.positions).map(|(cells, at)| at.map(|_| Cells::Plain(cells))).collect();
+    TextRows { source_rows, columns }
+}
+
+fn is_header_again(record: &csv::ByteRecord, layout: &Layout) -> bool {
+    !layout.signature.is_empty()
+        && layout.signature.iter().all(|&at| {
+            record.get(at).is_some_and(|cell| {
+                let cell = cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell).trim_ascii();
+                cell.eq_ignore_ascii_case(layout.header[at].as_bytes())
+            })
+        })
+}
+
+fn shown(record: &csv::ByteRecord) -> String {
+    record.iter().map(String::from_utf8_lossy).collect::<Vec<Cow<'_, str>>>().join(",")
+}
+
+fn json_cells(rows: Vec<(u64, Result<Value, String>)>, export: &Export, rejects: &mut Vec<Reject>) -> TextRows {
+    let mut source_rows = Vec::new();
+    let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); export.columns.len()];
+    let wanted_object = match export.shape {
+        Shape::Json { object, .. } => object,
+        _ => None,
+    };
+    for (row, value) in rows {
+        let value = match value {
+            Ok(value @ Value::Object(_)) => value,
+            Ok(other) => {
+                rejects.push(Reject::new(row, "", &other.to_string(), "not a JSON object"));
+                continue;
+            }
+            Err(reason) => {
+                rejects.push(Reject::new(row, "", "", &reason));
+                continue;
+            }
+        };
+        let object = value.get("object").and_then(Value::as_str);
+        if wanted_object.is_some() && object != wanted_object {
+            let reason = format!("expected an object of kind `{}`", wanted_object.unwrap_or_default());
+            rejects.push(Reject::new(row, "object", object.unwrap_or(""), &reason));
+            continue;
+        }
+        source_rows.push(row);
+        for (cells, column) in columns.iter_mut().zip(export.columns) {
+            cells.push(at_path(&value, column));
+        }
+    }
+    TextRows { source_rows, columns: columns.into_iter().map(|cells| Some(Cells::Plain(cells))).collect() }
+}
+
+/// The text at a column's path: keys compared exactly, then without case; scalars as written.
+fn at_path(value: &Value, column: &Column) -> Option<String> {
+    let mut at = value;
+    for key in column.name.split('.') {
+        let Value::Object(object) = at else { return None };
+        at = object.get(key).or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v))?;
+    }
+    match at {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Object(object) => object.get("id").and_then(Value::as_str).map(str::to_owned),
+        other => Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_end_where_records_end() {
+        let whole = |end, records| Frame { end, records, is_regular: true };
+        assert_eq!(frame(b"a,b\nc,d\ne", 2, false, None), whole(8, 2));
+        assert_eq!(frame(b"a,b\nc,d", 2, true, None), whole(7, 2));
+        assert_eq!(frame(b"a,\"x\ny,z\"\nc,d\n", 2, false, None), whole(15, 2));
+        assert_eq!(frame(b"a,\"x\"\"\n\"\"y\"\nc", 2, false, None), whole(13, 1));
+        assert_eq!(frame(b"a,\"open\nc,d\n", 2, false, None), whole(0, 0));
+    }
+
+    #[test]
+    fn irregular_blocks_are_told_apart() {
+        assert!(!frame(b"a,b\nc\n", 2, false, None).is_regular);
+        assert!(!frame(b"a,b\n\nc,d\n", 2, false, None).is_regular);
+        assert!(!frame(b"a,b\"c\n", 2, false, None).is_regular);
+        assert!(!frame(b"a,\"b\"c\n", 2, false, None).is_regular);
+    }
+}

@@ -1,0 +1,223 @@
+//! One file through read, conform, staging query and writer, on several threads.
+
+use super::conform::{SeenKeys, conform};
+use super::discover::Discovered;
+use super::read::{Block, Layout, blocks, cells};
+use super::reject::Reject;
+use super::{Batch, IngestError, Options, Progress};
+use crate::lake::write::TableWriter;
+use crate::lake::Lake;
+use crate::query::{catalog::Catalog, session};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::compute::cast;
+use arrow::datatypes::{Date32Type, SchemaRef, TimestampMicrosecondType};
+use chrono::Datelike;
+use datafusion::prelude::SessionContext;
+use deltalake_core::kernel::Add;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+
+/// What came of a file.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    pub rows_in: u64,
+    pub rows_accepted: u64,
+    pub rejects: Vec<Reject>,
+    pub adds: Vec<Add>,
+}
+
+type Work = (Block, Option<Arc<Layout>>, u64);
+
+pub(super) fn stage(
+    lake: &Lake,
+    found: &Discovered,
+    batch: &Batch,
+    is_always_known: bool,
+    options: &Options,
+    runtime: &Handle,
+    progress: &dyn Progress,
+) -> Result<Staged, IngestError> {
+    let export = found.recognised.export;
+    // A row is a repetition of an earlier one, so files with row identities are read in order.
+    let threads = if export.unique.is_empty() { options.threads.max(1) } else { 1 };
+    let (sender, receiver) = sync_channel::<Work>(2);
+    let receiver = Mutex::new(receiver);
+    let mut total = Staged::default();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|number| {
+                let receiver = &receiver;
+                scope.spawn(move || {
+                    let mut worker = Worker::new(lake, found, batch, is_always_known, options, runtime, number)?;
+                    loop {
+                        let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                        let Ok((block, layout, bytes)) = next else { return worker.finish() };
+                        let rows = worker.take(block, layout.as_deref())?;
+                        progress.advance(rows, bytes);
+                    }
+                })
+            })
+            .collect();
+        let mut left = batch.bytes;
+        let read = blocks(&found.path, found.form, export, &mut |block, layout| {
+            // Compressed files and JSON are counted when they end: what a block took of the file is not known.
+            let bytes = match &block {
+                Block::Csv { bytes, .. } => left.min(bytes.len() as u64),
+                Block::Json { .. } => 0,
+            };
+            left -= bytes;
+            sender.send((block, layout.cloned(), bytes)).is_ok()
+        });
+        drop(sender);
+        let mut failed = read.err();
+        for worker in workers {
+            match worker.join() {
+                Ok(Ok(staged)) => {
+                    total.rows_in += staged.rows_in;
+                    total.rows_accepted += staged.rows_accepted;
+                    total.rejects.extend(staged.rejects);
+                    total.adds.extend(staged.adds);
+                }
+                Ok(Err(error)) => failed = Some(error),
+                Err(_) => {
+                    failed = Some(staging_error(found, &"a worker stopped unexpectedly; please report this"));
+                }
+            }
+        }
+        progress.advance(0, left);
+        failed.map_or(Ok(()), Err)
+    })?;
+    total.rejects.sort_by_key(|reject| reject.source_row);
+    total.adds.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(total)
+}
+
+fn staging_error(found: &Discovered, detail: &dyn ToString) -> IngestError {
+    IngestError::Staging { path: found.path.clone(), query: found.recognised.staging(), detail: detail.to_string() }
+}
+
+struct Worker<'a> {
+    found: &'a Discovered,
+    batch: &'a Batch,
+    is_always_known: bool,
+    runtime: &'a Handle,
+    context: SessionContext,
+    sql: String,
+    writer: TableWriter,
+    seen: SeenKeys,
+    done: Staged,
+}
+
+impl<'a> Worker<'a> {
+    fn new(
+        lake: &Lake,
+        found: &'a Discovered,
+        batch: &'a Batch,
+        is_always_known: bool,
+        options: &Options,
+        runtime: &'a Handle,
+        number: usize,
+    ) -> Result<Self, IngestError> {
+        let name = format!("staging/{}.sql", found.recognised.staging());
+        let catalog = Catalog::load(options.queries.as_deref()).map_err(|e| staging_error(found, &e))?;
+        let sql = catalog.text(&name).ok_or_else(|| staging_error(found, &"the query is missing"))?.to_owned();
+        // Attempts have names of their own: a file that a stopped run has committed is never written over.
+        let attempt = format!("{:08x}-{number}", rand::random::<u32>());
+        Ok(Self {
+            found,
+            batch,
+            is_always_known,
+            runtime,
+            context: session::context(1),
+            sql,
+            writer: TableWriter::new(lake, found.recognised.export.target, &batch.batch_id, &attempt),
+            seen: SeenKeys::new(),
+            done: Staged::default(),
+        })
+    }
+
+    fn finish(self) -> Result<Staged, IngestError> {
+        let mut done = self.done;
+        done.adds = self.writer.finish()?;
+        Ok(done)
+    }
+
+    fn take(&mut self, block: Block, layout: Option<&Layout>) -> Result<u64, IngestError> {
+        let export = self.found.recognised.export;
+        let mut rejects = Vec::new();
+        let text = cells(block, layout, export, &mut rejects);
+        let raw = conform(&text, export, self.batch.recorded_at, &mut self.seen, &mut rejects)
+            .map_err(|e| staging_error(self.found, &e))?;
+        drop(text);
+        let accepted = raw.num_rows() as u64;
+        let rows = accepted + rejects.len() as u64;
+        self.done.rows_in += rows;
+        self.done.rejects.append(&mut rejects);
+        if accepted > 0 {
+            let staged = self.runtime.block_on(run(&self.context, &self.sql, raw)).map_err(|e| staging_error(self.found, &e))?;
+            for part in staged {
+                self.done.rows_accepted += part.num_rows() as u64;
+                let canonical = self.canonical(&part).map_err(|e| staging_error(self.found, &e))?;
+                self.writer.push(&canonical)?;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The staged columns in the order and types of the target table, with provenance.
+    fn canonical(&self, staged: &RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
+        let target = self.found.recognised.export.target;
+        let schema: SchemaRef = target.schema();
+        let count = staged.num_rows();
+        let columns: Vec<ArrayRef> = schema
+            .fields()
+            .iter()
+            .map(|field| {
+                let array: ArrayRef = match (field.name().as_str(), staged.column_by_name(field.name())) {
+                    ("service_month", None) => service_month(staged),
+                    (_, Some(array)) => Arc::clone(array),
+                    ("system", None) => Arc::new(StringArray::from(vec![self.batch.system; count])),
+                    ("batch_id", None) => Arc::new(StringArray::from(vec![self.batch.batch_id.as_str(); count])),
+                    ("is_always_known", None) => Arc::new(BooleanArray::from(vec![self.is_always_known; count])),
+                    ("recorded_at", None) => {
+                        let micros = self.batch.recorded_at.timestamp_micros();
+                        Arc::new(TimestampMicrosecondArray::from_value(micros, count).with_timezone("UTC"))
+                    }
+                    (_, None) => arrow::array::new_null_array(field.data_type(), count),
+                };
+                cast(&array, field.data_type())
+            })
+            .collect::<Result<_, _>>()?;
+        RecordBatch::try_new(schema, columns)
+    }
+}
+
+async fn run(context: &SessionContext, sql: &str, raw: RecordBatch) -> datafusion::common::Result<Vec<RecordBatch>> {
+    context.deregister_table("raw")?;
+    context.register_batch("raw", raw)?;
+    context.sql(sql).await?.collect().await
+}
+
+/// First of the month in which the service happened: of the period's start, else of the invoice's date.
+fn service_month(staged: &RecordBatch) -> ArrayRef {
+    let starts = staged.column_by_name("period_start").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+    let dates = staged.column_by_name("invoice_date").and_then(|c| c.as_primitive_opt::<Date32Type>());
+    let mut last: Option<(i64, i32)> = None;
+    let months: Date32Array = (0..staged.num_rows())
+        .map(|row| {
+            let start = starts.filter(|s| s.is_valid(row)).map(|s| s.value(row).div_euclid(86_400_000_000));
+            let day = start.or_else(|| dates.filter(|d| d.is_valid(row)).map(|d| i64::from(d.value(row))))?;
+            if let Some((known, month)) = last
+                && known == day
+            {
+                return Some(month);
+            }
+            let date = chrono::NaiveDate::default().checked_add_signed(chrono::Duration::days(day))?;
+            let month = i32::try_from(day - i64::from(date.day0())).ok()?;
+            last = Some((day, month));
+            Some(month)
+        })
+        .collect();
+    Arc::new(months)
+}

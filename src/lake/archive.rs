@@ -1,0 +1,69 @@
+//! The originals, as received, under the hash of their content: evidence can always show the source line.
+
+use super::delta::{Lake, LakeError};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Hash, in hex, and size of a file.
+///
+/// # Errors
+/// [`LakeError::Io`] if it cannot be read.
+pub fn fingerprint(path: &Path) -> Result<(String, u64), LakeError> {
+    let read = |e| LakeError::io("read", path, e);
+    let mut file = File::open(path).map_err(read)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut bytes = 0_u64;
+    loop {
+        let count = file.read(&mut buffer).map_err(read)?;
+        if count == 0 {
+            return Ok((hex(&hash.finalize()), bytes));
+        }
+        hash.update(&buffer[..count]);
+        bytes += count as u64;
+    }
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn place(lake: &Lake, sha256: &str) -> PathBuf {
+    lake.root().join("files").join(format!("{sha256}.zst"))
+}
+
+/// Keeps a copy of `source`, compressed, under its hash. A copy that is there already is left alone.
+///
+/// # Errors
+/// [`LakeError::Io`] if it cannot be written.
+pub fn keep(lake: &Lake, source: &Path, sha256: &str) -> Result<(), LakeError> {
+    let target = place(lake, sha256);
+    if target.exists() {
+        return Ok(());
+    }
+    let folder = lake.root().join("files");
+    let write = |e| LakeError::io("archive", source, e);
+    std::fs::create_dir_all(&folder).map_err(write)?;
+    // Written beside and renamed, so that a killed run leaves no half copy under a valid name.
+    let partial = folder.join(format!("{sha256}.partial"));
+    let mut input = File::open(source).map_err(write)?;
+    let mut encoder = zstd::Encoder::new(File::create(&partial).map_err(write)?, 1).map_err(write)?;
+    std::io::copy(&mut input, &mut encoder).map_err(write)?;
+    encoder.finish().and_then(|mut file| file.flush()).map_err(write)?;
+    std::fs::rename(&partial, &target).map_err(write)
+}
+
+/// Reads an archived original.
+///
+/// # Errors
+/// [`LakeError::Io`] if the archive lacks it.
+pub fn open(lake: &Lake, sha256: &str) -> Result<Box<dyn Read>, LakeError> {
+    let path = place(lake, sha256);
+    let file = File::open(&path).map_err(|e| LakeError::io("read", &path, e))?;
+    let decoder = zstd::Decoder::new(BufReader::new(file)).map_err(|e| LakeError::io("decompress", &path, e))?;
+    Ok(Box::new(decoder))
+}

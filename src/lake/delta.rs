@@ -1,0 +1,296 @@
+//! Delta tables of one lake: open, create, list files, commit.
+//!
+//! Data files are Parquet written by [`crate::lake::write`]; this module only speaks the table log. A data file's name carries
+//! the *batch* it came from (one ingested export, or one analysis). A batch is visible once it stands in `core/batch`
+//! (or `marts/run`), which is committed last: readers see all of it or nothing, also after a `kill -9`.
+
+use super::schema::Table;
+use chrono::DateTime;
+use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel as _;
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake_core::kernel::{Action, Add, StructType};
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use futures::TryStreamExt as _;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use url::Url;
+
+/// What can go wrong with a lake.
+#[derive(Debug, thiserror::Error)]
+pub enum LakeError {
+    /// The folder is no lake.
+    #[error("`{}` is not a lake: it has no `core/batch` table", path.display())]
+    NotALake {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The table log could not be read or written.
+    #[error("table `{table}`: could not {action}: {source}")]
+    Delta {
+        /// Table in question.
+        table: &'static str,
+        /// What was tried.
+        action: &'static str,
+        /// What the Delta library says.
+        source: Box<DeltaTableError>,
+    },
+    /// A file could not be read or written.
+    #[error("could not {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Rows could not be encoded.
+    #[error("table `{table}`: could not {action}: {detail}")]
+    Encode {
+        /// Table in question.
+        table: &'static str,
+        /// What was tried.
+        action: &'static str,
+        /// What the library says.
+        detail: String,
+    },
+}
+
+impl LakeError {
+    fn delta(table: Table, action: &'static str, source: DeltaTableError) -> Self {
+        Self::Delta { table: table.name(), action, source: Box::new(source) }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+}
+
+/// A data file of a table version, with what planning needs to know of it.
+#[derive(Clone, Debug)]
+pub struct DataFile {
+    /// Path below the table.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// Rows.
+    pub rows: usize,
+    /// Partition values by column.
+    pub partition: BTreeMap<String, Option<String>>,
+    /// The batch whose rows it holds.
+    pub batch_id: String,
+    /// Smallest and largest `period_start`, in microseconds.
+    pub period_start: Option<(i64, i64)>,
+    /// Smallest and largest `recorded_at`, in microseconds.
+    pub recorded_at: Option<(i64, i64)>,
+}
+
+/// How a commit treats the files already there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Keep them.
+    Append,
+    /// Replace all.
+    Overwrite,
+    /// Replace those with this partition value.
+    ReplacePartition(&'static str, String),
+}
+
+/// One lake on a file system.
+#[derive(Clone, Debug)]
+pub struct Lake {
+    root: PathBuf,
+}
+
+impl Lake {
+    /// The lake at `root`, which need not exist yet.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`] if the folder cannot be made.
+    pub fn create(root: &Path) -> Result<Self, LakeError> {
+        std::fs::create_dir_all(root).map_err(|e| LakeError::io("create", root, e))?;
+        let root = root.canonicalize().map_err(|e| LakeError::io("resolve", root, e))?;
+        Ok(Self { root })
+    }
+
+    /// An existing lake.
+    ///
+    /// # Errors
+    /// [`LakeError::NotALake`] if nothing was ever ingested there.
+    pub fn open(root: &Path) -> Result<Self, LakeError> {
+        let path = root.canonicalize().map_err(|_| LakeError::NotALake { path: root.to_owned() })?;
+        let lake = Self { root: path };
+        if lake.folder(Table::Batch).join("_delta_log").is_dir() {
+            Ok(lake)
+        } else {
+            Err(LakeError::NotALake { path: root.to_owned() })
+        }
+    }
+
+    /// Where the lake lies.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Folder of a table.
+    #[must_use]
+    pub fn folder(&self, table: Table) -> PathBuf {
+        self.root.join(table.area()).join(table.name())
+    }
+
+    fn url(&self, table: Table) -> Result<Url, LakeError> {
+        let folder = self.folder(table);
+        Url::from_directory_path(&folder).map_err(|()| {
+            LakeError::io("name as URL", &folder, std::io::Error::other("not an absolute path"))
+        })
+    }
+
+    /// The table at `version` (newest if none), or nothing if it was never written.
+    ///
+    /// # Errors
+    /// [`LakeError::Delta`] if the log is damaged.
+    pub async fn table(&self, table: Table, version: Option<u64>) -> Result<Option<DeltaTable>, LakeError> {
+        if !self.folder(table).join("_delta_log").is_dir() {
+            return Ok(None);
+        }
+        let mut builder = DeltaTableBuilder::from_url(self.url(table)?)
+            .map_err(|e| LakeError::delta(table, "open the table", e))?;
+        if let Some(version) = version {
+            builder = builder.with_version(version);
+        }
+        match builder.load().await {
+            Ok(opened) => Ok(Some(opened)),
+            Err(DeltaTableError::NotATable(_)) => Ok(None),
+            Err(e) => Err(LakeError::delta(table, "read the table log", e)),
+        }
+    }
+
+    async fn table_or_create(&self, table: Table) -> Result<DeltaTable, LakeError> {
+        if let Some(existing) = self.table(table, None).await? {
+            return Ok(existing);
+        }
+        let folder = self.folder(table);
+        std::fs::create_dir_all(&folder).map_err(|e| LakeError::io("create", &folder, e))?;
+        let schema: StructType = table
+            .schema()
+            .as_ref()
+            .try_into_kernel()
+            .map_err(|e: deltalake_core::arrow::error::ArrowError| LakeError::Encode {
+                table: table.name(),
+                action: "describe the schema",
+                detail: e.to_string(),
+            })?;
+        let unopened = DeltaTableBuilder::from_url(self.url(table)?)
+            .and_then(DeltaTableBuilder::build)
+            .map_err(|e| LakeError::delta(table, "open the table", e))?;
+        unopened
+            .create()
+            .with_table_name(table.name())
+            .with_columns(schema.fields().cloned())
+            .with_partition_columns(table.partition_columns().iter().copied())
+            .with_save_mode(SaveMode::Ignore)
+            .await
+            .map_err(|e| LakeError::delta(table, "create the table", e))
+    }
+
+    /// Makes `adds` part of the table in one step.
+    ///
+    /// # Errors
+    /// [`LakeError::Delta`] if the log cannot be written.
+    pub async fn commit(&self, table: Table, adds: Vec<Add>, mode: Mode) -> Result<u64, LakeError> {
+        let opened = self.table_or_create(table).await?;
+        let state = opened.snapshot().map_err(|e| LakeError::delta(table, "read the table log", e))?;
+        let log_store = opened.log_store();
+        let mut actions: Vec<Action> = Vec::with_capacity(adds.len());
+        if mode != Mode::Append {
+            let views: Vec<_> = state
+                .snapshot()
+                .file_views(log_store.as_ref(), None)
+                .try_collect()
+                .await
+                .map_err(|e| LakeError::delta(table, "list the files", e))?;
+            for view in views {
+                let replaced = match &mode {
+                    Mode::ReplacePartition(column, value) => {
+                        view.partition_values_map().get(*column).cloned().flatten().as_deref() == Some(value.as_str())
+                    }
+                    _ => true,
+                };
+                if replaced {
+                    actions.push(Action::Remove(view.remove_action(true)));
+                }
+            }
+        }
+        actions.extend(adds.into_iter().map(Action::Add));
+        let operation = DeltaOperation::Write {
+            mode: if mode == Mode::Append { SaveMode::Append } else { SaveMode::Overwrite },
+            partition_by: None,
+            predicate: None,
+        };
+        let properties = CommitProperties::default().with_cleanup_expired_logs(Some(false));
+        let commit = CommitBuilder::from(properties)
+            .with_actions(actions)
+            .build(Some(state), log_store.clone(), operation)
+            .await
+            .map_err(|e| LakeError::delta(table, "commit", e))?;
+        Ok(commit.version())
+    }
+
+    /// Newest version of a table.
+    ///
+    /// # Errors
+    /// [`LakeError::Delta`] if the log is damaged.
+    pub async fn version(&self, table: Table) -> Result<Option<u64>, LakeError> {
+        Ok(self.table(table, None).await?.and_then(|opened| opened.version()))
+    }
+
+    /// The files of a table version, in the order of their paths.
+    ///
+    /// # Errors
+    /// [`LakeError::Delta`] if the log is damaged.
+    pub async fn files(&self, table: Table, version: Option<u64>) -> Result<Vec<DataFile>, LakeError> {
+        let Some(opened) = self.table(table, version).await? else { return Ok(Vec::new()) };
+        let state = opened.snapshot().map_err(|e| LakeError::delta(table, "read the table log", e))?;
+        let views: Vec<_> = state
+            .snapshot()
+            .file_views(opened.log_store().as_ref(), None)
+            .try_collect()
+            .await
+            .map_err(|e| LakeError::delta(table, "list the files", e))?;
+        let mut files: Vec<DataFile> = views
+            .iter()
+            .map(|view| {
+                let stats: serde_json::Value =
+                    view.stats().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+                let path = view.object_store_path().to_string();
+                DataFile {
+                    batch_id: batch_of(&path).to_owned(),
+                    path,
+                    size: u64::try_from(view.size()).unwrap_or(0),
+                    rows: view.num_records().unwrap_or(0),
+                    partition: HashMap::into_iter(view.partition_values_map()).collect(),
+                    period_start: range(&stats, "period_start"),
+                    recorded_at: range(&stats, "recorded_at"),
+                }
+            })
+            .collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+}
+
+/// The batch in `.../part-<batch>-<number>.parquet`.
+fn batch_of(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.strip_prefix("part-").and_then(|rest| rest.split('-').next()).unwrap_or("")
+}
+
+fn range(stats: &serde_json::Value, column: &str) -> Option<(i64, i64)> {
+    let side = |side: &str| {
+        let text = stats.get(side)?.get(column)?.as_str()?;
+        DateTime::parse_from_rfc3339(text).ok().map(|t| t.timestamp_micros())
+    };
+    Some((side("minValues")?, side("maxValues")?))
+}

@@ -1,0 +1,11 @@
+//! The lake: Delta tables, the archive of original files, and what of them is visible.
+
+pub mod archive;
+pub mod delta;
+pub mod scan;
+pub mod schema;
+pub mod truth;
+pub mod write;
+
+pub use delta::{Lake, LakeError};
+pub use schema::Table;

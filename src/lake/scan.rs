@@ -1,0 +1,153 @@
+//! Data files as a DataFusion table: the one place where the Delta log meets the query engine.
+//!
+//! The files are resolved by the caller, so every reader of a plan (also on another machine) reads the same version. Text columns
+//! are read as views, which group and join without copying.
+
+use super::delta::{DataFile, Lake};
+use super::schema::Table;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics, project_schema};
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingTableUrl, PartitionedFile};
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use deltalake_core::Path as StorePath;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Some files of one table, readable by DataFusion.
+#[derive(Debug)]
+pub struct FileTable {
+    folder: String,
+    table_schema: TableSchema,
+    files: Vec<DataFile>,
+}
+
+impl FileTable {
+    /// The table `table` of `lake`, restricted to `files`.
+    #[must_use]
+    pub fn new(lake: &Lake, table: Table, files: Vec<DataFile>) -> Self {
+        let partition = table.partition_columns();
+        let schema = table.schema();
+        let (inside, outside): (Vec<&FieldRef>, Vec<&FieldRef>) =
+            schema.fields().iter().partition(|field| !partition.contains(&field.name().as_str()));
+        let file_schema = Arc::new(Schema::new(inside.into_iter().map(as_view).collect::<Vec<_>>()));
+        let partition_fields = outside.into_iter().map(|field| Arc::new(as_view(field))).collect();
+        Self {
+            folder: lake.folder(table).to_string_lossy().into_owned(),
+            table_schema: TableSchema::new(file_schema, partition_fields),
+            files,
+        }
+    }
+
+    fn partitioned_file(&self, file: &DataFile) -> Result<PartitionedFile> {
+        let path = StorePath::from_absolute_path(format!("{}/{}", self.folder, file.path))
+            .map_err(|e| DataFusionError::External(Box::new(e)))?;
+        let values = self
+            .table_schema
+            .table_partition_cols()
+            .iter()
+            .map(|field| partition_scalar(field, &file.partition))
+            .collect::<Result<Vec<_>>>()?;
+        let mut planned = PartitionedFile::new(path.to_string(), file.size).with_partition_values(values);
+        // The default modification time is "now" in some releases; a fixed one keeps metadata caches usable.
+        planned.object_meta.last_modified = DateTime::UNIX_EPOCH;
+        let mut statistics = Statistics::new_unknown(self.table_schema.file_schema());
+        statistics.num_rows = datafusion::common::stats::Precision::Exact(file.rows);
+        Ok(planned.with_statistics(Arc::new(statistics)))
+    }
+}
+
+/// Text as views, everything else as stored.
+fn as_view(field: &FieldRef) -> Field {
+    if field.data_type() == &DataType::Utf8 {
+        Field::new(field.name(), DataType::Utf8View, field.is_nullable())
+    } else {
+        field.as_ref().clone()
+    }
+}
+
+fn partition_scalar(field: &FieldRef, partition: &BTreeMap<String, Option<String>>) -> Result<ScalarValue> {
+    let text = partition.get(field.name()).cloned().flatten();
+    if field.data_type() == &DataType::Date32 {
+        let days = text
+            .map(|text| {
+                text.parse::<NaiveDate>()
+                    .map_err(|e| DataFusionError::Execution(format!("partition {}={text}: {e}", field.name())))
+            })
+            .transpose()?
+            .map(|date| (date - NaiveDate::default()).num_days())
+            .and_then(|days| i32::try_from(days).ok());
+        return Ok(ScalarValue::Date32(days));
+    }
+    Ok(ScalarValue::Utf8View(text))
+}
+
+#[async_trait]
+impl TableProvider for FileTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.table_schema.table_schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if self.files.is_empty() {
+            return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema(), projection)?)));
+        }
+        let groups = balanced(&self.files, state.config().target_partitions())
+            .into_iter()
+            .map(|files| files.iter().map(|file| self.partitioned_file(file)).collect::<Result<Vec<_>>>())
+            .map(|files| files.map(FileGroup::new))
+            .collect::<Result<Vec<_>>>()?;
+        let url = ListingTableUrl::parse(format!("file://{}/", self.folder))
+            .map(|url| url.object_store())
+            .unwrap_or_else(|_| ObjectStoreUrl::local_filesystem());
+        let source = Arc::new(ParquetSource::new(self.table_schema.clone()));
+        let config = FileScanConfigBuilder::new(url, source)
+            .with_file_groups(groups)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        ParquetFormat::default().create_physical_plan(state, config).await
+    }
+}
+
+/// Files dealt to at most `parts` groups of about equal bytes; neighbours stay together so that sorted data stays sorted.
+fn balanced(files: &[DataFile], parts: usize) -> Vec<Vec<&DataFile>> {
+    let total: u64 = files.iter().map(|f| f.size).sum();
+    let share = total / parts.max(1) as u64 + 1;
+    let mut groups: Vec<Vec<&DataFile>> = vec![Vec::new()];
+    let mut filled = 0;
+    for file in files {
+        if filled >= share
+            && groups.len() < parts
+            && let Some(last) = groups.last()
+            && !last.is_empty()
+        {
+            groups.push(Vec::new());
+            filled = 0;
+        }
+        filled += file.size;
+        if let Some(last) = groups.last_mut() {
+            last.push(file);
+        }
+    }
+    groups
+}

@@ -1,0 +1,438 @@
+//! The canonical tables: their columns, types and partitions, in one place.
+//!
+//! Names are a contract (`README.md`, "What is in the lake"). Quantities, prices and amounts are `Decimal128(38, 18)`, instants are
+//! UTC microseconds, periods are half-open. `key` names the columns that say which rows are versions of one another; the version known
+//! last is the current truth (see [`crate::lake::truth`]).
+
+use crate::money::{PRECISION, SCALE};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use std::sync::Arc;
+
+/// A table of the lake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// What vendors say was consumed, and what it cost.
+    VendorUsage,
+    /// What was billed.
+    InvoiceLine,
+    /// What the PSA says a customer is entitled to and owes for.
+    ContractLine,
+    /// Headers of PSA contracts: who, which currency, until when.
+    Contract,
+    /// Users, devices and seats that come and go.
+    LifecycleEvent,
+    /// The PSA's register of customers.
+    Company,
+    /// Crosswalk: customer ids of other systems.
+    CustomerMap,
+    /// Crosswalk: SKUs of other systems.
+    ServiceMap,
+    /// Exchange rates.
+    Fx,
+    /// Terms that no PSA export carries.
+    ContractTerms,
+    /// One row per ingested file; a file is visible once it stands here.
+    Batch,
+    /// Rows that could not be accepted.
+    Reject,
+    /// One row per customer, service, month and currency.
+    FactMonthly,
+    /// What an analysis says.
+    Finding,
+    /// The fact rows behind each finding.
+    FindingEvidence,
+    /// Which signals could be tested on how much, and why not on the rest.
+    Coverage,
+    /// One row per analysis; an analysis is visible once it stands here.
+    Run,
+}
+
+/// Every table of the lake.
+pub const TABLES: &[Table] = &[
+    Table::VendorUsage,
+    Table::InvoiceLine,
+    Table::ContractLine,
+    Table::Contract,
+    Table::LifecycleEvent,
+    Table::Company,
+    Table::CustomerMap,
+    Table::ServiceMap,
+    Table::Fx,
+    Table::ContractTerms,
+    Table::Batch,
+    Table::Reject,
+    Table::FactMonthly,
+    Table::Finding,
+    Table::FindingEvidence,
+    Table::Coverage,
+    Table::Run,
+];
+
+const TEXT: DataType = DataType::Utf8;
+const DECIMAL: DataType = DataType::Decimal128(PRECISION, SCALE as i8);
+const DATE: DataType = DataType::Date32;
+const FLAG: DataType = DataType::Boolean;
+const COUNT: DataType = DataType::Int64;
+const REAL: DataType = DataType::Float64;
+
+/// UTC microseconds, the type of every instant.
+#[must_use]
+pub fn instant() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+impl Table {
+    /// Schema in SQL: `core` for what was ingested, `marts` for what was computed.
+    #[must_use]
+    pub fn area(self) -> &'static str {
+        match self {
+            Self::FactMonthly | Self::Finding | Self::FindingEvidence | Self::Coverage | Self::Run => "marts",
+            _ => "core",
+        }
+    }
+
+    /// Name in SQL and of the folder.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::VendorUsage => "vendor_usage",
+            Self::InvoiceLine => "invoice_line",
+            Self::ContractLine => "contract_line",
+            Self::Contract => "contract",
+            Self::LifecycleEvent => "lifecycle_event",
+            Self::Company => "company",
+            Self::CustomerMap => "customer_map",
+            Self::ServiceMap => "service_map",
+            Self::Fx => "fx",
+            Self::ContractTerms => "contract_terms",
+            Self::Batch => "batch",
+            Self::Reject => "reject",
+            Self::FactMonthly => "fact_monthly",
+            Self::Finding => "finding",
+            Self::FindingEvidence => "finding_evidence",
+            Self::Coverage => "coverage",
+            Self::Run => "run",
+        }
+    }
+
+    /// Columns by which files are split into folders, after the data columns.
+    #[must_use]
+    pub fn partition_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::VendorUsage | Self::InvoiceLine => &["system", "service_month"],
+            Self::Finding | Self::FindingEvidence | Self::Coverage => &["quarter"],
+            _ => &[],
+        }
+    }
+
+    /// Columns by which the rows of a file are sorted, so that statistics prune and neighbours compress.
+    #[must_use]
+    pub fn sort_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::VendorUsage | Self::InvoiceLine => &["customer_native_id", "native_sku", "period_start", "source_row"],
+            Self::FactMonthly => &["customer_key", "service_key", "currency", "month"],
+            _ => &[],
+        }
+    }
+
+    /// Rows with equal values here are versions of one thing. Empty for tables without versions.
+    #[must_use]
+    pub fn key(self) -> &'static [&'static str] {
+        match self {
+            Self::VendorUsage => &[
+                "customer_native_id",
+                "native_sku",
+                "subject_id",
+                "line_key",
+                "category",
+                "is_correction",
+                "currency",
+                "period_start",
+                "period_end",
+            ],
+            Self::InvoiceLine => &["invoice_id", "line_id"],
+            Self::ContractLine => &["contract_id", "line_id"],
+            Self::Contract => &["contract_id"],
+            Self::LifecycleEvent => {
+                &["customer_native_id", "native_sku", "subject_kind", "subject_id", "event", "event_at"]
+            }
+            Self::Company => &["native_id"],
+            Self::CustomerMap => &["native_id", "valid_from"],
+            Self::ServiceMap => &["native_sku", "valid_from"],
+            Self::Fx => &["date", "from_currency", "to_currency"],
+            Self::ContractTerms => &["customer_key", "service_key", "valid_from"],
+            _ => &[],
+        }
+    }
+
+    /// Whether ingest fills it, so that its rows carry `system`, `recorded_at`, `batch_id` and `source_row`.
+    #[must_use]
+    pub fn is_ingested(self) -> bool {
+        !self.key().is_empty()
+    }
+
+    /// Columns in their order, partition columns included.
+    #[must_use]
+    pub fn schema(self) -> SchemaRef {
+        let mut columns = self.columns();
+        if self.is_ingested() {
+            columns.insert(0, ("system", TEXT));
+            if self.partition_columns().contains(&"service_month") {
+                columns.push(("service_month", DATE));
+            }
+            columns.push(("recorded_at", instant()));
+            columns.push(("is_always_known", FLAG));
+            columns.push(("batch_id", TEXT));
+            columns.push(("source_row", COUNT));
+        }
+        Arc::new(Schema::new(columns.into_iter().map(|(name, kind)| Field::new(name, kind, true)).collect::<Vec<_>>()))
+    }
+
+    fn columns(self) -> Vec<(&'static str, DataType)> {
+        match self {
+            Self::VendorUsage => vec![
+                ("provider", TEXT),
+                ("customer_native_id", TEXT),
+                ("customer_native_name", TEXT),
+                ("native_sku", TEXT),
+                ("native_name", TEXT),
+                ("subject_id", TEXT),
+                ("line_key", TEXT),
+                ("category", TEXT),
+                ("measure", TEXT),
+                ("quantity", DECIMAL),
+                ("unit", TEXT),
+                ("unit_cost", DECIMAL),
+                ("cost", DECIMAL),
+                ("currency", TEXT),
+                ("period_start", instant()),
+                ("period_end", instant()),
+                ("is_correction", FLAG),
+            ],
+            Self::InvoiceLine => vec![
+                ("invoice_id", TEXT),
+                ("line_id", TEXT),
+                ("customer_native_id", TEXT),
+                ("customer_native_name", TEXT),
+                ("native_sku", TEXT),
+                ("native_name", TEXT),
+                ("kind", TEXT),
+                ("is_proration", FLAG),
+                ("status", TEXT),
+                ("quantity", DECIMAL),
+                ("unit_price", DECIMAL),
+                ("amount", DECIMAL),
+                ("currency", TEXT),
+                ("period_start", instant()),
+                ("period_end", instant()),
+                ("invoice_date", DATE),
+            ],
+            Self::ContractLine => vec![
+                ("contract_id", TEXT),
+                ("line_id", TEXT),
+                ("native_sku", TEXT),
+                ("native_name", TEXT),
+                ("quantity", DECIMAL),
+                ("included_quantity", DECIMAL),
+                ("unit_price", DECIMAL),
+                ("unit_cost", DECIMAL),
+                ("billing_cycle", TEXT),
+                ("status", TEXT),
+                ("effective_from", instant()),
+                ("effective_to", instant()),
+            ],
+            Self::Contract => vec![
+                ("contract_id", TEXT),
+                ("contract_name", TEXT),
+                ("customer_native_id", TEXT),
+                ("customer_native_name", TEXT),
+                ("currency", TEXT),
+                ("billing_cycle", TEXT),
+                ("status", TEXT),
+                ("effective_from", instant()),
+                ("effective_to", instant()),
+            ],
+            Self::LifecycleEvent => vec![
+                ("customer_native_id", TEXT),
+                ("native_sku", TEXT),
+                ("subject_kind", TEXT),
+                ("subject_id", TEXT),
+                ("event", TEXT),
+                ("event_at", instant()),
+            ],
+            Self::Company => vec![
+                ("native_id", TEXT),
+                ("native_identifier", TEXT),
+                ("native_name", TEXT),
+                ("currency", TEXT),
+                ("status", TEXT),
+            ],
+            Self::CustomerMap => vec![
+                ("native_id", TEXT),
+                ("native_name", TEXT),
+                ("customer_key", TEXT),
+                ("customer_name", TEXT),
+                ("valid_from", instant()),
+                ("valid_to", instant()),
+            ],
+            Self::ServiceMap => vec![
+                ("native_sku", TEXT),
+                ("native_name", TEXT),
+                ("service_key", TEXT),
+                ("service_name", TEXT),
+                ("unit", TEXT),
+                ("unit_factor", DECIMAL),
+                ("valid_from", instant()),
+                ("valid_to", instant()),
+            ],
+            Self::Fx => vec![
+                ("date", instant()),
+                ("from_currency", TEXT),
+                ("to_currency", TEXT),
+                ("rate", DECIMAL),
+                ("source", TEXT),
+            ],
+            Self::ContractTerms => vec![
+                ("customer_key", TEXT),
+                ("service_key", TEXT),
+                ("valid_from", instant()),
+                ("valid_to", instant()),
+                ("currency", TEXT),
+                ("model", TEXT),
+                ("unit_price", DECIMAL),
+                ("included_quantity", DECIMAL),
+                ("minimum_quantity", DECIMAL),
+                ("overage_unit_price", DECIMAL),
+                ("flat_fee", DECIMAL),
+                ("tiers", TEXT),
+                ("escalator_percent", DECIMAL),
+                ("escalator_month", TEXT),
+                ("markup_percent", DECIMAL),
+                ("quantity_basis", TEXT),
+            ],
+            Self::Batch => vec![
+                ("batch_id", TEXT),
+                ("file", TEXT),
+                ("sha256", TEXT),
+                ("bytes", COUNT),
+                ("system", TEXT),
+                ("entity", TEXT),
+                ("rows_in", COUNT),
+                ("rows_accepted", COUNT),
+                ("rows_rejected", COUNT),
+                ("recorded_at", instant()),
+            ],
+            Self::Reject => vec![
+                ("batch_id", TEXT),
+                ("source_row", COUNT),
+                ("column_name", TEXT),
+                ("value", TEXT),
+                ("reason", TEXT),
+            ],
+            Self::FactMonthly => vec![
+                ("customer_key", TEXT),
+                ("service_key", TEXT),
+                ("month", DATE),
+                ("currency", TEXT),
+                ("delivered_quantity", DECIMAL),
+                ("contracted_quantity", DECIMAL),
+                ("billable_quantity", DECIMAL),
+                ("billed_quantity", DECIMAL),
+                ("cost", DECIMAL),
+                ("cost_original", DECIMAL),
+                ("cost_currency", TEXT),
+                ("revenue", DECIMAL),
+                ("one_off_revenue", DECIMAL),
+                ("credit", DECIMAL),
+                ("expected_revenue", DECIMAL),
+                ("contract_price", DECIMAL),
+                ("billed_price", DECIMAL),
+                ("price_model", TEXT),
+                ("active_subjects", DECIMAL),
+                ("suspended_subjects", DECIMAL),
+                ("is_contracted", FLAG),
+                ("is_billed", FLAG),
+                ("is_delivered", FLAG),
+                ("is_trial", FLAG),
+                ("is_not_billable", FLAG),
+            ],
+            Self::Finding => vec![
+                ("finding_id", TEXT),
+                ("signal", TEXT),
+                ("family", TEXT),
+                ("quarter", TEXT),
+                ("customer_key", TEXT),
+                ("customer_name", TEXT),
+                ("service_key", TEXT),
+                ("service_name", TEXT),
+                ("first_month", DATE),
+                ("last_month", DATE),
+                ("currency", TEXT),
+                ("leakage_low", DECIMAL),
+                ("leakage", DECIMAL),
+                ("leakage_high", DECIMAL),
+                ("annual_run_rate", DECIMAL),
+                ("severity", TEXT),
+                ("confidence", REAL),
+                ("p_value", REAL),
+                ("q_value", REAL),
+                ("slope", REAL),
+                ("slope_low", REAL),
+                ("slope_high", REAL),
+                ("change_month", DATE),
+                ("status", TEXT),
+                ("explanation", TEXT),
+                ("basis", TEXT),
+                ("overbilled", DECIMAL),
+                ("rank", COUNT),
+                ("run_id", TEXT),
+            ],
+            Self::FindingEvidence => vec![
+                ("finding_id", TEXT),
+                ("quarter", TEXT),
+                ("customer_key", TEXT),
+                ("service_key", TEXT),
+                ("month", DATE),
+                ("currency", TEXT),
+                ("counted", DECIMAL),
+                ("corroborates", DECIMAL),
+                ("run_id", TEXT),
+            ],
+            Self::Coverage => vec![
+                ("signal", TEXT),
+                ("quarter", TEXT),
+                ("tested", COUNT),
+                ("too_short", COUNT),
+                ("findings", COUNT),
+                ("note", TEXT),
+                ("run_id", TEXT),
+            ],
+            Self::Run => vec![
+                ("run_id", TEXT),
+                ("quarter", TEXT),
+                ("as_of", instant()),
+                ("engine_version", TEXT),
+                ("queries_sha256", TEXT),
+                ("core_versions", TEXT),
+                ("mart_versions", TEXT),
+                ("findings", COUNT),
+                ("fact_rows", COUNT),
+            ],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sorts_and_partitions_name_existing_columns() {
+        for &table in TABLES {
+            let schema = table.schema();
+            for column in table.key().iter().chain(table.sort_columns()).chain(table.partition_columns()) {
+                assert!(schema.field_with_name(column).is_ok(), "{} has no column {column}", table.name());
+            }
+        }
+    }
+}

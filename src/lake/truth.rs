@@ -1,0 +1,254 @@
+//! What is known as of a date: which rows are visible, and which version of each is the current truth.
+//!
+//! ```text
+//! files of visible batches, recorded up to the as-of date
+//!   ├── no other batch can hold a version of their rows  ──────────────> known.<table>
+//!   └── batches that overlap ──> newest differing version per key ─────> known.<table>
+//! core_history.<table> shows all of them.
+//! ```
+//! Nothing is updated in place: a correction is a new row. Rows with equal values in [`Table::key`] are versions of one thing; all
+//! rows of a key from one batch stand together, because many vendors repeat a key within a file and mean the sum. The truth is the
+//! newest set of rows, and where later files merely repeat it, its first appearance: re-sent rows keep their provenance. Only
+//! batches whose periods overlap are compared, so a history of disjoint months costs nothing.
+
+use super::delta::{DataFile, Lake, LakeError};
+use super::scan::FileTable;
+use super::schema::{TABLES, Table};
+use arrow::array::{AsArray, RecordBatch};
+use chrono::{DateTime, Utc};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::common::{DataFusionError, TableReference};
+use datafusion::prelude::SessionContext;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+/// Schemas that [`register`] fills.
+const SCHEMAS: [&str; 5] = ["core", "core_history", "known", "marts", "facts"];
+
+/// The versions of the core tables that a view of the lake is built on.
+pub type Versions = BTreeMap<String, u64>;
+
+/// Registers `core_history.*` and `known.*` for everything ingested and recorded up to `as_of` (everything if none), and the
+/// tables without versions under their own names. Returns the table versions read.
+///
+/// # Errors
+/// [`LakeError`] if a table log is damaged, or a DataFusion error in its words.
+pub async fn register(
+    ctx: &SessionContext,
+    lake: &Lake,
+    as_of: Option<DateTime<Utc>>,
+) -> Result<Versions, TruthError> {
+    if let Some(catalog) = ctx.catalog("datafusion") {
+        for schema in SCHEMAS {
+            if catalog.schema(schema).is_none() {
+                let provider: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
+                catalog.register_schema(schema, provider)?;
+            }
+        }
+    }
+    let mut versions = Versions::new();
+    let visible = visible_batches(lake).await?;
+    for &table in TABLES.iter().filter(|table| table.area() == "core") {
+        if let Some(version) = lake.version(table).await? {
+            versions.insert(table.name().to_owned(), version);
+        }
+        let mut files = lake.files(table, None).await?;
+        if !table.is_ingested() {
+            let name = TableReference::partial("core", table.name());
+            ctx.register_table(name, Arc::new(FileTable::new(lake, table, files)))?;
+            continue;
+        }
+        files.retain(|file| visible.contains(&file.batch_id));
+        register_versions(ctx, lake, table, files, as_of).await?;
+    }
+    Ok(versions)
+}
+
+/// Why a view of the lake could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum TruthError {
+    /// The lake cannot be read.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// The engine refuses.
+    #[error("the query engine refused a view of the lake: {0}")]
+    Engine(#[from] DataFusionError),
+}
+
+/// Ids of the batches whose ingest was completed.
+///
+/// # Errors
+/// [`TruthError`] if the batch table cannot be read.
+pub async fn visible_batches(lake: &Lake) -> Result<HashSet<String>, TruthError> {
+    let ctx = SessionContext::new();
+    let files = lake.files(Table::Batch, None).await?;
+    let frame = ctx.read_table(Arc::new(FileTable::new(lake, Table::Batch, files)))?;
+    let rows = frame.select_columns(&["batch_id"])?.collect().await?;
+    Ok(texts(&rows))
+}
+
+fn texts(rows: &[RecordBatch]) -> HashSet<String> {
+    rows.iter()
+        .flat_map(|batch| batch.column(0).as_string_view().iter().flatten().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+async fn register_versions(
+    ctx: &SessionContext,
+    lake: &Lake,
+    table: Table,
+    mut files: Vec<DataFile>,
+    as_of: Option<DateTime<Utc>>,
+) -> Result<(), TruthError> {
+    let limit = as_of.map(|t| t.timestamp_micros());
+    // Reference data without a date of its own is known at all times, so its files are never skipped.
+    if let Some(limit) = limit
+        && !is_reference(table)
+    {
+        files.retain(|file| file.recorded_at.is_none_or(|(first, _)| first <= limit));
+    }
+    let needs_filter =
+        limit.is_some_and(|limit| files.iter().any(|file| file.recorded_at.is_none_or(|(_, last)| last > limit)));
+    let filter = match as_of {
+        Some(as_of) if needs_filter => {
+            format!("WHERE recorded_at <= TIMESTAMP '{}' OR is_always_known", as_of.format("%Y-%m-%dT%H:%M:%S%.6fZ"))
+        }
+        _ => String::new(),
+    };
+    let (plain, contested) = split_contested(table, files);
+    let name = table.name();
+    for (part, files) in [("plain", plain), ("contested", contested.clone())] {
+        let reference = TableReference::partial("core_history", format!("_{name}_{part}"));
+        ctx.register_table(reference, Arc::new(FileTable::new(lake, table, files)))?;
+    }
+    let columns: Vec<String> = table.schema().fields().iter().map(|f| f.name().clone()).collect();
+    let columns = columns.join(", ");
+    let plain = format!("SELECT {columns} FROM core_history._{name}_plain {filter}");
+    if contested.is_empty() {
+        view(ctx, "core_history", name, &plain).await?;
+        return view(ctx, "known", name, &plain).await;
+    }
+    let contested = format!("SELECT {columns} FROM core_history._{name}_contested {filter}");
+    view(ctx, "core_history", name, &format!("{plain} UNION ALL {contested}")).await?;
+    let newest = newest_version(table, &contested, &columns);
+    view(ctx, "known", name, &format!("{plain} UNION ALL {newest}")).await
+}
+
+async fn view(ctx: &SessionContext, schema: &'static str, name: &str, sql: &str) -> Result<(), TruthError> {
+    let frame = ctx.sql(sql).await?;
+    ctx.register_table(TableReference::partial(schema, name), frame.into_view())?;
+    Ok(())
+}
+
+/// Crosswalks, rates and terms: usable before the date on which somebody wrote them down.
+fn is_reference(table: Table) -> bool {
+    matches!(table, Table::CustomerMap | Table::ServiceMap | Table::Fx | Table::ContractTerms)
+}
+
+/// The newest differing set of rows per key, as a query over `rows`.
+fn newest_version(table: Table, rows: &str, columns: &str) -> String {
+    let key = table.key().join(", ");
+    let provenance = ["recorded_at", "is_always_known", "batch_id", "source_row"];
+    let content: Vec<String> = table
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| f.name().clone())
+        .filter(|name| !provenance.contains(&name.as_str()) && !table.key().contains(&name.as_str()))
+        .collect();
+    let content = content.join(", ");
+    format!(
+        "SELECT {columns} FROM (
+           SELECT version.*, chosen.version_key AS chosen_key
+           FROM (SELECT *, row_hash(system, {key}) AS version_key FROM ({rows})) AS version
+           JOIN (
+             SELECT version_key, recorded_at, batch_id FROM (
+               SELECT version_key, recorded_at, batch_id,
+                      row_number() OVER (PARTITION BY version_key ORDER BY recorded_at DESC, batch_id DESC) AS newest
+               FROM (
+                 SELECT version_key, recorded_at, batch_id, content,
+                        lag(content) OVER (PARTITION BY version_key ORDER BY recorded_at, batch_id) AS before
+                 FROM (
+                   SELECT row_hash(system, {key}) AS version_key, recorded_at, batch_id, sum(row_hash({content})) AS content
+                   FROM ({rows}) GROUP BY 1, recorded_at, batch_id
+                 )
+               ) WHERE before IS DISTINCT FROM content
+             ) WHERE newest = 1
+           ) AS chosen
+           ON version.version_key = chosen.version_key
+             AND version.recorded_at = chosen.recorded_at
+             AND version.batch_id = chosen.batch_id
+         )"
+    )
+}
+
+/// Files whose rows no other batch can have versions of, and the rest.
+///
+/// Where the key holds the period, two batches contest each other only within a partition and only if their periods overlap.
+fn split_contested(table: Table, files: Vec<DataFile>) -> (Vec<DataFile>, Vec<DataFile>) {
+    let by_period = table.key().contains(&"period_start");
+    let mut groups: BTreeMap<Vec<Option<String>>, Vec<DataFile>> = BTreeMap::new();
+    for file in files {
+        let partition = if by_period { file.partition.values().cloned().collect() } else { Vec::new() };
+        groups.entry(partition).or_default().push(file);
+    }
+    let (mut plain, mut contested) = (Vec::new(), Vec::new());
+    for mut group in groups.into_values() {
+        let span = |file: &DataFile| match file.period_start {
+            Some(span) if by_period => span,
+            _ => (i64::MIN, i64::MAX),
+        };
+        group.sort_by_key(|file| (span(file).0, file.path.clone()));
+        let mut cluster: Vec<DataFile> = Vec::new();
+        let mut end = i64::MIN;
+        let mut close = |cluster: &mut Vec<DataFile>| {
+            let many = cluster.iter().any(|file| file.batch_id != cluster[0].batch_id);
+            (if many { &mut contested } else { &mut plain }).append(cluster);
+        };
+        for file in group {
+            if !cluster.is_empty() && span(&file).0 > end {
+                close(&mut cluster);
+                end = i64::MIN;
+            }
+            end = end.max(span(&file).1);
+            cluster.push(file);
+        }
+        if !cluster.is_empty() {
+            close(&mut cluster);
+        }
+    }
+    (plain, contested)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(batch: &str, span: (i64, i64)) -> DataFile {
+        DataFile {
+            path: format!("part-{batch}-0-00000.parquet"),
+            size: 1,
+            rows: 1,
+            partition: BTreeMap::new(),
+            batch_id: batch.to_owned(),
+            period_start: Some(span),
+            recorded_at: None,
+        }
+    }
+
+    #[test]
+    fn only_overlapping_batches_are_compared() {
+        let files = vec![file("a", (0, 10)), file("b", (11, 20)), file("c", (15, 30)), file("d", (31, 40)), file("d", (35, 50))];
+        let (plain, contested) = split_contested(Table::VendorUsage, files);
+        let ids = |files: &[DataFile]| files.iter().map(|f| f.batch_id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&plain), ["a", "d", "d"]);
+        assert_eq!(ids(&contested), ["b", "c"]);
+    }
+
+    #[test]
+    fn keys_without_a_period_are_compared_across_all_batches() {
+        let (plain, contested) = split_contested(Table::InvoiceLine, vec![file("a", (0, 1)), file("b", (5, 6))]);
+        assert!(plain.is_empty());
+        assert_eq!(contested.len(), 2);
+    }
+}

@@ -1,0 +1,283 @@
+//! Rows to sorted Parquet files: buffers by partition, flushed when large, named after the batch they come from.
+//!
+//! ```text
+//! batches ──> one buffer per partition ──> sort by customer, service, period ──> Parquet (zstd, dictionary) ──> Add action
+//! ```
+//! Memory is bounded by [`MAX_BUFFERED_BYTES`] per writer, whatever the size of the input: when all buffers together pass it, the
+//! largest is written. Files are written before anything is committed; an interrupted run leaves files that no table names.
+
+use super::delta::{Lake, LakeError};
+use super::schema::Table;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::{DataType, Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::row::{RowConverter, SortField};
+use chrono::{DateTime, NaiveDate};
+use deltalake_core::kernel::Add;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::sync::Arc;
+
+/// Buffered bytes of one writer before its largest buffer is flushed.
+const MAX_BUFFERED_BYTES: usize = 384 << 20;
+/// Rows of one partition before its buffer is flushed: about 128 MiB on disk for usage rows.
+const MAX_BUFFERED_ROWS: usize = 4 << 20;
+/// Rows of a row group: the unit of pruning and of parallel reading.
+const ROW_GROUP_ROWS: usize = 256 << 10;
+
+type PartitionValues = BTreeMap<String, Option<String>>;
+
+/// Writes the rows of one table that come from one batch.
+#[derive(Debug)]
+pub struct TableWriter {
+    lake: Lake,
+    table: Table,
+    file_schema: SchemaRef,
+    prefix: String,
+    next_file: usize,
+    buffers: HashMap<PartitionValues, Buffer>,
+    buffered_bytes: usize,
+    adds: Vec<Add>,
+}
+
+#[derive(Debug, Default)]
+struct Buffer {
+    batches: Vec<RecordBatch>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl TableWriter {
+    /// A writer for `table`; `attempt` tells writers and repeated runs apart.
+    #[must_use]
+    pub fn new(lake: &Lake, table: Table, batch_id: &str, attempt: &str) -> Self {
+        let schema = table.schema();
+        let partition = table.partition_columns();
+        let file_fields: Vec<_> =
+            schema.fields().iter().filter(|f| !partition.contains(&f.name().as_str())).cloned().collect();
+        Self {
+            lake: lake.clone(),
+            table,
+            file_schema: Arc::new(Schema::new(file_fields)),
+            prefix: format!("part-{batch_id}-{attempt}"),
+            next_file: 0,
+            buffers: HashMap::new(),
+            buffered_bytes: 0,
+            adds: Vec::new(),
+        }
+    }
+
+    /// Takes rows in the table's full schema.
+    ///
+    /// # Errors
+    /// [`LakeError`] if a full buffer cannot be written.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        for (partition, part) in self.split(batch)? {
+            let bytes = part.get_array_memory_size();
+            self.buffered_bytes += bytes;
+            let buffer = self.buffers.entry(partition.clone()).or_default();
+            buffer.rows += part.num_rows();
+            buffer.bytes += bytes;
+            buffer.batches.push(part);
+            if buffer.rows >= MAX_BUFFERED_ROWS {
+                self.flush(&partition)?;
+            }
+        }
+        while self.buffered_bytes > MAX_BUFFERED_BYTES {
+            let Some(largest) =
+                self.buffers.iter().max_by(|a, b| a.1.bytes.cmp(&b.1.bytes).then(b.0.cmp(a.0))).map(|(p, _)| p.clone())
+            else {
+                break;
+            };
+            self.flush(&largest)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and returns the files as actions for [`Lake::commit`].
+    ///
+    /// # Errors
+    /// [`LakeError`] if a file cannot be written.
+    pub fn finish(mut self) -> Result<Vec<Add>, LakeError> {
+        let mut partitions: Vec<_> = self.buffers.keys().cloned().collect();
+        partitions.sort();
+        for partition in partitions {
+            self.flush(&partition)?;
+        }
+        Ok(self.adds)
+    }
+
+    fn encode_error(&self, action: &'static str, detail: &impl ToString) -> LakeError {
+        LakeError::Encode { table: self.table.name(), action, detail: detail.to_string() }
+    }
+
+    /// Rows by partition values, without the partition columns.
+    fn split(&self, batch: &RecordBatch) -> Result<Vec<(PartitionValues, RecordBatch)>, LakeError> {
+        let columns = self.table.partition_columns();
+        let schema = batch.schema();
+        let kept: Vec<usize> =
+            (0..batch.num_columns()).filter(|&i| !columns.contains(&schema.field(i).name().as_str())).collect();
+        let data = batch.project(&kept).map_err(|e| self.encode_error("split by partition", &e))?;
+        if columns.is_empty() {
+            return Ok(vec![(PartitionValues::new(), data)]);
+        }
+        let arrays: Vec<&ArrayRef> = columns
+            .iter()
+            .map(|name| batch.column_by_name(name).ok_or_else(|| self.encode_error("find the partition column", name)))
+            .collect::<Result<_, _>>()?;
+        let mut rows_of: BTreeMap<Vec<Option<PartitionValue<'_>>>, Vec<u32>> = BTreeMap::new();
+        let mut last: Option<(Vec<Option<PartitionValue<'_>>>, Vec<u32>)> = None;
+        for row in 0..batch.num_rows() {
+            let key: Vec<_> = arrays.iter().map(|array| partition_value(array, row)).collect();
+            let index = u32::try_from(row).unwrap_or(u32::MAX);
+            match &mut last {
+                Some((current, rows)) if *current == key => rows.push(index),
+                _ => {
+                    if let Some((key, mut rows)) = last.take() {
+                        rows_of.entry(key).or_default().append(&mut rows);
+                    }
+                    last = Some((key, vec![index]));
+                }
+            }
+        }
+        if let Some((key, mut rows)) = last {
+            rows_of.entry(key).or_default().append(&mut rows);
+        }
+        let single = rows_of.len() == 1;
+        rows_of
+            .into_iter()
+            .map(|(key, rows)| {
+                let values =
+                    columns.iter().map(|c| (*c).to_owned()).zip(key.into_iter().map(|v| v.map(|v| v.to_string()))).collect();
+                let part = if single {
+                    data.clone()
+                } else {
+                    take_record_batch(&data, &UInt32Array::from(rows))
+                        .map_err(|e| self.encode_error("split by partition", &e))?
+                };
+                Ok((values, part))
+            })
+            .collect()
+    }
+
+    fn flush(&mut self, partition: &PartitionValues) -> Result<(), LakeError> {
+        let Some(buffer) = self.buffers.remove(partition) else { return Ok(()) };
+        self.buffered_bytes -= buffer.bytes;
+        let rows = concat_batches(&self.file_schema, &buffer.batches).map_err(|e| self.encode_error("join rows", &e))?;
+        drop(buffer);
+        let rows = self.sorted(rows)?;
+        let mut bytes = Vec::new();
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_created_by(concat!("shortfall ", env!("CARGO_PKG_VERSION")).to_owned())
+            .build();
+        ArrowWriter::try_new(&mut bytes, Arc::clone(&self.file_schema), Some(properties))
+            .and_then(|mut writer| {
+                writer.write(&rows)?;
+                writer.close()
+            })
+            .map_err(|e| self.encode_error("encode Parquet", &e))?;
+        let add = self.place(partition, &rows, &bytes)?;
+        self.adds.push(add);
+        Ok(())
+    }
+
+    /// Writes the bytes to their place and describes them.
+    fn place(&mut self, partition: &PartitionValues, rows: &RecordBatch, bytes: &[u8]) -> Result<Add, LakeError> {
+        let mut path = String::new();
+        for column in self.table.partition_columns() {
+            let value = partition.get(*column).cloned().flatten();
+            let value = value.as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__");
+            path.push_str(&format!("{column}={value}/"));
+        }
+        path.push_str(&format!("{}-{:05}.parquet", self.prefix, self.next_file));
+        self.next_file += 1;
+        let target = self.lake.folder(self.table).join(&path);
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder).map_err(|e| LakeError::io("create", folder, e))?;
+        }
+        fs::write(&target, bytes).map_err(|e| LakeError::io("write", &target, e))?;
+        Ok(Add {
+            path,
+            partition_values: partition.clone().into_iter().collect(),
+            size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+            modification_time: 0,
+            data_change: true,
+            stats: Some(stats(rows).to_string()),
+            ..Add::default()
+        })
+    }
+
+    fn sorted(&self, rows: RecordBatch) -> Result<RecordBatch, LakeError> {
+        let columns: Vec<ArrayRef> =
+            self.table.sort_columns().iter().filter_map(|name| rows.column_by_name(name).cloned()).collect();
+        if columns.is_empty() {
+            return Ok(rows);
+        }
+        let fields = columns.iter().map(|c| SortField::new(c.data_type().clone())).collect();
+        let keys = RowConverter::new(fields)
+            .and_then(|converter| converter.convert_columns(&columns))
+            .map_err(|e| self.encode_error("sort rows", &e))?;
+        let count = u32::try_from(rows.num_rows()).unwrap_or(u32::MAX);
+        if (1..rows.num_rows()).all(|i| keys.row(i - 1) <= keys.row(i)) {
+            return Ok(rows);
+        }
+        let mut order: Vec<u32> = (0..count).collect();
+        order.sort_unstable_by(|&a, &b| keys.row(a as usize).cmp(&keys.row(b as usize)).then(a.cmp(&b)));
+        take_record_batch(&rows, &UInt32Array::from(order)).map_err(|e| self.encode_error("sort rows", &e))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum PartitionValue<'a> {
+    Text(&'a str),
+    Date(i32),
+}
+
+impl std::fmt::Display for PartitionValue<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Date(days) => {
+                let date = NaiveDate::default().checked_add_signed(chrono::Duration::days(i64::from(*days)));
+                write!(f, "{}", date.unwrap_or_default())
+            }
+        }
+    }
+}
+
+fn partition_value(array: &ArrayRef, row: usize) -> Option<PartitionValue<'_>> {
+    if array.is_null(row) {
+        return None;
+    }
+    match array.data_type() {
+        DataType::Date32 => Some(PartitionValue::Date(array.as_primitive::<Date32Type>().value(row))),
+        DataType::Utf8 => Some(PartitionValue::Text(array.as_string::<i32>().value(row))),
+        _ => None,
+    }
+}
+
+/// Delta's per-file statistics, for the columns that planning prunes by.
+fn stats(rows: &RecordBatch) -> serde_json::Value {
+    let mut low = serde_json::Map::new();
+    let mut high = serde_json::Map::new();
+    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
+        if let Some(instants) = column.as_primitive_opt::<TimestampMicrosecondType>()
+            && column.null_count() == 0
+            && let (Some(min), Some(max)) = (arrow::compute::min(instants), arrow::compute::max(instants))
+        {
+            let text = |micros| DateTime::from_timestamp_micros(micros).map(|t| t.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string());
+            low.insert(field.name().clone(), text(min).into());
+            high.insert(field.name().clone(), text(max).into());
+        }
+    }
+    serde_json::json!({ "numRecords": rows.num_rows(), "minValues": low, "maxValues": high, "nullCount": {} })
+}

@@ -1,0 +1,217 @@
+//! Exact decimals: text to scaled integers and back, without a float and without a silent rounding.
+//!
+//! Vendor quantities, prices and costs are `Decimal128(38, 18)`: real exports carry 15 to 18 decimals. A text is either
+//! represented exactly or refused with the reason. Arithmetic that multiplies or divides leaves this scale and happens value by
+//! value in `rust_decimal` (28 significant digits), see [`crate::rating`].
+
+use rust_decimal::{Decimal, RoundingStrategy};
+
+/// Digits after the point in every stored quantity, price and amount.
+pub const SCALE: u32 = 18;
+/// Total digits of the stored type.
+pub const PRECISION: u8 = 38;
+const UNIT: i128 = 1_000_000_000_000_000_000;
+const LIMIT: i128 = 100_000_000_000_000_000_000_000_000_000_000_000_000; // 10^38
+
+/// Why a text is not an exact decimal of the stored type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecimalError {
+    /// Not a number at all.
+    #[error("not a number")]
+    NotANumber,
+    /// More digits after the point than are stored.
+    #[error("more than 18 digits after the point")]
+    TooManyDecimals,
+    /// More digits before the point than are stored.
+    #[error("more than 20 digits before the point")]
+    TooLarge,
+}
+
+/// Reads a number into units of 10^-18.
+///
+/// Understands what real exports contain: a leading apostrophe (`'22.000`, the spreadsheet guard of Partner Center), a sign,
+/// padding zeros, and E-notation (`5.64902E-05`, `'0E-20`). Separators and currency signs are refused: which of `1,234` and
+/// `1.234` is a thousand differs by tenant, so that is a setting of the source, never a guess per value.
+///
+/// # Errors
+/// [`DecimalError`] if the text is no number or would have to be rounded.
+pub fn parse_decimal(text: &str) -> Result<i128, DecimalError> {
+    let bytes = text.as_bytes();
+    let bytes = bytes.strip_prefix(b"'").unwrap_or(bytes);
+    let (negative, bytes) = match bytes.first() {
+        Some(b'-') => (true, &bytes[1..]),
+        Some(b'+') => (false, &bytes[1..]),
+        _ => (false, bytes),
+    };
+    let mut mantissa: i128 = 0;
+    let mut decimals: i32 = 0;
+    let mut seen_point = false;
+    let mut seen_digit = false;
+    let mut pending_zeros: u32 = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            digit @ b'0'..=b'9' => {
+                seen_digit = true;
+                if seen_point && digit == b'0' {
+                    // Padding zeros after the point must not overflow the mantissa.
+                    pending_zeros += 1;
+                } else {
+                    for _ in 0..pending_zeros {
+                        mantissa = mantissa.checked_mul(10).ok_or(DecimalError::TooLarge)?;
+                    }
+                    decimals += pending_zeros.cast_signed();
+                    pending_zeros = 0;
+                    mantissa = mantissa
+                        .checked_mul(10)
+                        .and_then(|m| m.checked_add(i128::from(digit - b'0')))
+                        .ok_or(DecimalError::TooLarge)?;
+                    decimals += i32::from(seen_point);
+                }
+            }
+            b'.' if !seen_point => seen_point = true,
+            b'e' | b'E' if seen_digit => break,
+            _ => return Err(DecimalError::NotANumber),
+        }
+        at += 1;
+    }
+    if !seen_digit {
+        return Err(DecimalError::NotANumber);
+    }
+    let exponent: i32 = if at < bytes.len() {
+        let text = std::str::from_utf8(&bytes[at + 1..]).map_err(|_| DecimalError::NotANumber)?;
+        text.parse().map_err(|_| DecimalError::NotANumber)?
+    } else {
+        0
+    };
+    let scaled = rescale(mantissa, exponent.saturating_sub(decimals))?;
+    Ok(if negative { -scaled } else { scaled })
+}
+
+/// `mantissa` x 10^`exponent` in units of 10^-18.
+fn rescale(mut mantissa: i128, exponent: i32) -> Result<i128, DecimalError> {
+    if mantissa == 0 {
+        return Ok(0);
+    }
+    let mut shift = exponent.saturating_add(SCALE.cast_signed());
+    while shift < 0 {
+        if mantissa % 10 != 0 {
+            return Err(DecimalError::TooManyDecimals);
+        }
+        mantissa /= 10;
+        shift += 1;
+    }
+    while shift > 0 {
+        mantissa = mantissa.checked_mul(10).ok_or(DecimalError::TooLarge)?;
+        shift -= 1;
+    }
+    if mantissa >= LIMIT { Err(DecimalError::TooLarge) } else { Ok(mantissa) }
+}
+
+/// A stored value as `rust_decimal`, which holds 28 digits: values beyond are rounded half-even at the 28th digit. `None` beyond
+/// 7.9e28.
+#[must_use]
+pub fn to_decimal(scaled: i128) -> Option<Decimal> {
+    let (mut value, mut scale) = (scaled, SCALE);
+    while value % 10 == 0 && scale > 0 {
+        value /= 10;
+        scale -= 1;
+    }
+    while value.unsigned_abs() >= 1 << 96 && scale > 0 {
+        let (quotient, remainder) = (value / 10, (value % 10).unsigned_abs());
+        let away = remainder > 5 || (remainder == 5 && quotient % 2 != 0);
+        value = if away { quotient + value.signum() } else { quotient };
+        scale -= 1;
+    }
+    Decimal::try_from_i128_with_scale(value, scale).ok()
+}
+
+/// A `rust_decimal` in units of 10^-18, rounded half-even at the last stored digit. `None` beyond 10^20.
+#[must_use]
+pub fn from_decimal(value: Decimal) -> Option<i128> {
+    let value = value.round_dp_with_strategy(SCALE, RoundingStrategy::MidpointNearestEven);
+    let factor = 10_i128.checked_pow(SCALE - value.scale())?;
+    value.mantissa().checked_mul(factor).filter(|scaled| scaled.abs() < LIMIT)
+}
+
+/// Rounds half-even to the currency's minor unit: the rule of invoice lines.
+#[must_use]
+pub fn round_to_minor_unit(value: Decimal, currency: &str) -> Decimal {
+    value.round_dp_with_strategy(minor_units(currency), RoundingStrategy::MidpointNearestEven)
+}
+
+/// Digits after the point of the currency's minor unit (ISO 4217), 2 for an unknown code.
+#[must_use]
+pub fn minor_units(currency: &str) -> u32 {
+    iso_currency::Currency::from_code(currency).and_then(iso_currency::Currency::exponent).map_or(2, u32::from)
+}
+
+/// Whether `code` is a currency of ISO 4217.
+#[must_use]
+pub fn is_currency(code: &str) -> bool {
+    iso_currency::Currency::from_code(code).is_some()
+}
+
+/// A stored value as text without padding zeros, for messages and CSV.
+#[must_use]
+pub fn format_scaled(scaled: i128) -> String {
+    let sign = if scaled < 0 { "-" } else { "" };
+    let (whole, fraction) = (scaled.unsigned_abs() / UNIT.unsigned_abs(), scaled.unsigned_abs() % UNIT.unsigned_abs());
+    if fraction == 0 {
+        return format!("{sign}{whole}");
+    }
+    let fraction = format!("{fraction:018}");
+    format!("{sign}{whole}.{}", fraction.trim_end_matches('0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn real_export_spellings_are_exact() {
+        for (text, expected) in [
+            ("'22.000000000000000000", "22"),
+            ("'0E-20", "0"),
+            ("'-2.0000", "-2"),
+            ("5.64902E-05", "0.0000564902"),
+            ("6.71E-8", "0.0000000671"),
+            ("35.2e2", "3520"),
+            ("0.000000000000000001", "0.000000000000000001"),
+            ("00012.50", "12.5"),
+            (".5", "0.5"),
+            ("1.10000000000000000000000000000000000000000000", "1.1"),
+        ] {
+            assert_eq!(format_scaled(parse_decimal(text).expect(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_would_be_rounded_or_guessed_is_refused() {
+        assert_eq!(parse_decimal("0.0000000000000000001"), Err(DecimalError::TooManyDecimals));
+        assert_eq!(parse_decimal("1e30"), Err(DecimalError::TooLarge));
+        assert_eq!(parse_decimal("99999999999999999999999999999999999999999"), Err(DecimalError::TooLarge));
+        for text in ["", "-", "1,234.5", "$3", "1.2.3", "e5", "1e", "NaN", "inf", "12 ", "0x1F", "1e5.2", "--1"] {
+            assert_eq!(parse_decimal(text), Err(DecimalError::NotANumber), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn format_then_parse_is_identity(scaled in -(LIMIT - 1)..LIMIT) {
+            prop_assert_eq!(parse_decimal(&format_scaled(scaled)), Ok(scaled));
+        }
+
+        #[test]
+        fn never_panics(text in "\\PC*") {
+            let _ = parse_decimal(&text);
+        }
+
+        #[test]
+        fn decimal_round_trip_is_exact_within_28_digits(mantissa in -(1_i128 << 90)..(1_i128 << 90)) {
+            let value = to_decimal(mantissa).expect("fits");
+            prop_assert_eq!(from_decimal(value), Some(mantissa));
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Queries: finding them, reading their headers, running them in the order of their dependencies.
+
+pub mod catalog;
+pub mod header;
+pub mod run;
+pub mod session;

@@ -1,0 +1,48 @@
+//! FOCUS 1.0 to 1.2 cost and usage: AWS, Azure, Google, Oracle and whoever else writes the `FinOps` specification.
+//!
+//! Source: `FOCUS_Spec` 1.2, columns and attributes. Real files break it: dates without `T` and `Z`, the letters `NULL` for a
+//! missing value, padded and quoted numbers, E-notation. Periods are half-open. `ConsumedQuantity` is a flow that adds up over the
+//! month and is null unless the charge is usage; every charge category may be negative. `ChargeClass = Correction` marks corrections of
+//! invoiced periods only, so its absence proves nothing.
+
+use super::{Column, Export, Shape, Source};
+use crate::lake::Table;
+
+/// The system and its exports.
+pub static SOURCE: Source = Source {
+    system: "focus",
+    title: "FOCUS 1.0-1.2 (AWS, Azure, Google, Oracle)",
+    exports: &[Export {
+        entity: "costs",
+        how_to_export: "AWS Data Exports > FOCUS; Azure Cost Management > Exports > FOCUS; OCI > Cost reports > FOCUS",
+        shape: Shape::Csv,
+        signature: &["BilledCost", "EffectiveCost", "BillingCurrency", "ChargePeriodStart", "ChargePeriodEnd", "ChargeCategory"],
+        columns: &[
+            Column::text("ProviderName"),
+            Column::text("SubAccountId"),
+            Column::text("SubAccountName"),
+            Column::text("x_CustomerId"),
+            Column::text("x_CustomerName"),
+            Column::text("BillingAccountId"),
+            Column::text("SkuId"),
+            Column::text("SkuPriceId"),
+            Column::text("ServiceName"),
+            Column::text("ResourceId"),
+            Column::text("ChargeCategory").required(),
+            Column::text("ChargeClass"),
+            Column::text("ConsumedUnit"),
+            Column::text("PricingUnit"),
+            Column::decimal("ConsumedQuantity"),
+            Column::decimal("PricingQuantity"),
+            Column::decimal("ContractedUnitPrice"),
+            Column::decimal("BilledCost").required(),
+            Column::currency("BillingCurrency").required(),
+            Column::iso("ChargePeriodStart").required(),
+            Column::iso("ChargePeriodEnd").required(),
+        ],
+        nulls: &["NULL"],
+        target: Table::VendorUsage,
+        unique: &[],
+        is_reference: false,
+    }],
+};

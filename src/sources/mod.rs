@@ -1,0 +1,94 @@
+//! Which systems and exports are understood: one file per system, one entry per export, all listed in [`SOURCES`].
+//!
+//! An [`Export`] says how a file is recognised by its content, which columns it carries and how each is typed. Reading, typing,
+//! rejecting, archiving and writing are the same for all ([`crate::ingest`]); what remains for a source is its column table and
+//! one staging query `queries/staging/<system>_<entity>.sql` that gives columns their canonical names and units.
+
+pub mod column;
+pub mod connectwise;
+pub mod focus;
+pub mod mapping;
+pub mod microsoft_csp;
+pub mod stripe;
+
+pub use column::{Column, DateFormat, Kind};
+
+use crate::lake::schema::Table;
+
+/// One system whose exports are understood.
+#[derive(Debug)]
+pub struct Source {
+    /// The name in every `system` column and in mapping files.
+    pub system: &'static str,
+    /// The system's name for people.
+    pub title: &'static str,
+    /// Its exports.
+    pub exports: &'static [Export],
+}
+
+/// One kind of file that a system exports.
+#[derive(Debug)]
+pub struct Export {
+    /// The thing a row is, and the second half of the staging query's file name.
+    pub entity: &'static str,
+    /// How a person gets this file out of the system.
+    pub how_to_export: &'static str,
+    /// How rows stand in the file.
+    pub shape: Shape,
+    /// Columns that together tell this export from every other (compared without case).
+    pub signature: &'static [&'static str],
+    /// Every column the staging query may use.
+    pub columns: &'static [Column],
+    /// Texts that mean "no value" besides the empty text.
+    pub nulls: &'static [&'static str],
+    /// Where its rows land.
+    pub target: Table,
+    /// Columns that no two rows of one file may share; empty where the source has no row identity.
+    pub unique: &'static [&'static str],
+    /// Reference data (crosswalks, rates, terms): known at all times unless its file says a date.
+    pub is_reference: bool,
+}
+
+/// How rows stand in a file.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// Delimited text with a header row.
+    Csv,
+    /// Delimited text or JSON Lines with the same field names.
+    CsvOrJsonLines,
+    /// JSON: an array, an object that holds one under `envelope`, several of those in a row, or one object per line.
+    Json {
+        /// Key of the array in a wrapping object.
+        envelope: &'static str,
+        /// A value of the record's `object` field that it must have, for exports that mix kinds.
+        object: Option<&'static str>,
+        /// Path to the array of lines inside a record: each line becomes one row that also carries the record's fields.
+        lines: Option<&'static [&'static str]>,
+    },
+}
+
+/// Every system, in the order in which `shortfall sources` prints them.
+pub const SOURCES: &[&Source] =
+    &[&connectwise::SOURCE, &microsoft_csp::SOURCE, &focus::SOURCE, &stripe::SOURCE, &mapping::SOURCE];
+
+/// An export together with the system it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Recognised {
+    /// The system.
+    pub source: &'static Source,
+    /// Its export.
+    pub export: &'static Export,
+}
+
+impl Recognised {
+    /// Name of the staging query: `<system>_<entity>`.
+    #[must_use]
+    pub fn staging(&self) -> String {
+        format!("{}_{}", self.source.system, self.export.entity)
+    }
+}
+
+/// Every export of every system.
+pub fn all_exports() -> impl Iterator<Item = Recognised> {
+    SOURCES.iter().flat_map(|&source| source.exports.iter().map(move |export| Recognised { source, export }))
+}
