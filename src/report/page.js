@@ -10,7 +10,7 @@
   const bodies = Array.from(table.tBodies);
   const folds = bodies.map((body) => body.querySelector("details"));
   const texts = bodies.map((body) => body.rows[0].textContent.toLowerCase());
-  const column = { customer: ".who", service: ".what", signal: ".why", status: ".row > :last-child" };
+  const column = { customer: ".who", service: ".what", signal: ".why", status: ".status" };
   const numeric = new Set(["rank", "month", "amount", "runRate", "confidence"]);
   const money = new Set(["amount", "runRate"]);
 

@@ -418,7 +418,7 @@ fn facts(finding: &Finding, quarter: Quarter) -> Vec<(&'static str, String)> {
                 format::quarter(quarter)
             )),
         ),
-        ("Likely range", range),
+        ("Range", range),
         (
             "Over-billed in the quarter",
             (!finding.overbilled.is_zero()).then(|| money(finding.overbilled)),
