@@ -114,7 +114,7 @@ pub(super) struct Canvas {
 pub(super) const WIDE: Canvas = Canvas {
     width: 620,
     height: 270,
-    label_room: 104,
+    label_room: 118,
     month_labels: 7,
 };
 /// For phones.
