@@ -43,7 +43,7 @@ impl FileTable {
         let partition_fields = outside.into_iter().map(|field| Arc::new(as_view(field))).collect();
         Self {
             folder: lake.folder(table).to_string_lossy().into_owned(),
-            table_schema: TableSchema::new(file_schema, partition_fields),
+            table_schema: TableSchema::builder(file_schema).with_table_partition_cols(partition_fields).build(),
             files,
         }
     }

@@ -1,0 +1,48 @@
+-- fact: billed_line
+-- grain: invoice line x month
+-- meaning: what was billed for which service month: amounts split by days and summing exactly, quantities as levels (or, for
+--   consumption, shares) in the service's own units. Lines that never became valid invoices are left out, tax is no revenue
+-- reads: known.invoice_line, facts.customer_alias, facts.service_alias, facts.service
+WITH line AS (
+  SELECT line.system, line.invoice_id, line.line_id, line.customer_native_id, line.kind, line.is_proration, line.currency, line.amount,
+         coalesce(origin.native_sku, line.native_sku) AS native_sku, line.batch_id, line.source_row,
+         coalesce(origin.period_start, line.period_start, CAST(line.invoice_date AS TIMESTAMP)) AS from_at,
+         coalesce(origin.period_end, line.period_end) AS to_at,
+         CASE WHEN line.amount < 0 AND line.quantity > 0 THEN -line.quantity ELSE line.quantity END AS quantity
+  FROM known.invoice_line AS line
+  -- A credit note names the line that it takes back.
+  LEFT JOIN known.invoice_line AS origin
+    ON line.kind = 'credit' AND line.system = origin.system AND line.native_sku = origin.line_id
+  WHERE coalesce(line.status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced')
+    AND line.kind <> 'tax'
+),
+keyed AS (
+  SELECT line.*, customer.customer_key, coalesce(exact.service_key, own.service_key) AS service_key,
+         coalesce(exact.unit_factor, CAST(1 AS DECIMAL(38, 18))) AS unit_factor
+  FROM line
+  LEFT JOIN facts.customer_alias AS customer
+    ON line.system = customer.system AND normalise_id(line.customer_native_id) = customer.native_id
+    AND (customer.valid_from IS NULL OR customer.valid_from <= CAST(line.from_at AS DATE))
+    AND (customer.valid_to IS NULL OR customer.valid_to > CAST(line.from_at AS DATE))
+  LEFT JOIN facts.service_alias AS exact
+    ON line.system = exact.system AND normalise_id(line.native_sku) = exact.native_sku
+    AND (exact.valid_from IS NULL OR exact.valid_from <= CAST(line.from_at AS DATE))
+    AND (exact.valid_to IS NULL OR exact.valid_to > CAST(line.from_at AS DATE))
+  LEFT JOIN facts.service AS own ON normalise_id(line.native_sku) = own.match_key
+),
+spread AS (
+  SELECT keyed.*, coalesce(service.is_flow, false) AS is_flow, unnest(
+    CASE WHEN to_at IS NULL OR to_at <= from_at THEN make_array(CAST(date_trunc('month', from_at) AS DATE))
+         ELSE generate_series(CAST(date_trunc('month', from_at) AS DATE),
+                              CAST(date_trunc('month', to_at - INTERVAL '1 microsecond') AS DATE), INTERVAL '1 month')
+    END) AS month
+  FROM keyed
+  LEFT JOIN facts.service AS service ON keyed.service_key = service.service_key
+)
+SELECT system, invoice_id, line_id, batch_id, source_row, customer_native_id, native_sku, customer_key, service_key,
+       CAST(month AS DATE) AS month, currency, kind, is_proration,
+       CASE WHEN is_flow THEN month_share(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE))
+            ELSE day_weighted(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE)) END AS quantity,
+       month_share(amount, from_at, to_at, CAST(month AS DATE)) AS amount
+FROM spread
+WHERE month <= $last_month

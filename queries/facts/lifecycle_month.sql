@@ -1,0 +1,51 @@
+-- fact: lifecycle_month
+-- grain: customer x service x month
+-- meaning: which users and devices were active and which suspended, with their days. A removed one is followed for a year
+-- reads: known.lifecycle_event, facts.customer_alias, facts.service_alias
+WITH event AS (
+  SELECT DISTINCT customer.customer_key, service.service_key, event.subject_id, event.event,
+         CAST(event.event_at AS DATE) AS event_day, event.event_at
+  FROM known.lifecycle_event AS event
+  JOIN facts.customer_alias AS customer
+    ON event.system = customer.system AND normalise_id(event.customer_native_id) = customer.native_id
+    AND (customer.valid_from IS NULL OR customer.valid_from <= CAST(event.event_at AS DATE))
+    AND (customer.valid_to IS NULL OR customer.valid_to > CAST(event.event_at AS DATE))
+  JOIN facts.service_alias AS service
+    ON event.system = service.system AND normalise_id(event.native_sku) = service.native_sku
+    AND (service.valid_from IS NULL OR service.valid_from <= CAST(event.event_at AS DATE))
+    AND (service.valid_to IS NULL OR service.valid_to > CAST(event.event_at AS DATE))
+),
+state AS (
+  SELECT *, event IN ('provisioned', 'resumed') AS is_active,
+         lead(event_day) OVER (PARTITION BY customer_key, service_key, subject_id ORDER BY event_at, event) AS next_day,
+         first_value(event) OVER (PARTITION BY customer_key, service_key, subject_id ORDER BY event_at, event) AS first_event
+  FROM event
+),
+span AS (
+  SELECT *, CASE WHEN is_active THEN next_day ELSE coalesce(next_day, event_day + INTERVAL '1 year') END AS to_day
+  FROM state
+),
+complete AS (
+  SELECT customer_key, service_key, bool_and(first_event = 'provisioned') AS is_complete
+  FROM state GROUP BY customer_key, service_key
+),
+spread AS (
+  SELECT *, unnest(generate_series(
+    CAST(date_trunc('month', event_day) AS DATE),
+    least(CAST(date_trunc('month', to_day - INTERVAL '1 day') AS DATE), $last_month),
+    INTERVAL '1 month')) AS month
+  FROM span
+  WHERE to_day IS NULL OR to_day > event_day
+),
+level AS (
+  SELECT customer_key, service_key, CAST(month AS DATE) AS month, is_active, event_day AS from_day, CAST(to_day AS DATE) AS to_day,
+         CAST(count(*) AS DECIMAL(38, 18)) AS quantity
+  FROM spread
+  GROUP BY 1, 2, 3, 4, 5, 6
+)
+SELECT level.customer_key, level.service_key, level.month, bool_and(complete.is_complete) AS is_complete,
+       array_agg(named_struct('from_day', from_day, 'to_day', to_day, 'quantity', quantity)) FILTER (WHERE is_active) AS active,
+       array_agg(named_struct('from_day', from_day, 'to_day', to_day, 'quantity', quantity)) FILTER (WHERE NOT is_active) AS suspended
+FROM level
+JOIN complete ON level.customer_key = complete.customer_key AND level.service_key = complete.service_key
+GROUP BY level.customer_key, level.service_key, level.month

@@ -1,0 +1,98 @@
+//! How much a month remembers of the month before, and how far a short series lets us know it.
+//!
+//! Shared by the two tests ([`super::mann_kendall`], [`super::change_point`]). Both face the same difficulty: with 12-36
+//! months the lag-1 autocorrelation phi is known only to +/- 0.2, and a test that plugs the estimate in as if it were the truth
+//! shouts whenever the estimate happens to be low. So the p-value is *averaged over the values of phi that
+//! the series leaves possible*, the way Student's t averages over the unknown variance:
+//!
+//! p = sum_j w_j p(statistic | phi_j),  w_j proportional to  N(r; mean(phi_j), sd(phi_j)),  phi_j = 0, 0.1, ..., 0.7
+//!
+//! The grid is the *envelope*: a test built on it keeps its level for AR(1) noise inside it, and says how it fails outside.
+//! Averaging has a second use. A smooth curved trend leaves smooth residuals, r near 1, and a plug-in correction then
+//! finds nothing in a perfectly monotone series; inside the envelope such a series is still very improbable, and that
+//! is what the average reports.
+
+use super::series::{Point, count};
+
+/// Upper end of the envelope. 0.7, not 0.6: the last grid point needs a neighbour above it, else series at 0.6 would
+/// be averaged over smaller values only.
+pub(super) const ENVELOPE: [f64; 9] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
+
+/// Share of the average that ignores the estimate.
+const DOUBT: f64 = 0.05;
+
+/// Fewest pairs of consecutive months from which an autocorrelation is estimated. With fewer, r' = (n r + 2) / (n - 4)
+/// divides by less than 2 and says nothing.
+const MIN_PAIRS: usize = 5;
+
+/// Lag-1 autocorrelation of residuals.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Lag1 {
+    /// Estimate, biased toward zero as usual.
+    pub r: f64,
+    /// Sample size it rests on: pairs of consecutive months + 1.
+    pub n: f64,
+}
+
+/// Lag-1 autocorrelation of `residuals` (mean removed here) at these months; only pairs of *consecutive* months count.
+///
+/// `None` when fewer than [`MIN_PAIRS`] such pairs exist, or the residuals are zero up to rounding of the `magnitude` of
+/// the data: then there is no noise whose memory could be measured.
+pub(super) fn lag1(points: &[Point], residuals: &mut [f64], magnitude: f64) -> Option<Lag1> {
+    let n = count(residuals.len());
+    let mean = residuals.iter().sum::<f64>() / n;
+    let mut total = 0.0;
+    for residual in residuals.iter_mut() {
+        *residual -= mean;
+        total += *residual * *residual;
+    }
+    let mut product = 0.0;
+    let mut pairs = 0_usize;
+    for (months, values) in points.windows(2).zip(residuals.windows(2)) {
+        if i64::from(months[1].x) - i64::from(months[0].x) == 1 {
+            product += values[0] * values[1];
+            pairs += 1;
+        }
+    }
+    let rounding = 1e-12 * magnitude;
+    if pairs < MIN_PAIRS || total.is_nan() || total <= n * rounding * rounding {
+        return None;
+    }
+    let pairs = count(pairs);
+    // Scaled so that a series without gaps gives the textbook sum_{n-1} / sum_n.
+    Some(Lag1 { r: product / total * (n - 1.0) / pairs, n: pairs + 1.0 })
+}
+
+/// How an estimated r is distributed when the truth is phi: r ~ N(phi - (a + b phi) / n, (1 - phi^2) / n) after a fit that
+/// costs `a` and `b`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bias {
+    pub at_zero: f64,
+    pub per_phi: f64,
+}
+
+impl Lag1 {
+    /// The bias-corrected estimate, not clamped. For a detrended series (n r + 2) / (n - 4).
+    pub(super) fn corrected(&self, bias: Bias) -> f64 {
+        (self.n * self.r + bias.at_zero) / (self.n - bias.per_phi)
+    }
+}
+
+/// Weights of the envelope's grid points given the estimate; equal weights when there is none. They sum to 1.
+pub(super) fn envelope_weights(estimate: Option<Lag1>, bias: Bias) -> [f64; ENVELOPE.len()] {
+    let mut weights = [1.0; ENVELOPE.len()];
+    if let Some(lag1) = estimate {
+        // Logarithms first: far outside the envelope every likelihood underflows, their ratios do not.
+        for (weight, phi) in weights.iter_mut().zip(ENVELOPE) {
+            let mean = phi - (bias.at_zero + bias.per_phi * phi) / lag1.n;
+            let variance = (1.0 - phi * phi) / lag1.n;
+            *weight = -0.5 * (lag1.r - mean).powi(2) / variance - 0.5 * variance.ln();
+        }
+        let best = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        for weight in &mut weights {
+            *weight = (*weight - best).exp();
+        }
+    }
+    let total: f64 = weights.iter().sum();
+    weights.map(|weight| (1.0 - DOUBT) * weight / total + DOUBT / count(ENVELOPE.len()))
+}
