@@ -1,0 +1,242 @@
+//! Which invoice carries which line: billing periods, proration, arrears and one-offs, before any file format.
+
+use super::calendar::{Billing, Span, nth};
+use super::pair::{MonthlyUsage, Pair, Terms, Volume};
+use super::world::{Channel, World};
+use crate::month::Month;
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+
+/// An invoice to one customer.
+pub(crate) struct Invoice {
+    pub(crate) customer: usize,
+    pub(crate) date: NaiveDate,
+    pub(crate) lines: Vec<Line>,
+}
+
+/// One line. Quantity and price are per article sold, so a pack counts as one.
+pub(crate) struct Line {
+    /// Absent for a one-off that belongs to no service.
+    pub(crate) pair: Option<usize>,
+    pub(crate) kind: LineKind,
+    pub(crate) description: String,
+    pub(crate) quantity: Decimal,
+    pub(crate) unit_price: Decimal,
+    pub(crate) amount: Decimal,
+    pub(crate) period: Span,
+}
+
+/// Why a line is on the invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LineKind {
+    /// A whole billing period.
+    Cycle,
+    /// Part of a period, given back or added.
+    Proration,
+    /// Metered usage of a past month.
+    Usage,
+    /// Added by hand.
+    Manual,
+}
+
+/// All invoices up to the day of export, by date and customer.
+pub(crate) fn invoices(world: &World) -> Vec<Invoice> {
+    let mut book = Book { world, lines: BTreeMap::new() };
+    for (index, pair) in world.pairs.iter().enumerate() {
+        match &pair.volume {
+            Volume::Level { billed, .. } => {
+                let billed_days: Vec<NaiveDate> = billed.changes().chain(pair.billed_price.changes()).collect();
+                book.levels(index, pair, &billed_days);
+            }
+            Volume::Flow(months) => months.iter().for_each(|(month, usage)| book.usage(index, pair, *month, usage)),
+        }
+    }
+    book.corrections();
+    book.one_offs();
+    let invoices = book.lines.into_iter();
+    invoices.map(|((date, customer), lines)| Invoice { customer, date, lines }).collect()
+}
+
+struct Book<'a> {
+    world: &'a World,
+    lines: BTreeMap<(NaiveDate, usize), Vec<Line>>,
+}
+
+impl Book<'_> {
+    fn add(&mut self, date: NaiveDate, customer: usize, line: Line) {
+        if date <= self.world.exported_on() {
+            self.lines.entry((date, customer)).or_default().push(line);
+        }
+    }
+
+    /// Every billing period of a recurring service, and the changes within it.
+    fn levels(&mut self, index: usize, pair: &Pair, changes: &[NaiveDate]) {
+        let billing = self.world.customer_of(pair).billing;
+        let mut period = billing.period_of(pair.since.max(self.world.span().from));
+        while period.from <= self.world.exported_on() {
+            let start = period.from.max(pair.since);
+            let (first_date, later_date) = invoice_dates(billing, period, start);
+            self.charge(index, pair, first_date, start, period, Decimal::ONE);
+            let mut days: Vec<NaiveDate> =
+                changes.iter().copied().filter(|day| *day > start && *day < period.until).collect();
+            days.sort_unstable();
+            days.dedup();
+            let mut before = start;
+            for day in days {
+                let date = later_date.unwrap_or(day);
+                // A changed item is given back at its old terms and charged again at its new ones.
+                self.give_back(index, pair, date, before, day, period);
+                self.charge(index, pair, date, day, period, Decimal::ONE);
+                before = day;
+            }
+            period = billing.period_of(period.until);
+        }
+    }
+
+    fn give_back(
+        &mut self,
+        index: usize,
+        pair: &Pair,
+        date: NaiveDate,
+        terms_of: NaiveDate,
+        day: NaiveDate,
+        period: Span,
+    ) {
+        let rest = Span { from: day, until: period.until };
+        let line = recurring(index, pair, terms_of, rest, period, Decimal::NEGATIVE_ONE);
+        self.add_if_any(date, pair.customer, line);
+    }
+
+    fn charge(&mut self, index: usize, pair: &Pair, date: NaiveDate, day: NaiveDate, period: Span, sign: Decimal) {
+        let rest = Span { from: day, until: period.until };
+        let line = recurring(index, pair, day, rest, period, sign);
+        self.add_if_any(date, pair.customer, line);
+    }
+
+    fn add_if_any(&mut self, date: NaiveDate, customer: usize, line: Line) {
+        if !line.quantity.is_zero() {
+            self.add(date, customer, line);
+        }
+    }
+
+    /// A month's metered quantity, invoiced on the fifth after it; late usage a month later.
+    fn usage(&mut self, index: usize, pair: &Pair, month: Month, usage: &MonthlyUsage) {
+        let Some(billed) = usage.billed else { return };
+        let until = Span::month(month).until;
+        let period =
+            Span { from: month.first_day().max(pair.since), until: pair.until.map_or(until, |end| end.min(until)) };
+        let invoiced_on = nth(month.plus(1), 5);
+        let late = pair.late_usage.filter(|late| late.month == month);
+        if let Some(late) = late {
+            let (in_time, after): (Vec<_>, Vec<_>) = usage.days.iter().partition(|(day, _)| *day < late.from);
+            let rest = Span { from: late.from, until: period.until };
+            let in_time_period = Span { from: period.from, until: late.from };
+            let line = metered(index, pair, month, quantity_of(&in_time), in_time_period, LineKind::Usage);
+            self.add(invoiced_on, pair.customer, line);
+            let line = metered(index, pair, month, quantity_of(&after), rest, LineKind::Manual);
+            self.add(nth(month.plus(2), 5), pair.customer, line);
+            return;
+        }
+        let line = match pair.terms {
+            Some(Terms::CostPlus(percent)) => {
+                let amount = pair.cost_plus(&usage.days, percent);
+                let description = format!("{} for {month}", pair.service.name);
+                Line {
+                    pair: Some(index),
+                    kind: LineKind::Usage,
+                    description,
+                    quantity: Decimal::ONE,
+                    unit_price: amount,
+                    amount,
+                    period,
+                }
+            }
+            _ => metered(index, pair, month, billed, period, LineKind::Usage),
+        };
+        self.add(invoiced_on, pair.customer, line);
+    }
+
+    /// Units that a vendor added afterwards, billed by hand.
+    fn corrections(&mut self) {
+        for reissue in &self.world.reissues {
+            let pair = &self.world.pairs[reissue.pair];
+            let unit_price = pair.billed_price.at(reissue.month.first_day());
+            let line = Line {
+                pair: Some(reissue.pair),
+                kind: LineKind::Manual,
+                description: format!("{}: correction for {}", pair.service.name, reissue.month),
+                quantity: reissue.units,
+                unit_price,
+                amount: (reissue.units * unit_price).round_dp(2),
+                period: Span::month(reissue.month),
+            };
+            self.add(nth(reissue.month.plus(2), 5), pair.customer, line);
+        }
+    }
+
+    fn one_offs(&mut self) {
+        for one_off in self.world.one_offs.iter().filter(|one_off| one_off.channel == Channel::Stripe) {
+            let line = Line {
+                pair: None,
+                kind: LineKind::Manual,
+                description: one_off.description.to_owned(),
+                quantity: Decimal::ONE,
+                unit_price: one_off.price,
+                amount: one_off.price,
+                period: Span { from: one_off.day, until: one_off.day },
+            };
+            self.add(one_off.day, one_off.customer, line);
+        }
+    }
+}
+
+/// When a period is invoiced, and when changes within it are; `None`: each on its own day.
+fn invoice_dates(billing: Billing, period: Span, start: NaiveDate) -> (NaiveDate, Option<NaiveDate>) {
+    match billing {
+        Billing::Advance => (start, Some(period.until)),
+        Billing::Arrears => {
+            let date = nth(Month::of(period.until), 5);
+            (date, Some(date))
+        }
+        Billing::Anchor15 => (start, None),
+    }
+}
+
+/// What `rest` of `period` costs at the quantity and price of the day `terms_of`.
+fn recurring(index: usize, pair: &Pair, terms_of: NaiveDate, rest: Span, period: Span, sign: Decimal) -> Line {
+    let quantity = pair.billed_on(terms_of) / pair.pack_size();
+    let unit_price = pair.billed_price.at(terms_of) * pair.pack_size();
+    let whole = quantity * unit_price;
+    let is_whole = rest == period && sign == Decimal::ONE;
+    let amount = if is_whole {
+        whole.round_dp(2)
+    } else {
+        (sign * whole * Decimal::from(rest.n_days()) / Decimal::from(period.n_days())).round_dp(2)
+    };
+    let name = pair.pack.map_or(pair.service.name, |pack| pack.name);
+    let description = match (is_whole, sign.is_sign_negative()) {
+        (true, _) => format!("{} × {name} (at {unit_price:.2} / month)", quantity.normalize()),
+        (false, true) => format!("Unused time on {} × {name} after {}", quantity.normalize(), rest.from),
+        (false, false) => format!("Remaining time on {} × {name} after {}", quantity.normalize(), rest.from),
+    };
+    let kind = if is_whole { LineKind::Cycle } else { LineKind::Proration };
+    Line { pair: Some(index), kind, description, quantity, unit_price, amount, period: rest }
+}
+
+fn metered(index: usize, pair: &Pair, month: Month, quantity: Decimal, period: Span, kind: LineKind) -> Line {
+    let unit_price = pair.billed_price.at(month.first_day());
+    Line {
+        pair: Some(index),
+        kind,
+        description: format!("{} {} of {} in {month}", quantity.normalize(), pair.service.unit, pair.service.name),
+        quantity,
+        unit_price,
+        amount: (quantity * unit_price).round_dp(2),
+        period,
+    }
+}
+
+fn quantity_of(days: &[&(NaiveDate, Decimal)]) -> Decimal {
+    days.iter().map(|(_, quantity)| *quantity).sum()
+}
