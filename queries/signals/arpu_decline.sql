@@ -1,0 +1,40 @@
+-- signal: arpu_decline
+-- title: Revenue per seat falls although the seats stay
+-- question: Which customers pay less and less for each active user or seat of a service?
+-- family: trend
+-- basis: revenue
+-- precedence: 50
+-- grain: customer x service x month
+-- reads: facts.trend_test, facts.trend_input
+-- kernels: mann_kendall, theil_sen, bh_adjust
+-- fires_when: revenue by what the active seats should bring at the recorded price falls (Mann-Kendall, q <= 0.05 over all tested pairs) by
+--   at least 2 % over the window, while the number of seats does not fall
+-- stays_silent_when: seats leave, the contract records the lower price, free units, proration and new seats explain it, the series is
+--   shorter than six months
+-- known_false_alarms: seats that are delivered but not billed also lower the revenue per seat; their money is counted there
+-- action: compare the invoice's unit price with the contract; end the discount
+-- explanation: {customer} has {active_subjects} active seats of {service} but pays less for each: at the rate before, the quarter would have
+--   brought {leakage} {currency} more
+-- owner: finance
+WITH tested AS (
+  SELECT *, trend['p'] AS p_value, bh_adjust(trend['p']) OVER () AS q_value
+  FROM facts.trend_test WHERE measure = 'revenue_per_active'
+),
+hit AS (
+  SELECT *, line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high,
+         CAST(last_month_as_low_as_before + INTERVAL '1 month' AS DATE) AS change_month
+  FROM tested
+  WHERE q_value <= $max_q AND line['slope'] * (months - 1) <= -0.02
+    AND NOT (resting['p'] <= 0.05 AND resting_line['slope'] < 0)
+)
+SELECT hit.customer_key, hit.service_key, hit.currency, input.month,
+       round_money(exact_product(input.expected_revenue, hit.level) - input.revenue, hit.currency) AS amount,
+       round_money(exact_product(input.expected_revenue, hit.level_low) - input.revenue, hit.currency) AS amount_low,
+       round_money(exact_product(input.expected_revenue, hit.level_high) - input.revenue, hit.currency) AS amount_high,
+       hit.p_value, hit.q_value, hit.slope, hit.slope_low, hit.slope_high, hit.change_month,
+       input.active_subjects, input.revenue
+FROM hit
+JOIN facts.trend_input AS input
+  ON hit.customer_key = input.customer_key AND hit.service_key = input.service_key AND hit.currency = input.currency
+WHERE input.month >= hit.change_month AND input.revenue_per_active IS NOT NULL
+  AND input.revenue < 0.99 * exact_product(input.expected_revenue, hit.level)

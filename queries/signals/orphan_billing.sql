@@ -1,0 +1,23 @@
+-- signal: orphan_billing
+-- title: Billed with no contract behind it
+-- question: Which recurring charges have no PSA contract line, or none any more?
+-- family: seam
+-- basis: overbilling
+-- precedence: 90
+-- grain: customer x service x month
+-- reads: facts.fact_monthly, facts.contract_segment
+-- fires_when: recurring lines bill a service in a month in which no contract line or written terms were in force on any day
+-- stays_silent_when: the PSA's history does not reach back to the month, a single project invoice or manual line, charges that were taken
+--   back by credits or proration
+-- known_false_alarms: services that are sold without ever entering the PSA
+-- action: stop the charge or enter the contract; return what was charged without one
+-- explanation: {customer} is billed {revenue} {currency} a month for {service} with no contract line in force since {first_month};
+--   {overbilled} {currency} in the quarter
+-- owner: billing
+WITH history AS (SELECT min(CAST(date_trunc('month', from_day) AS DATE)) AS first_month FROM facts.contract_segment)
+SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
+       fact.revenue + coalesce(fact.credit, 0) AS amount, fact.revenue, fact.billed_quantity
+FROM facts.fact_monthly AS fact
+CROSS JOIN history
+WHERE fact.is_billed AND NOT fact.is_contracted AND fact.month >= history.first_month
+  AND fact.revenue + coalesce(fact.credit, 0) >= 1

@@ -1,0 +1,30 @@
+-- signal: unbilled_delivery
+-- title: Delivered, not billed
+-- question: What was delivered, and paid to a vendor, with no invoice line for that service month?
+-- family: seam
+-- basis: revenue
+-- precedence: 10
+-- grain: customer x service x month
+-- reads: facts.fact_monthly, facts.closed_month, facts.yield_history
+-- fires_when: vendors or lifecycle events show a delivery, a price is known (contract, or what a unit of the pair earned in billed months),
+--   and no invoice line of any kind covers the service month
+-- stays_silent_when: trial, internal use (not billable in the PSA), free units cover all of it, a fixed fee covers the service, billing of the
+--   month has not run yet
+-- known_false_alarms: services that the MSP gives away without saying so in the PSA
+-- action: bill the months; find out why the service has no invoice line
+-- explanation: {customer} was delivered {billable_quantity} of {service} in {last_month} and no invoice line covers it: {months} months of
+--   the quarter, {leakage} {currency}
+-- owner: billing
+WITH open_month AS (
+  SELECT fact.*, yield.revenue_per_unit,
+         coalesce(fact.expected_revenue, round_money(exact_product(fact.delivered_quantity, yield.revenue_per_unit), fact.currency)) AS owed
+  FROM facts.fact_monthly AS fact
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+  LEFT JOIN facts.yield_history AS yield
+    ON fact.customer_key = yield.customer_key AND fact.service_key = yield.service_key AND fact.currency = yield.currency
+  WHERE fact.is_delivered AND NOT fact.is_billed AND coalesce(fact.one_off_revenue, 0) = 0
+    AND NOT fact.is_trial AND NOT fact.is_not_billable AND fact.price_model <> 'flat_fee'
+)
+SELECT customer_key, service_key, currency, month, owed AS amount, billable_quantity, delivered_quantity, cost
+FROM open_month
+WHERE owed >= 1
