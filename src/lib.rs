@@ -1,5 +1,6 @@
 //! Shortfall finds revenue leakage at managed service providers: exports in, priced and explained findings out.
 
+pub mod cli;
 pub mod findings;
 pub mod functions;
 pub mod ingest;

@@ -1,5 +1,16 @@
-//! What an analysis says: findings in one fixed schema, their identity, overlap and evidence.
+//! What an analysis says: signals to cells, cells to findings, each unit of money once, one commit.
+//!
+//! ```text
+//! queries/signals/*.sql ─> cells (customer, service, month, money) ─ overlap ─> counted money ─ fold ─> findings ─> marts, one commit
+//! ```
 
+pub mod analyze;
+pub mod cell;
+pub mod fold;
+pub mod marts;
+pub mod overlap;
+pub mod read;
 pub mod schema;
+pub mod signal;
 
 pub use schema::{Basis, Finding};

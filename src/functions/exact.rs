@@ -10,7 +10,7 @@ use datafusion::logical_expr::ScalarUDF;
 use rust_decimal::Decimal;
 use std::sync::Arc;
 
-pub(super) const MONEY: DataType = DataType::Decimal128(PRECISION, SCALE as i8);
+pub(crate) const MONEY: DataType = DataType::Decimal128(PRECISION, SCALE as i8);
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![

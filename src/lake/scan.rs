@@ -40,7 +40,7 @@ impl FileTable {
         let (inside, outside): (Vec<&FieldRef>, Vec<&FieldRef>) =
             schema.fields().iter().partition(|field| !partition.contains(&field.name().as_str()));
         let file_schema = Arc::new(Schema::new(inside.into_iter().map(as_view).collect::<Vec<_>>()));
-        let partition_fields = outside.into_iter().map(|field| Arc::new(as_view(field))).collect();
+        let partition_fields: Vec<FieldRef> = outside.into_iter().map(|field| Arc::new(as_view(field))).collect();
         Self {
             folder: lake.folder(table).to_string_lossy().into_owned(),
             table_schema: TableSchema::builder(file_schema).with_table_partition_cols(partition_fields).build(),

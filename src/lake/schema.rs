@@ -419,6 +419,7 @@ impl Table {
                 ("mart_versions", TEXT),
                 ("findings", COUNT),
                 ("fact_rows", COUNT),
+                ("number", COUNT),
             ],
         }
     }

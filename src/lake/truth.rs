@@ -38,14 +38,7 @@ pub async fn register(
     lake: &Lake,
     as_of: Option<DateTime<Utc>>,
 ) -> Result<Versions, TruthError> {
-    if let Some(catalog) = ctx.catalog("datafusion") {
-        for schema in SCHEMAS {
-            if catalog.schema(schema).is_none() {
-                let provider: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
-                catalog.register_schema(schema, provider)?;
-            }
-        }
-    }
+    register_schemas(ctx)?;
     let mut versions = Versions::new();
     let visible = visible_batches(lake).await?;
     for &table in TABLES.iter().filter(|table| table.area() == "core") {
@@ -62,6 +55,22 @@ pub async fn register(
         register_versions(ctx, lake, table, files, as_of).await?;
     }
     Ok(versions)
+}
+
+/// Makes the schemas of the lake known to a session.
+///
+/// # Errors
+/// [`TruthError::Engine`] if the session has no catalogue that takes them.
+pub fn register_schemas(ctx: &SessionContext) -> Result<(), TruthError> {
+    if let Some(catalog) = ctx.catalog("datafusion") {
+        for schema in SCHEMAS {
+            if catalog.schema(schema).is_none() {
+                let provider: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
+                catalog.register_schema(schema, provider)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Why a view of the lake could not be built.

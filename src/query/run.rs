@@ -1,0 +1,209 @@
+//! Runs queries against a view of the lake: facts in the order of what they read, then signals.
+//!
+//! A fact is a query in `queries/facts`; its result is kept in memory as the table `facts.<name>` for those that read it. Errors
+//! name the file, line and column, and what the engine suggests.
+
+use super::catalog::{Catalog, Query};
+use super::header::Header;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use chrono::NaiveDate;
+use datafusion::common::{DataFusionError, ScalarValue, TableReference};
+use datafusion::datasource::MemTable;
+use datafusion::prelude::{DataFrame, SessionContext};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The values of the `$parameters` of queries.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameters {
+    /// `$quarter_start`: first month of the analysed quarter.
+    pub quarter_start: NaiveDate,
+    /// `$last_month`: its last month; nothing later is looked at.
+    pub last_month: NaiveDate,
+    /// `$first_day`: the earliest month in the lake, for terms without a beginning.
+    pub first_day: NaiveDate,
+    /// `$window_start`: first month of the trend window.
+    pub window_start: NaiveDate,
+    /// `$min_months`: shortest series that is tested.
+    pub min_months: i64,
+    /// `$max_q`: largest adjusted p-value that is reported.
+    pub max_q: f64,
+}
+
+impl Parameters {
+    fn values(self) -> Vec<(&'static str, ScalarValue)> {
+        let date = |date: NaiveDate| {
+            ScalarValue::Date32(i32::try_from((date - NaiveDate::default()).num_days()).ok())
+        };
+        vec![
+            ("quarter_start", date(self.quarter_start)),
+            ("last_month", date(self.last_month)),
+            ("first_day", date(self.first_day)),
+            ("window_start", date(self.window_start)),
+            ("min_months", ScalarValue::Int64(Some(self.min_months))),
+            ("max_q", ScalarValue::Float64(Some(self.max_q))),
+        ]
+    }
+}
+
+/// A query that failed, with the place in its file.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {message}{notes}")]
+pub struct QueryError {
+    place: String,
+    message: String,
+    notes: String,
+}
+
+impl QueryError {
+    /// A fault of a file that no engine error describes.
+    #[must_use]
+    pub fn new(query: &Query, message: &str) -> Self {
+        Self { place: query.path.clone(), message: message.to_owned(), notes: String::new() }
+    }
+
+    fn from_engine(query: &Query, error: &DataFusionError) -> Self {
+        let root = error.find_root();
+        if let Some(diagnostic) = error.diagnostic() {
+            let place = diagnostic.span.map_or_else(
+                || query.path.clone(),
+                |span| format!("{}:{}:{}", query.path, span.start.line, span.start.column),
+            );
+            let notes = diagnostic.notes.iter().map(|n| &n.message).chain(diagnostic.helps.iter().map(|h| &h.message));
+            let notes = notes.map(|note| format!("\n  {note}")).collect();
+            return Self { place, message: diagnostic.message.clone(), notes };
+        }
+        let message = root.strip_backtrace();
+        let place = line_and_column(&message)
+            .map_or_else(|| query.path.clone(), |(line, column)| format!("{}:{line}:{column}", query.path));
+        Self { place, message, notes: String::new() }
+    }
+}
+
+/// The parser's own `Line: 3, Column: 7`.
+fn line_and_column(message: &str) -> Option<(u64, u64)> {
+    let rest = message.split_once("Line: ")?.1;
+    let (line, rest) = rest.split_once(", Column: ")?;
+    let column: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    Some((line.parse().ok()?, column.parse().ok()?))
+}
+
+/// Plans a query without running it.
+///
+/// # Errors
+/// [`QueryError`] pointing into the file.
+pub async fn plan(ctx: &SessionContext, query: &Query, parameters: Parameters) -> Result<DataFrame, QueryError> {
+    let failed = |e: DataFusionError| QueryError::from_engine(query, &e);
+    let frame = ctx.sql(&query.text).await.map_err(failed)?;
+    let used: Vec<(&str, ScalarValue)> =
+        parameters.values().into_iter().filter(|(name, _)| query.text.contains(&format!("${name}"))).collect();
+    if used.is_empty() {
+        return Ok(frame);
+    }
+    frame.with_param_values(used).map_err(failed)
+}
+
+/// Runs a query and returns its rows.
+///
+/// # Errors
+/// [`QueryError`] pointing into the file.
+pub async fn rows(
+    ctx: &SessionContext,
+    query: &Query,
+    parameters: Parameters,
+) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
+    let frame = plan(ctx, query, parameters).await?;
+    let schema = Arc::new(frame.schema().as_arrow().clone());
+    let batches = frame.collect().await.map_err(|e| QueryError::from_engine(query, &e))?;
+    Ok((schema, batches))
+}
+
+/// Builds `facts.*`, each after those that it reads; only what `wanted` needs, or all.
+///
+/// # Errors
+/// [`QueryError`] for a query that fails, reads an unknown fact, or takes part in a circle.
+pub async fn build_facts(
+    ctx: &SessionContext,
+    catalog: &Catalog,
+    parameters: Parameters,
+    wanted: Option<&[&str]>,
+) -> Result<(), QueryError> {
+    let facts: Vec<(&str, &Query)> = catalog.folder("facts").collect();
+    for name in in_order(&facts, wanted)? {
+        let Some((_, query)) = facts.iter().find(|(known, _)| *known == name) else { continue };
+        let failed = |e: DataFusionError| QueryError::from_engine(query, &e);
+        let started = std::time::Instant::now();
+        let frame = plan(ctx, query, parameters).await?;
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let parts = frame.collect_partitioned().await.map_err(failed)?;
+        let rows: usize = parts.iter().flatten().map(RecordBatch::num_rows).sum();
+        if std::env::var_os("SHORTFALL_TRACE").is_some() {
+            eprintln!("facts.{name}: {rows} rows in {:.3} s", started.elapsed().as_secs_f64());
+        }
+        let table = MemTable::try_new(schema, parts).map_err(failed)?;
+        ctx.register_table(TableReference::partial("facts", name.as_str()), Arc::new(table)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The facts in an order in which each comes after those it reads.
+fn in_order(facts: &[(&str, &Query)], wanted: Option<&[&str]>) -> Result<Vec<String>, QueryError> {
+    let mut done: Vec<String> = Vec::new();
+    let roots: Vec<&str> = wanted.map_or_else(|| facts.iter().map(|(name, _)| *name).collect(), <[&str]>::to_vec);
+    for root in roots {
+        visit(root, facts, &mut done, &mut BTreeSet::new())?;
+    }
+    Ok(done)
+}
+
+fn visit<'a>(
+    name: &'a str,
+    facts: &[(&'a str, &'a Query)],
+    done: &mut Vec<String>,
+    above: &mut BTreeSet<&'a str>,
+) -> Result<(), QueryError> {
+    if done.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let Some((name, query)) = facts.iter().find(|(known, _)| *known == name).copied() else { return Ok(()) };
+    if !above.insert(name) {
+        return Err(QueryError::new(query, &format!("`facts.{name}` reads itself, through the facts named in `reads:`")));
+    }
+    for read in Header::parse(&query.text).list("reads") {
+        if let Some(fact) = read.strip_prefix("facts.") {
+            let Some((inner, _)) = facts.iter().find(|(known, _)| *known == fact) else {
+                return Err(QueryError::new(query, &format!("reads `facts.{fact}`, but there is no `facts/{fact}.sql`")));
+            };
+            visit(inner, facts, done, above)?;
+        }
+    }
+    above.remove(name);
+    done.push(name.to_owned());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> Query {
+        Query { path: "facts/x.sql".to_owned(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn facts_come_after_what_they_read() {
+        let (a, b, c) = (query("-- reads: facts.b, facts.c\n"), query("-- reads: facts.c\n"), query("SELECT 1"));
+        let order = in_order(&[("a", &a), ("b", &b), ("c", &c)], None).expect("an order");
+        assert_eq!(order, ["c", "b", "a"]);
+    }
+
+    #[test]
+    fn circles_and_unknown_facts_are_named() {
+        let (a, b) = (query("-- reads: facts.b\n"), query("-- reads: facts.a\n"));
+        assert!(in_order(&[("a", &a), ("b", &b)], None).is_err());
+        let lost = query("-- reads: facts.nothing\n");
+        let message = in_order(&[("lost", &lost)], None).expect_err("unknown").to_string();
+        assert!(message.contains("facts/nothing.sql"), "{message}");
+    }
+}

@@ -1,0 +1,129 @@
+//! `shortfall analyze`.
+
+use super::ingest::instant;
+use super::{Context, Exit, Failure, LakeArgument, OutputFormat, findings, render};
+use crate::findings::analyze::{Analysis, Request, analyze};
+use crate::findings::{Basis, Finding};
+use crate::lake::Lake;
+use crate::month::Quarter;
+use chrono::{DateTime, Duration, Utc};
+use clap::ValueEnum;
+use rust_decimal::Decimal;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    lake: LakeArgument,
+    /// Quarter to analyse, such as 2026Q3.
+    #[arg(long)]
+    quarter: Quarter,
+    /// Only what was known at the end of this day.
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<String>,
+    /// Only these signals.
+    #[arg(long = "signal", value_name = "ID")]
+    signals: Vec<String>,
+    /// Folder with queries that add to or replace the built-in ones.
+    #[arg(long, value_name = "DIR")]
+    queries: Option<PathBuf>,
+    /// Exit with code 4 if a finding is at least this severe.
+    #[arg(long, value_enum)]
+    fail_on: Option<Severity>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Severity {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let lake = Lake::open(&arguments.lake.lake)?;
+    let request = Request {
+        quarter: arguments.quarter,
+        as_of: arguments.as_of.as_deref().map(end_of_day).transpose()?,
+        signals: arguments.signals.clone(),
+        queries: arguments.queries.clone(),
+        threads: context.threads,
+    };
+    let analysis = context.runtime.block_on(analyze(&lake, &request))?;
+    summary(context, &analysis);
+    let is_alert = arguments.fail_on.is_some_and(|least| {
+        analysis.findings.iter().any(|f| Severity::from_str(&f.severity, true).is_ok_and(|severity| severity >= least))
+    });
+    Ok(if is_alert { Exit::Alert } else { Exit::Done })
+}
+
+/// A date includes its day; an instant is taken as it is.
+fn end_of_day(text: &str) -> Result<DateTime<Utc>, Failure> {
+    let start = instant(text)?;
+    Ok(if text.len() == 10 { start + Duration::days(1) - Duration::microseconds(1) } else { start })
+}
+
+/// Money of some findings by currency: leakage of revenue, of cost, over-billing.
+pub(super) fn totals(found: &[Finding]) -> BTreeMap<String, (Decimal, Decimal, Decimal)> {
+    let mut totals: BTreeMap<String, (Decimal, Decimal, Decimal)> = BTreeMap::new();
+    for finding in found {
+        let sums = totals.entry(finding.currency.clone()).or_default();
+        match finding.basis {
+            Basis::Revenue => sums.0 += finding.leakage,
+            Basis::Cost => sums.1 += finding.leakage,
+            Basis::Overbilling => sums.2 += finding.overbilled,
+        }
+    }
+    totals
+}
+
+/// Prints what an analysis says.
+pub(super) fn summary(context: &Context, analysis: &Analysis) {
+    let totals = totals(&analysis.findings);
+    if context.output == OutputFormat::Json {
+        let totals: Vec<_> = totals
+            .iter()
+            .map(|(currency, (revenue, cost, over))| {
+                json!({ "currency": currency, "leakage_revenue": revenue.to_string(), "leakage_cost": cost.to_string(),
+                        "leakage": (revenue + cost).to_string(), "overbilled": over.to_string() })
+            })
+            .collect();
+        let coverage: Vec<_> = analysis
+            .coverage
+            .iter()
+            .map(|c| json!({ "signal": c.signal, "tested": c.tested, "too_short": c.too_short, "note": c.note }))
+            .collect();
+        let unmapped: Vec<_> = analysis
+            .unmapped
+            .iter()
+            .map(|u| json!({ "currency": u.currency, "cost": u.cost.to_string(), "source_rows": u.source_rows, "ids": u.ids }))
+            .collect();
+        render::document(&json!({
+            "run_id": analysis.run_id, "quarter": analysis.quarter.to_string(), "findings": analysis.findings.len(),
+            "fact_rows": analysis.fact_rows, "totals": totals, "coverage": coverage, "unmapped": unmapped,
+        }));
+        return;
+    }
+    findings::print_table(&analysis.findings, 20);
+    let quarter = analysis.quarter;
+    if totals.is_empty() {
+        render::lines(&format!("{quarter}: no findings"));
+    }
+    for (currency, (revenue, cost, over)) in &totals {
+        let leakage = revenue + cost;
+        render::lines(&format!(
+            "{quarter}: {leakage} {currency} leakage ({revenue} revenue, {cost} cost); {over} {currency} over-billed, to be returned"
+        ));
+    }
+    let tested: Vec<String> =
+        analysis.coverage.iter().map(|c| format!("{} {} ({} could not be)", c.signal, c.tested, c.too_short)).collect();
+    render::lines(&format!("tested: {}", tested.join(", ")));
+    for unmapped in &analysis.unmapped {
+        render::lines(&format!(
+            "unmapped: {} {} of vendor cost in {} ids belongs to no known customer or service",
+            unmapped.cost.normalize(), unmapped.currency, unmapped.ids
+        ));
+    }
+}

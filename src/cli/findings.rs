@@ -1,0 +1,168 @@
+//! `shortfall findings`.
+
+use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
+use crate::findings::analyze::findings_of;
+use crate::findings::marts::{self, Run};
+use crate::findings::read::to_batch;
+use crate::findings::{Basis, Finding};
+use crate::lake::Lake;
+use crate::month::Quarter;
+use clap::ValueEnum;
+use parquet::arrow::ArrowWriter;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    lake: LakeArgument,
+    /// Quarter; the newest analysed one by default.
+    #[arg(long)]
+    quarter: Option<Quarter>,
+    /// How to write them.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// File to write to instead of standard output.
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    #[default]
+    Table,
+    Csv,
+    Json,
+    Parquet,
+}
+
+/// Columns of the fixed schema, in their order.
+pub(super) const COLUMNS: [&str; 27] = [
+    "finding_id", "signal", "family", "quarter", "customer_key", "customer_name", "service_key", "service_name", "first_month",
+    "last_month", "currency", "leakage_low", "leakage", "leakage_high", "annual_run_rate", "severity", "confidence", "p_value",
+    "q_value", "slope", "slope_low", "slope_high", "change_month", "status", "explanation", "basis", "overbilled",
+];
+
+/// The newest run, of a quarter if one is named.
+pub(super) fn newest_run(context: &Context, lake: &Lake, quarter: Option<Quarter>) -> Result<Run, Failure> {
+    let runs = context.runtime.block_on(marts::runs(lake))?;
+    let wanted = quarter.map(|q| q.to_string());
+    runs.into_iter().rev().find(|run| wanted.as_ref().is_none_or(|q| *q == run.quarter)).ok_or_else(|| {
+        let what = wanted.map_or_else(|| "no quarter".to_owned(), |q| format!("{q} not"));
+        Failure::usage(format!("{what} has been analysed yet")).hint("`shortfall analyze --lake DIR --quarter 2026Q3` does it")
+    })
+}
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let lake = Lake::open(&arguments.lake.lake)?;
+    let run = newest_run(context, &lake, arguments.quarter)?;
+    let findings = context.runtime.block_on(findings_of(&lake, &run))?;
+    let format = if context.output == OutputFormat::Json { Format::Json } else { arguments.format };
+    let data = match format {
+        Format::Table if arguments.out.is_none() => {
+            print_table(&findings, usize::MAX);
+            return Ok(Exit::Done);
+        }
+        Format::Table | Format::Csv => csv_bytes(&findings)?,
+        Format::Json => {
+            let rows: Vec<serde_json::Value> = findings.iter().map(json_row).collect();
+            let mut text = serde_json::to_vec_pretty(&rows).map_err(|e| Failure::environment(e.to_string()))?;
+            text.push(b'\n');
+            text
+        }
+        Format::Parquet => parquet_bytes(&findings, &run.run_id)?,
+    };
+    match &arguments.out {
+        Some(path) => std::fs::write(path, data).map_err(|e| Failure::usage(format!("could not write `{}`: {e}", path.display())))?,
+        None => render::bytes(&data).map_err(|e| Failure::environment(format!("could not write to standard output: {e}")))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The most important findings as a table.
+pub(super) fn print_table(findings: &[Finding], most: usize) {
+    if findings.is_empty() {
+        return;
+    }
+    let rows: Vec<Vec<String>> = findings
+        .iter()
+        .take(most)
+        .map(|f| {
+            let money = if f.basis == Basis::Overbilling { f.overbilled } else { f.leakage };
+            vec![
+                f.finding_id.clone(),
+                f.signal.clone(),
+                f.customer_name.clone().unwrap_or_default(),
+                f.service_name.clone().unwrap_or_default(),
+                f.first_month.to_string(),
+                format!("{money} {}", f.currency),
+                f.basis.as_str().to_owned(),
+                f.severity.clone(),
+                f.status.clone(),
+            ]
+        })
+        .collect();
+    render::table(&["finding", "signal", "customer", "service", "since", "in the quarter", "basis", "severity", "status"], &rows, &[5]);
+    if findings.len() > most {
+        render::lines(&format!("and {} more: `shortfall findings`", findings.len() - most));
+    }
+}
+
+/// The fields of a finding as text, in the order of [`COLUMNS`]; empty where not applicable.
+pub(super) fn text_row(f: &Finding) -> [String; 27] {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let real = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
+    [
+        f.finding_id.clone(), f.signal.clone(), f.family.clone(), f.quarter.to_string(), text(&f.customer_key), text(&f.customer_name),
+        text(&f.service_key), text(&f.service_name), f.first_month.to_string(), f.last_month.to_string(), f.currency.clone(),
+        f.leakage_low.to_string(), f.leakage.to_string(), f.leakage_high.to_string(), f.annual_run_rate.to_string(), f.severity.clone(),
+        f.confidence.to_string(), real(f.p_value), real(f.q_value), real(f.slope), real(f.slope_low), real(f.slope_high),
+        f.change_month.map(|m| m.to_string()).unwrap_or_default(), f.status.clone(), f.explanation.clone(),
+        f.basis.as_str().to_owned(), f.overbilled.to_string(),
+    ]
+}
+
+fn csv_bytes(findings: &[Finding]) -> Result<Vec<u8>, Failure> {
+    let failed = |e: csv::Error| Failure::environment(format!("could not write CSV: {e}"));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(COLUMNS).map_err(failed)?;
+    for finding in findings {
+        writer.write_record(text_row(finding).map(|cell| harmless(&cell))).map_err(failed)?;
+    }
+    writer.into_inner().map_err(|e| Failure::environment(format!("could not write CSV: {e}")))
+}
+
+/// A spreadsheet runs a cell that begins with a formula sign; names from other systems get an apostrophe before it.
+fn harmless(cell: &str) -> String {
+    let is_number = cell.parse::<f64>().is_ok();
+    if !is_number && cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
+}
+
+/// Money as decimal strings, months as `YYYY-MM`, null where not applicable.
+fn json_row(finding: &Finding) -> serde_json::Value {
+    let mut row = serde_json::Map::new();
+    let reals = [Some(finding.confidence), finding.p_value, finding.q_value, finding.slope, finding.slope_low, finding.slope_high];
+    let mut reals = reals.into_iter();
+    for (name, cell) in COLUMNS.iter().zip(text_row(finding)) {
+        let value = match *name {
+            "confidence" | "p_value" | "q_value" | "slope" | "slope_low" | "slope_high" => {
+                reals.next().flatten().map_or(serde_json::Value::Null, |v| serde_json::json!(v))
+            }
+            _ if cell.is_empty() => serde_json::Value::Null,
+            _ => serde_json::Value::String(cell),
+        };
+        row.insert((*name).to_owned(), value);
+    }
+    serde_json::Value::Object(row)
+}
+
+fn parquet_bytes(findings: &[Finding], run_id: &str) -> Result<Vec<u8>, Failure> {
+    let failed = |e: &dyn std::fmt::Display| Failure::environment(format!("could not write Parquet: {e}"));
+    let all: Vec<&Finding> = findings.iter().collect();
+    let batch = to_batch(&all, run_id).map_err(|e| failed(&e))?;
+    let fixed: Vec<usize> = COLUMNS.iter().filter_map(|name| batch.schema().index_of(name).ok()).collect();
+    let batch = batch.project(&fixed).map_err(|e| failed(&e))?;
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).map_err(|e| failed(&e))?;
+    writer.write(&batch).and_then(|()| writer.close().map(drop)).map_err(|e| failed(&e))?;
+    Ok(bytes)
+}

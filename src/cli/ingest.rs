@@ -1,0 +1,122 @@
+//! `shortfall ingest`.
+
+use super::progress::Bar;
+use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
+use crate::ingest::{self, Outcome, plan};
+use crate::lake::Lake;
+use crate::sources::SOURCES;
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    lake: LakeArgument,
+    /// Files, folders and patterns.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Take every file for an export of this system.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// When the files became known, if their names do not say.
+    #[arg(long, value_name = "DATE")]
+    recorded_at: Option<String>,
+    /// Folder with staging queries that replace the built-in ones.
+    #[arg(long, value_name = "DIR")]
+    queries: Option<PathBuf>,
+}
+
+/// A date, or an instant in RFC 3339; a date means its beginning.
+pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, Failure> {
+    if let Ok(date) = text.parse::<NaiveDate>() {
+        return Ok(date.and_time(NaiveTime::MIN).and_utc());
+    }
+    text.parse().map_err(|_| Failure::usage(format!("`{text}` is no date such as `2026-10-05`")))
+}
+
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    if let Some(name) = &arguments.source
+        && !SOURCES.iter().any(|source| source.system == name)
+    {
+        let known: Vec<&str> = SOURCES.iter().map(|s| s.system).collect();
+        return Err(Failure::usage(format!("there is no source `{name}`")).hint(format!("known are {}", known.join(", "))));
+    }
+    let options = ingest::Options {
+        system: arguments.source.clone(),
+        recorded_at: arguments.recorded_at.as_deref().map(instant).transpose()?,
+        threads: context.threads,
+        queries: arguments.queries.clone(),
+    };
+    let files = plan::files(&arguments.paths).map_err(|e| Failure::usage(e.to_string()))?;
+    let lake = Lake::create(&arguments.lake.lake)?;
+    let bar = Bar::new();
+    let outcomes = ingest::ingest(&lake, &files, &options, context.runtime.handle(), &bar);
+    bar.finish();
+    summary(context, &outcomes?)
+}
+
+/// Prints what became of the files.
+pub(super) fn summary(context: &Context, outcomes: &[(PathBuf, Outcome)]) -> Result<Exit, Failure> {
+    let mut landed = std::collections::BTreeMap::<(&str, &str), (u64, u64, u64, u64)>::new();
+    let mut rejected_in = Vec::new();
+    let mut refused = Vec::new();
+    let mut known = 0_u64;
+    for (path, outcome) in outcomes {
+        match outcome {
+            Outcome::Landed(batch) => {
+                let row = landed.entry((batch.system, batch.entity)).or_default();
+                row.0 += 1;
+                row.1 += batch.rows_in;
+                row.2 += batch.rows_accepted;
+                row.3 += batch.rows_rejected;
+                if batch.rows_rejected > 0 {
+                    rejected_in.push((batch.file.clone(), batch.rows_rejected));
+                }
+            }
+            Outcome::Known => known += 1,
+            Outcome::Refused(error) => refused.push((path.display().to_string(), error.to_string())),
+        }
+    }
+    if context.output == OutputFormat::Json {
+        let landed: Vec<_> = landed
+            .iter()
+            .map(|((system, entity), (files, rows_in, accepted, rejected))| {
+                json!({ "system": system, "entity": entity, "files": files, "rows_in": rows_in,
+                        "rows_accepted": accepted, "rows_rejected": rejected })
+            })
+            .collect();
+        let refused: Vec<_> = refused.iter().map(|(file, reason)| json!({ "file": file, "reason": reason })).collect();
+        let rejects: Vec<_> = rejected_in.iter().map(|(file, rows)| json!({ "file": file, "rows_rejected": rows })).collect();
+        render::document(&json!({ "landed": landed, "already_known": known, "refused": refused, "files_with_rejects": rejects }));
+    } else {
+        if !landed.is_empty() {
+            let rows: Vec<Vec<String>> = landed
+                .iter()
+                .map(|((system, entity), (files, rows_in, accepted, rejected))| {
+                    vec![(*system).to_owned(), (*entity).to_owned(), files.to_string(), rows_in.to_string(), accepted.to_string(), rejected.to_string()]
+                })
+                .collect();
+            render::table(&["system", "export", "files", "rows in", "accepted", "rejected"], &rows, &[2, 3, 4, 5]);
+        }
+        if known > 0 {
+            render::lines(&format!("{known} files were ingested before and changed nothing"));
+        }
+        for (file, rows) in &rejected_in {
+            render::note(&format!("warning: {rows} rows of `{file}` were rejected"));
+        }
+        if !rejected_in.is_empty() {
+            render::note("hint: `shortfall sql --lake DIR \"SELECT * FROM core.reject\"` shows each with column, value and reason");
+        }
+        for (_, reason) in &refused {
+            render::note(&format!("warning: not ingested: {reason}"));
+        }
+        if !refused.is_empty() {
+            render::note("hint: `shortfall sources` lists what is understood");
+        }
+    }
+    if landed.is_empty() && known == 0 && !refused.is_empty() {
+        return Err(Failure::usage("none of the files could be used"));
+    }
+    Ok(if refused.is_empty() && rejected_in.is_empty() { Exit::Done } else { Exit::Rejected })
+}

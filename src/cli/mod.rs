@@ -1,0 +1,145 @@
+//! The command line: argument types here, one file per command, and `render` as the only place that prints.
+
+mod analyze;
+mod demo;
+mod explain;
+mod failure;
+mod findings;
+mod ingest;
+mod progress;
+mod render;
+mod report;
+mod score;
+mod sources;
+mod sql;
+mod synth;
+
+pub use failure::Failure;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// How a command ended; the exit code is a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// Done, but some rows or files were rejected.
+    Rejected,
+    /// Findings at or above `--fail-on`.
+    Alert,
+}
+
+impl Exit {
+    /// The process's exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Rejected => 1,
+            Self::Alert => 4,
+        }
+    }
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// Tables and sentences for people.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// Finds revenue leakage at managed service providers: exports in, priced and explained findings out.
+#[derive(Debug, Parser)]
+#[command(name = "shortfall", version, about, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t, env = "SHORTFALL_OUTPUT")]
+    output: OutputFormat,
+    /// Threads to use; all cores by default.
+    #[arg(long, global = true, env = "SHORTFALL_THREADS")]
+    threads: Option<usize>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The whole job on a generated MSP: exports, lake, findings, report.
+    Demo(demo::Arguments),
+    /// Land exports in a lake; each file is recognised by its content.
+    Ingest(ingest::Arguments),
+    /// Which systems and exports are understood, and how to export them.
+    Sources,
+    /// Compute the findings of a quarter.
+    Analyze(analyze::Arguments),
+    /// Print the findings of a quarter in the fixed schema.
+    Findings(findings::Arguments),
+    /// The arithmetic and the source rows behind one finding.
+    Explain(explain::Arguments),
+    /// Write the report of a quarter for people.
+    Report(report::Arguments),
+    /// Ad-hoc SQL over the lake.
+    Sql(sql::Arguments),
+    /// Write the exports of a simulated MSP with planted leaks.
+    Synth(synth::Arguments),
+    /// Compare findings with the truth of a simulated MSP.
+    Score(score::Arguments),
+}
+
+/// The lake to work on.
+#[derive(Clone, Debug, clap::Args)]
+pub struct LakeArgument {
+    /// Folder of the lake.
+    #[arg(long, env = "SHORTFALL_LAKE", value_name = "DIR")]
+    lake: PathBuf,
+}
+
+/// Everything a command needs besides its own arguments.
+struct Context {
+    output: OutputFormat,
+    threads: usize,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// Parses the arguments and runs the command. Returns the exit code.
+#[must_use]
+pub fn main() -> u8 {
+    let cli = Cli::parse();
+    let output = cli.output;
+    match run(cli) {
+        Ok(exit) => exit.code(),
+        Err(failure) => {
+            render::failure(&failure, output);
+            failure.code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Exit, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cli.threads.unwrap_or(cores).max(1);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        // Deep plans recurse; the default of 2 MiB is what a debug build overflows first.
+        .thread_stack_size(16 << 20)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::environment(format!("could not start the runtime: {e}")))?;
+    let context = Context { output: cli.output, threads, runtime };
+    match cli.command {
+        Command::Demo(arguments) => demo::run(&context, &arguments),
+        Command::Ingest(arguments) => ingest::run(&context, &arguments),
+        Command::Sources => sources::run(&context),
+        Command::Analyze(arguments) => analyze::run(&context, &arguments),
+        Command::Findings(arguments) => findings::run(&context, &arguments),
+        Command::Explain(arguments) => explain::run(&context, &arguments),
+        Command::Report(arguments) => report::run(&context, &arguments),
+        Command::Sql(arguments) => sql::run(&context, &arguments),
+        Command::Synth(arguments) => synth::run(&context, &arguments),
+        Command::Score(arguments) => score::run(&context, &arguments),
+    }
+}

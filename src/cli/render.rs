@@ -1,0 +1,72 @@
+//! The only place that prints: data on standard output, everything else on standard error.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is this module's job")]
+
+use super::{Failure, OutputFormat};
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use serde_json::{Value, json};
+use std::io::{IsTerminal as _, Write as _};
+
+/// Width of tables where standard output is no terminal.
+const PLAIN_WIDTH: u16 = 160;
+
+/// An error and its hint.
+pub(super) fn failure(failure: &Failure, output: OutputFormat) {
+    if output == OutputFormat::Json {
+        document(&json!({ "error": failure.message, "hint": failure.hint, "exit_code": failure.code() }));
+        return;
+    }
+    eprintln!("error: {}", clean(&failure.message));
+    if let Some(hint) = &failure.hint {
+        eprintln!("hint: {}", clean(hint));
+    }
+}
+
+/// A remark that is no data.
+pub(super) fn note(text: &str) {
+    eprintln!("{}", clean(text));
+}
+
+/// Lines of text.
+pub(super) fn lines(text: &str) {
+    println!("{}", clean(text));
+}
+
+/// One JSON document.
+pub(super) fn document(value: &Value) {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    println!("{text}");
+}
+
+/// Bytes as they are: CSV, Parquet.
+pub(super) fn bytes(data: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(data)?;
+    out.flush()
+}
+
+/// A table that fits the window; the columns in `right` are numbers.
+pub(super) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if !std::io::stdout().is_terminal() {
+        table.set_width(PLAIN_WIDTH);
+    }
+    table.set_header(header.iter().map(|cell| clean(cell)));
+    for row in rows {
+        table.add_row(row.iter().map(|cell| clean(cell)));
+    }
+    for &at in right {
+        if let Some(column) = table.column_mut(at) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    println!("{table}");
+}
+
+/// Names come from other people's systems: what would steer a terminal is shown as a replacement character.
+fn clean(text: &str) -> String {
+    let steers = |c: char| (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}

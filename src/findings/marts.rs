@@ -1,0 +1,154 @@
+//! The marts of an analysis: written by one run, visible together.
+//!
+//! Each table is committed, then `marts/run` with the versions of all of them: a reader takes the versions of the newest run of a quarter
+//! and sees all of it or the run before. A run's id names its inputs (lake versions, as-of date, queries, engine), so the same
+//! analysis twice is one run.
+
+use crate::lake::delta::Mode;
+use crate::lake::scan::FileTable;
+use crate::lake::truth::TruthError;
+use crate::lake::write::TableWriter;
+use crate::lake::{Lake, LakeError, Table};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::TableReference;
+use datafusion::prelude::SessionContext;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Tables of a run besides `marts/run` itself.
+pub const MARTS: [Table; 4] = [Table::FactMonthly, Table::Finding, Table::FindingEvidence, Table::Coverage];
+
+/// One analysis as `marts/run` tells it.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its id.
+    pub run_id: String,
+    /// `2026Q3`.
+    pub quarter: String,
+    /// As-of date in microseconds, if one was asked for.
+    pub as_of: Option<i64>,
+    /// Table versions by name.
+    pub versions: BTreeMap<String, u64>,
+    /// Its place in the order of runs.
+    pub number: usize,
+}
+
+/// Rows in a table's schema: columns by name, cast; what is missing is empty.
+///
+/// # Errors
+/// [`LakeError::Encode`] if a column cannot be cast.
+pub fn conform(table: Table, batch: &RecordBatch) -> Result<RecordBatch, LakeError> {
+    let schema = table.schema();
+    let failed = |e: arrow::error::ArrowError| LakeError::Encode {
+        table: table.name(),
+        action: "fit rows to the schema",
+        detail: e.to_string(),
+    };
+    let columns: Vec<ArrayRef> = schema
+        .fields()
+        .iter()
+        .map(|field| match batch.column_by_name(field.name()) {
+            Some(column) => cast(column, field.data_type()).map_err(failed),
+            None => Ok(arrow::array::new_null_array(field.data_type(), batch.num_rows())),
+        })
+        .collect::<Result<_, _>>()?;
+    RecordBatch::try_new(schema, columns).map_err(failed)
+}
+
+/// Writes one mart for a run and returns its new version.
+///
+/// # Errors
+/// [`LakeError`] if it cannot be written.
+pub async fn publish(
+    lake: &Lake,
+    table: Table,
+    run_id: &str,
+    quarter: &str,
+    batches: &[RecordBatch],
+) -> Result<u64, LakeError> {
+    let attempt = format!("{:08x}", rand::random::<u32>());
+    let mut writer = TableWriter::new(lake, table, run_id, &attempt);
+    for batch in batches {
+        writer.push(&conform(table, batch)?)?;
+    }
+    let mode = match table {
+        Table::FactMonthly => Mode::Overwrite,
+        Table::Run => Mode::Append,
+        _ => Mode::ReplacePartition("quarter", quarter.to_owned()),
+    };
+    lake.commit(table, writer.finish()?, mode).await
+}
+
+/// Every run, oldest first.
+///
+/// # Errors
+/// [`TruthError`] if the run table cannot be read.
+pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
+    let mut files = lake.files(Table::Run, None).await?;
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let ctx = SessionContext::new();
+    let frame = ctx.read_table(Arc::new(FileTable::new(lake, Table::Run, files)))?;
+    let batches =
+        frame.select_columns(&["run_id", "quarter", "as_of", "mart_versions", "number"])?.collect().await?;
+    let mut found = Vec::new();
+    for batch in batches {
+        let text = |at: usize, row: usize| -> datafusion::common::Result<String> {
+            let column = cast(batch.column(at), &DataType::Utf8)?;
+            Ok(column.as_string::<i32>().value(row).to_owned())
+        };
+        let as_of = batch.column(2).as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
+        let number = batch.column(4).as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            found.push(Run {
+                run_id: text(0, row)?,
+                quarter: text(1, row)?,
+                as_of: arrow::array::Array::is_valid(as_of, row).then(|| as_of.value(row)),
+                versions: serde_json::from_str(&text(3, row)?).unwrap_or_default(),
+                number: usize::try_from(number.value(row)).unwrap_or(0),
+            });
+        }
+    }
+    found.sort_by_key(|run| run.number);
+    Ok(found)
+}
+
+/// Registers `marts.*`: of every quarter the newest run (or of one quarter the given run).
+///
+/// # Errors
+/// [`TruthError`] if a table cannot be read.
+pub async fn register(ctx: &SessionContext, lake: &Lake, only: Option<&Run>) -> Result<(), TruthError> {
+    let mut newest: BTreeMap<String, Run> = BTreeMap::new();
+    for run in runs(lake).await? {
+        newest.insert(run.quarter.clone(), run);
+    }
+    if let Some(run) = only {
+        newest.retain(|_, _| false);
+        newest.insert(run.quarter.clone(), run.clone());
+    }
+    let last = newest.values().max_by_key(|run| run.number).cloned();
+    for table in MARTS {
+        let mut files = Vec::new();
+        if table == Table::FactMonthly {
+            if let Some(version) = last.as_ref().and_then(|run| run.versions.get(table.name())) {
+                files = lake.files(table, Some(*version)).await?;
+            }
+        } else {
+            for run in newest.values() {
+                if let Some(version) = run.versions.get(table.name()) {
+                    let all = lake.files(table, Some(*version)).await?;
+                    files.extend(all.into_iter().filter(|file| file.batch_id == run.run_id));
+                }
+            }
+        }
+        let name = TableReference::partial("marts", table.name());
+        ctx.register_table(name, Arc::new(FileTable::new(lake, table, files)))?;
+    }
+    let files = lake.files(Table::Run, None).await?;
+    ctx.register_table(TableReference::partial("marts", "run"), Arc::new(FileTable::new(lake, Table::Run, files)))?;
+    Ok(())
+}

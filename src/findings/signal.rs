@@ -1,0 +1,93 @@
+//! A signal: one SQL file with a header, checked when it is loaded.
+//!
+//! The query returns one row per customer, service and month (a *cell*) with at least the columns of [`REQUIRED`]. Every other
+//! column may be used in the header's `explanation`.
+
+use super::schema::Basis;
+use crate::query::catalog::{Catalog, Query};
+use crate::query::header::Header;
+use crate::query::run::QueryError;
+
+/// Columns that every signal returns.
+pub const REQUIRED: [&str; 5] = ["customer_key", "service_key", "currency", "month", "amount"];
+
+/// Header keys that every signal states.
+const STATED: [&str; 9] =
+    ["signal", "title", "question", "family", "basis", "reads", "fires_when", "stays_silent_when", "explanation"];
+
+/// One signal.
+#[derive(Clone, Debug)]
+pub struct Signal {
+    /// Its id: file name, header, `finding.signal`.
+    pub id: String,
+    /// Short name for people.
+    pub title: String,
+    /// What it answers, as a reader would ask.
+    pub question: String,
+    /// `trend` or `seam`.
+    pub family: String,
+    /// Whose loss it prices.
+    pub basis: Basis,
+    /// Signals with a lower number claim money first.
+    pub precedence: u32,
+    /// What a finance person does about it.
+    pub action: String,
+    /// Template of the explanation.
+    pub explanation: String,
+    /// The file.
+    pub query: Query,
+}
+
+impl Signal {
+    /// Every signal of the catalogue in the order in which they claim money.
+    ///
+    /// # Errors
+    /// [`QueryError`] for a header that lacks something or contradicts its file name.
+    pub fn load_all(catalog: &Catalog) -> Result<Vec<Self>, QueryError> {
+        let mut signals =
+            catalog.folder("signals").map(|(name, query)| Self::load(name, query)).collect::<Result<Vec<_>, _>>()?;
+        signals.sort_by(|a, b| (a.precedence, &a.id).cmp(&(b.precedence, &b.id)));
+        Ok(signals)
+    }
+
+    fn load(name: &str, query: &Query) -> Result<Self, QueryError> {
+        let header = Header::parse(&query.text);
+        let missing: Vec<&str> = STATED.into_iter().filter(|key| header.get(key).is_none()).collect();
+        if !missing.is_empty() {
+            return Err(QueryError::new(query, &format!("the header lacks `{}`", missing.join("`, `"))));
+        }
+        let text = |key: &str| header.get(key).unwrap_or_default().to_owned();
+        if text("signal") != name {
+            let message = format!("the header says `signal: {}`, the file is named `{name}.sql`", text("signal"));
+            return Err(QueryError::new(query, &message));
+        }
+        let family = text("family");
+        if !["trend", "seam"].contains(&family.as_str()) {
+            return Err(QueryError::new(query, &format!("`family: {family}` is neither `trend` nor `seam`")));
+        }
+        let basis = match text("basis").as_str() {
+            "revenue" => Basis::Revenue,
+            "cost" => Basis::Cost,
+            "overbilling" => Basis::Overbilling,
+            other => {
+                let message = format!("`basis: {other}` is none of `revenue`, `cost`, `overbilling`");
+                return Err(QueryError::new(query, &message));
+            }
+        };
+        let precedence = header.get("precedence").unwrap_or("100");
+        let precedence = precedence
+            .parse()
+            .map_err(|_| QueryError::new(query, &format!("`precedence: {precedence}` is not a whole number")))?;
+        Ok(Self {
+            id: name.to_owned(),
+            title: text("title"),
+            question: text("question"),
+            family,
+            basis,
+            precedence,
+            action: text("action"),
+            explanation: text("explanation"),
+            query: query.clone(),
+        })
+    }
+}
