@@ -125,9 +125,10 @@ fn price_cuts(world: &mut World, dice: &mut Dice, listed: &mut Vec<Benign>) {
         let billing = world.customer_of(&world.pairs[index]).billing;
         let pair = &mut world.pairs[index];
         let from = billing.period_starting_in(month).from.max(pair.since);
-        let price = (pair.contract_price.at(from) * Decimal::new(100 - percent, 2)).round_dp(2);
-        pair.contract_price.hold(from, price);
-        pair.billed_price.hold(from, price);
+        // A later change of the list price is passed on all the same.
+        for price in [&mut pair.contract_price, &mut pair.billed_price] {
+            price.discount(from, Decimal::new(100 - percent, 2));
+        }
         let note = format!("price {percent} % lower from {from}, in PSA and on invoices");
         listed.push(of_pair(world, &world.pairs[index], "price_cut", Some(Month::of(from)), note));
     }

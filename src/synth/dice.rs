@@ -15,7 +15,12 @@ pub(crate) enum Topic {
     Benign,
     Leak,
     Exchange,
-    Export,
+    /// Case of a vendor's words.
+    Spelling,
+    /// Credits, taxes and adjustments in a cost export.
+    Extras,
+    /// Which user or device goes.
+    Subjects,
 }
 
 /// A stream of chance.

@@ -277,7 +277,7 @@ fn usage_row<'a>(
 /// Tax on some accounts, and now and then a small credit or a rounding adjustment.
 fn extras<'a>(world: &'a World, pair: &'a Pair, index: usize, month: Month, cost: Decimal) -> Vec<Row<'a>> {
     let place = usize::try_from(month.index()).unwrap_or(0) * 100_000 + index;
-    let dice = &mut Dice::new(world.seed, Topic::Export, place);
+    let dice = &mut Dice::new(world.seed, Topic::Extras, place);
     let row = |category, cost: Decimal| Row {
         world,
         pair,

@@ -102,20 +102,19 @@ pub(crate) fn plant(world: &mut World, quarter: Quarter) -> Vec<Leak> {
         let wanted = (world.customers.len() * per_mille / 1_000).max(1);
         let mut candidates = candidates(world, kind);
         dice.shuffle(&mut candidates);
-        // A customer with two leaks is possible, but only where customers are scarce.
-        candidates.sort_by_key(|index| touched.contains(&world.pairs[*index].customer));
         let mut planted = 0;
-        for index in candidates {
-            if planted == wanted {
-                break;
-            }
-            if touched.contains(&world.pairs[index].customer) && planted > 0 {
-                break;
-            }
-            if let Some(leak) = try_plant(world, dice, kind, index, quarter) {
-                touched.insert(world.pairs[index].customer);
-                leaks.push(leak);
-                planted += 1;
+        // A second leak at one customer is possible, but only where customers are scarce.
+        for shared in [false, true] {
+            for index in &candidates {
+                let customer = world.pairs[*index].customer;
+                if planted == wanted || touched.contains(&customer) != shared || world.pairs[*index].reserved {
+                    continue;
+                }
+                if let Some(leak) = try_plant(world, dice, kind, *index, quarter) {
+                    touched.insert(customer);
+                    leaks.push(leak);
+                    planted += 1;
+                }
             }
         }
     }
@@ -199,7 +198,7 @@ fn unbilled_delivery(dice: &mut Dice, pair: &mut Pair, customer: &Customer, leak
         }
     }
     leak.note = match until {
-        Some(until) => format!("no invoice line for {from} until before {until}"),
+        Some(until) => format!("no invoice line for {from} to {}", until.plus(-1)),
         None => format!("no invoice line from {from} on"),
     };
 }
@@ -256,8 +255,7 @@ fn usage_up(dice: &mut Dice, pair: &mut Pair, leak: &mut Leak) {
         }
         usage.billed = Some(stuck);
     }
-    leak.note =
-        format!("usage grows {} % a month, invoices stay at {stuck}", (growth - Decimal::ONE) * Decimal::from(100));
+    leak.note = format!("usage grows {} % a month, invoices stay at {stuck}", percent(growth - Decimal::ONE));
 }
 
 /// The vendor's price rises month by month and nobody passes it on.
@@ -273,7 +271,7 @@ fn cost_drift(dice: &mut Dice, pair: &mut Pair, leak: &mut Leak, world: &World) 
         cost = (cost * growth).round_dp(8);
         pair.unit_cost.hold(month.first_day(), cost.round_dp(decimals));
     }
-    leak.note = format!("unit cost rises {} % a month, price fixed", (growth - Decimal::ONE) * Decimal::from(100));
+    leak.note = format!("unit cost rises {} % a month, price fixed", percent(growth - Decimal::ONE));
 }
 
 /// The price on the invoice slides below the agreed one, with steady seats.
@@ -292,6 +290,9 @@ fn price_slide(dice: &mut Dice, pair: &mut Pair, customer: &Customer, leak: &mut
         let from = customer.billing.period_starting_in(month).from;
         pair.billed_price.hold(from, (agreed.at(from) * factor).round_dp(2));
     }
-    leak.note =
-        format!("billed price slides {} % a month below the agreed one", (Decimal::ONE - shrink) * Decimal::from(100));
+    leak.note = format!("billed price slides {} % a month below the agreed one", percent(Decimal::ONE - shrink));
+}
+
+fn percent(share: Decimal) -> Decimal {
+    (share * Decimal::ONE_HUNDRED).normalize()
 }

@@ -63,7 +63,7 @@ impl Event {
 /// Events that lead to the delivered count on every day.
 fn history(world: &World, index: usize, pair: &Pair) -> Vec<Event> {
     let Volume::Level { delivered, .. } = &pair.volume else { return Vec::new() };
-    let dice = &mut Dice::new(world.seed, Topic::Export, 50_000_000 + index);
+    let dice = &mut Dice::new(world.seed, Topic::Subjects, index);
     let (mut active, mut suspended) = (Vec::new(), Vec::new());
     let mut known = 0;
     let mut events = Vec::new();

@@ -333,7 +333,7 @@ fn trials(world: &World, month: Month) -> impl Iterator<Item = Row<'_>> {
 /// Case varies within one file.
 fn vary_spelling(world: &World, month: Month, rows: &mut [Row<'_>]) {
     let place = usize::try_from(month.index()).unwrap_or(0);
-    let dice = &mut Dice::new(world.seed, Topic::Export, place);
+    let dice = &mut Dice::new(world.seed, Topic::Spelling, place);
     for row in rows {
         row.charge_type = match (row.charge_type, dice.between(0, 9)) {
             ("cycleCharge", 0) => "CycleCharge",

@@ -51,6 +51,15 @@ impl Timeline {
         }
     }
 
+    /// Multiplies every value from `day` on and rounds it to cents.
+    pub(crate) fn discount(&mut self, day: NaiveDate, factor: Decimal) {
+        let value = self.at(day);
+        self.set(day, value);
+        for (_, value) in self.steps.iter_mut().filter(|(from, _)| *from >= day) {
+            *value = (*value * factor).round_dp(2);
+        }
+    }
+
     /// `value` from `from` until `until`, where the old course goes on.
     pub(crate) fn during(&mut self, from: NaiveDate, until: NaiveDate, value: Decimal) {
         let resumed = self.at(until);
