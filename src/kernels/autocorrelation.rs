@@ -5,20 +5,24 @@
 //! shouts whenever the estimate happens to be low. So the p-value is *averaged over the values of phi that
 //! the series leaves possible*, the way Student's t averages over the unknown variance:
 //!
-//! p = sum_j w_j p(statistic | phi_j),  w_j proportional to  N(r; mean(phi_j), sd(phi_j)),  phi_j = 0, 0.1, ..., 0.7
+//! p = sum_j w_j p(statistic | phi_j),   w_j = 0.95 N(r; mean(phi_j), sd(phi_j)) / norm + 0.05 / 9,   phi_j = 0, 0.1, ..., 0.8
 //!
-//! The grid is the *envelope*: a test built on it keeps its level for AR(1) noise inside it, and says how it fails outside.
+//! The grid is the *envelope*: a test built on it keeps its level for AR(1) noise up to about 0.6 and loses it slowly
+//! beyond (the kernels' tables carry 0.8 as a warning). It ends at 0.8 so that series at 0.6 have neighbours on both sides. The 5 %
+//! of [`DOUBT`] is what holds the far tail: an estimate that is low by four standard errors is rare, but among 20,000
+//! series it occurs. Measured at phi = 0.6, n = 24: share of trendless series with a Mann-Kendall p < 1e-4 falls from 5.1e-4
+//! (no doubt, envelope to 0.7) to below 1e-4, at a price of about 1 % of power at the 5 % level.
+//!
 //! Averaging has a second use. A smooth curved trend leaves smooth residuals, r near 1, and a plug-in correction then
 //! finds nothing in a perfectly monotone series; inside the envelope such a series is still very improbable, and that
 //! is what the average reports.
 
 use super::series::{Point, count};
 
-/// Upper end of the envelope. 0.7, not 0.6: the last grid point needs a neighbour above it, else series at 0.6 would
-/// be averaged over smaller values only.
+/// The autocorrelations averaged over.
 pub(super) const ENVELOPE: [f64; 9] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 
-/// Share of the average that ignores the estimate.
+/// Share of the average that ignores the estimate. 0.02 left p < 1e-4 at twice its level; 0.1 cost a third more power at p < 1e-3.
 const DOUBT: f64 = 0.05;
 
 /// Fewest pairs of consecutive months from which an autocorrelation is estimated. With fewer, r' = (n r + 2) / (n - 4)
