@@ -5,7 +5,8 @@
 -- reads: known.invoice_line, facts.customer_alias, facts.service_alias, facts.service
 WITH line AS (
   SELECT line.system, line.invoice_id, line.line_id, line.customer_native_id, line.kind, line.is_proration, line.currency, line.amount,
-         coalesce(origin.native_sku, line.native_sku) AS native_sku, line.batch_id, line.source_row,
+         coalesce(origin.native_sku, line.native_sku) AS native_sku,
+         coalesce(origin.native_product, line.native_product) AS native_product, line.batch_id, line.source_row,
          coalesce(origin.period_start, line.period_start, CAST(line.invoice_date AS TIMESTAMP)) AS from_at,
          coalesce(origin.period_end, line.period_end) AS to_at,
          CASE WHEN line.amount < 0 AND line.quantity > 0 THEN -line.quantity ELSE line.quantity END AS quantity
@@ -17,8 +18,8 @@ WITH line AS (
     AND line.kind <> 'tax'
 ),
 keyed AS (
-  SELECT line.*, customer.customer_key, coalesce(exact.service_key, own.service_key) AS service_key,
-         coalesce(exact.unit_factor, CAST(1 AS DECIMAL(38, 18))) AS unit_factor
+  SELECT line.*, customer.customer_key, coalesce(exact.service_key, product.service_key, own.service_key) AS service_key,
+         coalesce(exact.unit_factor, product.unit_factor, CAST(1 AS DECIMAL(38, 18))) AS unit_factor
   FROM line
   LEFT JOIN facts.customer_alias AS customer
     ON line.system = customer.system AND normalise_id(line.customer_native_id) = customer.native_id
@@ -28,6 +29,11 @@ keyed AS (
     ON line.system = exact.system AND normalise_id(line.native_sku) = exact.native_sku
     AND (exact.valid_from IS NULL OR exact.valid_from <= CAST(line.from_at AS DATE))
     AND (exact.valid_to IS NULL OR exact.valid_to > CAST(line.from_at AS DATE))
+  -- A price belongs to a product; a crosswalk may list either.
+  LEFT JOIN facts.service_alias AS product
+    ON line.system = product.system AND normalise_id(line.native_product) = product.native_sku
+    AND (product.valid_from IS NULL OR product.valid_from <= CAST(line.from_at AS DATE))
+    AND (product.valid_to IS NULL OR product.valid_to > CAST(line.from_at AS DATE))
   LEFT JOIN facts.service AS own ON normalise_id(line.native_sku) = own.match_key
 ),
 spread AS (

@@ -5,6 +5,7 @@ SELECT
   customer AS customer_native_id,
   customer_name AS customer_native_name,
   coalesce("line.pricing.price_details.price", "line.price.id", "line.pricing.price_details.product", "line.price.product") AS native_sku,
+  coalesce("line.pricing.price_details.product", "line.price.product") AS native_product,
   "line.description" AS native_name,
   CASE
     WHEN coalesce("line.proration", "line.parent.invoice_item_details.proration", "line.parent.subscription_item_details.proration", false)

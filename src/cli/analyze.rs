@@ -60,7 +60,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
 }
 
 /// A date includes its day; an instant is taken as it is.
-fn end_of_day(text: &str) -> Result<DateTime<Utc>, Failure> {
+pub(super) fn end_of_day(text: &str) -> Result<DateTime<Utc>, Failure> {
     let start = instant(text)?;
     Ok(if text.len() == 10 { start + Duration::days(1) - Duration::microseconds(1) } else { start })
 }

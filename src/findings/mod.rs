@@ -6,10 +6,12 @@
 
 pub mod analyze;
 pub mod cell;
+pub mod explain;
 pub mod fold;
 pub mod marts;
 pub mod overlap;
 pub mod read;
+pub mod report_data;
 pub mod schema;
 pub mod signal;
 

@@ -40,16 +40,23 @@ pub struct Discovered {
 /// [`IngestError::Unreadable`] if it cannot be opened.
 pub fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, IngestError> {
     let unreadable = |e: std::io::Error| IngestError::unreadable(path, &e);
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(unreadable)?);
-    let magic = file.fill_buf().map_err(unreadable)?;
+    let file = BufReader::with_capacity(1 << 20, File::open(path).map_err(unreadable)?);
+    decompressed(file).map_err(unreadable)
+}
+
+/// The content of a stream that may be compressed.
+///
+/// # Errors
+/// If the stream cannot be read.
+pub fn decompressed<R: BufRead + Send + 'static>(mut input: R) -> std::io::Result<Box<dyn BufRead + Send>> {
+    let magic = input.fill_buf()?;
     if magic.starts_with(&[0x1f, 0x8b]) {
-        return Ok(Box::new(BufReader::with_capacity(1 << 20, MultiGzDecoder::new(file))));
+        return Ok(Box::new(BufReader::with_capacity(1 << 20, MultiGzDecoder::new(input))));
     }
     if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        let decoder = zstd::Decoder::new(file).map_err(unreadable)?;
-        return Ok(Box::new(BufReader::with_capacity(1 << 20, decoder)));
+        return Ok(Box::new(BufReader::with_capacity(1 << 20, zstd::Decoder::new(input)?)));
     }
-    Ok(Box::new(file))
+    Ok(Box::new(input))
 }
 
 /// Recognises one file, or says why not. `system` narrows the choice to one source.

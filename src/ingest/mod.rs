@@ -9,6 +9,7 @@
 
 pub mod conform;
 pub mod discover;
+pub mod original;
 pub mod plan;
 pub mod read;
 pub mod reject;

@@ -305,7 +305,8 @@ pub fn records<'a>(values: &'a [Value], shape: Option<&Shape>) -> Vec<&'a Value>
 }
 
 /// The rows of a record: itself, or one per line with the line under `line`.
-fn lines_of(record: &Value, shape: &Shape) -> Vec<Value> {
+#[must_use]
+pub fn lines_of(record: &Value, shape: &Shape) -> Vec<Value> {
     let Shape::Json { lines: Some(path), .. } = shape else { return vec![record.clone()] };
     let mut at = record;
     for key in *path {

@@ -61,7 +61,7 @@ pub fn keep(lake: &Lake, source: &Path, sha256: &str) -> Result<(), LakeError> {
 ///
 /// # Errors
 /// [`LakeError::Io`] if the archive lacks it.
-pub fn open(lake: &Lake, sha256: &str) -> Result<Box<dyn Read>, LakeError> {
+pub fn open(lake: &Lake, sha256: &str) -> Result<Box<dyn Read + Send>, LakeError> {
     let path = place(lake, sha256);
     let file = File::open(&path).map_err(|e| LakeError::io("read", &path, e))?;
     let decoder = zstd::Decoder::new(BufReader::new(file)).map_err(|e| LakeError::io("decompress", &path, e))?;

@@ -216,6 +216,7 @@ impl Table {
                 ("customer_native_name", TEXT),
                 ("native_sku", TEXT),
                 ("native_name", TEXT),
+                ("native_product", TEXT),
                 ("kind", TEXT),
                 ("is_proration", FLAG),
                 ("status", TEXT),

@@ -4,3 +4,4 @@ pub mod catalog;
 pub mod header;
 pub mod run;
 pub mod session;
+pub mod views;

@@ -63,7 +63,9 @@ impl QueryError {
         Self { place: query.path.clone(), message: message.to_owned(), notes: String::new() }
     }
 
-    fn from_engine(query: &Query, error: &DataFusionError) -> Self {
+    /// An error of the engine, with its place in the query.
+    #[must_use]
+    pub fn from_engine(query: &Query, error: &DataFusionError) -> Self {
         let root = error.find_root();
         if let Some(diagnostic) = error.diagnostic() {
             let place = diagnostic.span.map_or_else(

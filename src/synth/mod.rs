@@ -137,7 +137,7 @@ pub struct Summary {
     pub benign: BTreeMap<&'static str, usize>,
 }
 
-/// Writes the exports, `truth.csv`, `benign.csv` and `manifest.json` below `out`.
+/// Writes the exports below `out/exports`, and `truth.csv`, `benign.csv` and `manifest.json` into `out`.
 ///
 /// # Errors
 /// When the configuration describes no possible book, or a file cannot be written.
@@ -149,7 +149,8 @@ pub fn generate(config: &Config, out: &Path) -> Result<Summary, SynthError> {
         LeakPlan::Planted => leaks::plant(&mut world, config.analysed_quarter),
         LeakPlan::Clean => Vec::new(),
     };
-    let mut output = Output::new(out);
+    // What a person would ingest lies apart from what only a scorer may read.
+    let mut output = Output::new(&out.join("exports"));
     connectwise::write(&world, &mut output)?;
     partner_center::write(&world, &mut output)?;
     focus::write(&world, &mut output)?;
@@ -157,6 +158,7 @@ pub fn generate(config: &Config, out: &Path) -> Result<Summary, SynthError> {
     mapping::write(&world, &mut output)?;
     lifecycle::write(&world, &mut output)?;
     let exports = output.counts.clone();
+    let mut output = Output::new(out);
     let truth = truth::rows(&world, &leaks, config.analysed_quarter);
     write_truth(&mut output, &truth)?;
     write_benign(&mut output, &benign)?;

@@ -1,0 +1,220 @@
+//! From a finding down to the lines of the exports that it rests on.
+
+use super::analyze::{AnalyzeError, findings_of, parameters};
+use super::marts::{self, Run};
+use super::schema::Finding;
+use crate::ingest::discover::Form;
+use crate::ingest::original::original_rows;
+use crate::lake::truth;
+use crate::lake::{Lake, LakeError};
+use crate::month::Month;
+use crate::query::catalog::Catalog;
+use crate::query::run::build_facts;
+use crate::query::session;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
+use chrono::{DateTime, Duration, NaiveDate};
+use datafusion::prelude::SessionContext;
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+
+/// Rows of each kind that are shown with their original line.
+const SHOWN: usize = 12;
+
+/// One month of the arithmetic.
+#[derive(Clone, Debug)]
+pub struct MonthLine {
+    /// The month.
+    pub month: Month,
+    /// Figures by their column in `fact_monthly`.
+    pub figures: BTreeMap<&'static str, Option<Decimal>>,
+    /// What of the money this finding is counted for.
+    pub counted: Decimal,
+    /// What it shares with findings that claim the same money first.
+    pub corroborates: Decimal,
+}
+
+/// One source row.
+#[derive(Clone, Debug)]
+pub struct SourceRow {
+    /// `usage`, `invoice` or `contract`.
+    pub kind: String,
+    /// The file as it was ingested.
+    pub file: String,
+    /// Row in it.
+    pub source_row: u64,
+    /// The original line from the archive.
+    pub line: String,
+}
+
+/// All that stands behind a finding.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The finding.
+    pub finding: Finding,
+    /// Its months.
+    pub months: Vec<MonthLine>,
+    /// Source rows, the first few of each kind.
+    pub rows: Vec<SourceRow>,
+    /// How many there are of each kind.
+    pub row_counts: BTreeMap<String, u64>,
+}
+
+/// Figures that explain a month.
+pub const FIGURES: [&str; 9] = [
+    "delivered_quantity",
+    "contracted_quantity",
+    "billable_quantity",
+    "billed_quantity",
+    "contract_price",
+    "expected_revenue",
+    "revenue",
+    "cost",
+    "active_subjects",
+];
+
+/// Explains the finding whose id begins with `id`; `None` if no run has it.
+///
+/// # Errors
+/// [`AnalyzeError`] if lake or archive cannot be read.
+pub async fn explain(lake: &Lake, run: &Run, id: &str, threads: usize) -> Result<Option<Explanation>, AnalyzeError> {
+    let Some(finding) = findings_of(lake, run).await?.into_iter().find(|f| f.finding_id.starts_with(id)) else {
+        return Ok(None);
+    };
+    let ctx = session::context(threads);
+    let as_of = run.as_of.and_then(DateTime::from_timestamp_micros);
+    truth::register(&ctx, lake, as_of).await?;
+    marts::register(&ctx, lake, Some(run)).await?;
+    let catalog = Catalog::load(None)?;
+    let parameters = parameters(lake, finding.quarter).await?;
+    build_facts(&ctx, &catalog, parameters, Some(&["customer_alias", "service_alias", "billed_line"])).await?;
+    let months = months(&ctx, &finding).await?;
+    let (rows, row_counts) = source_rows(&ctx, lake, &finding).await?;
+    Ok(Some(Explanation { finding, months, rows, row_counts }))
+}
+
+async fn query(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, AnalyzeError> {
+    let failed = |e: datafusion::common::DataFusionError| AnalyzeError::Engine {
+        action: "reading the evidence",
+        detail: e.strip_backtrace(),
+    };
+    ctx.sql(sql).await.map_err(failed)?.collect().await.map_err(failed)
+}
+
+fn column(batch: &RecordBatch, at: usize, kind: &DataType) -> Result<ArrayRef, AnalyzeError> {
+    cast(batch.column(at), kind)
+        .map_err(|e| AnalyzeError::Engine { action: "reading the evidence", detail: e.to_string() })
+}
+
+fn quoted(text: Option<&String>) -> String {
+    format!("'{}'", text.map(String::as_str).unwrap_or_default().replace('\'', "''"))
+}
+
+async fn months(ctx: &SessionContext, finding: &Finding) -> Result<Vec<MonthLine>, AnalyzeError> {
+    let figures: Vec<String> = FIGURES.iter().map(|name| format!("fact.{name}")).collect();
+    let sql = format!(
+        "SELECT evidence.month, evidence.counted, evidence.corroborates, {}
+         FROM marts.finding_evidence AS evidence
+         LEFT JOIN marts.fact_monthly AS fact
+           ON evidence.customer_key = fact.customer_key AND evidence.service_key = fact.service_key
+           AND evidence.month = fact.month AND evidence.currency = fact.currency
+         WHERE evidence.finding_id = '{}' ORDER BY evidence.month",
+        figures.join(", "),
+        finding.finding_id
+    );
+    let mut lines = Vec::new();
+    for batch in query(ctx, &sql).await? {
+        let days = column(&batch, 0, &DataType::Date32)?;
+        let amount = |at: usize, row: usize| -> Result<Option<Decimal>, AnalyzeError> {
+            let cells = column(&batch, at, &crate::functions::exact::MONEY)?;
+            let cells = cells.as_primitive::<Decimal128Type>();
+            Ok(cells.is_valid(row).then(|| crate::money::to_decimal(cells.value(row))).flatten())
+        };
+        for row in 0..batch.num_rows() {
+            let day = Duration::days(i64::from(days.as_primitive::<Date32Type>().value(row)));
+            let mut figures = BTreeMap::new();
+            for (at, name) in FIGURES.iter().enumerate() {
+                figures.insert(*name, amount(at + 3, row)?);
+            }
+            lines.push(MonthLine {
+                month: Month::of(NaiveDate::default().checked_add_signed(day).unwrap_or_default()),
+                figures,
+                counted: amount(1, row)?.unwrap_or_default(),
+                corroborates: amount(2, row)?.unwrap_or_default(),
+            });
+        }
+    }
+    Ok(lines)
+}
+
+async fn source_rows(
+    ctx: &SessionContext,
+    lake: &Lake,
+    finding: &Finding,
+) -> Result<(Vec<SourceRow>, BTreeMap<String, u64>), AnalyzeError> {
+    let (customer, service) = (quoted(finding.customer_key.as_ref()), quoted(finding.service_key.as_ref()));
+    let day = |month: Month| format!("DATE '{}'", month.first_day());
+    let span = format!(
+        "BETWEEN {} AND {}",
+        day(finding.quarter.first_month().max(finding.first_month)),
+        day(finding.quarter.last_month())
+    );
+    let from_customer = |system: &str, id: &str| {
+        format!(
+            "JOIN facts.customer_alias AS customer ON {system} = customer.system AND normalise_id({id}) = customer.native_id
+             AND customer.customer_key = {customer}"
+        )
+    };
+    let from_service = |system: &str, sku: &str| {
+        format!(
+            "JOIN facts.service_alias AS service ON {system} = service.system AND service.service_key = {service}
+             AND (normalise_id({sku}) = service.native_sku OR split_part(normalise_id({sku}), ':', 1) = service.native_sku)"
+        )
+    };
+    let queries = [
+        ("usage", format!(
+            "SELECT DISTINCT usage.batch_id, usage.source_row FROM known.vendor_usage AS usage {} {} WHERE usage.service_month {span}",
+            from_customer("usage.system", "usage.customer_native_id"), from_service("usage.system", "usage.native_sku"))),
+        ("invoice", format!(
+            "SELECT DISTINCT batch_id, source_row FROM facts.billed_line
+             WHERE customer_key = {customer} AND service_key = {service} AND month {span}")),
+        ("contract", format!(
+            "SELECT DISTINCT line.batch_id, line.source_row FROM known.contract_line AS line
+             JOIN known.contract AS contract ON line.system = contract.system AND line.contract_id = contract.contract_id {} {}",
+            from_customer("contract.system", "contract.customer_native_id"), from_service("line.system", "line.native_sku"))),
+    ];
+    let mut found: Vec<SourceRow> = Vec::new();
+    let mut counts = BTreeMap::new();
+    for (kind, rows) in queries {
+        let sql = format!(
+            "SELECT batch.file, batch.sha256, batch.entity, rows.source_row FROM ({rows}) AS rows
+             JOIN core.batch AS batch ON rows.batch_id = batch.batch_id ORDER BY batch.file, rows.source_row"
+        );
+        let mut wanted: BTreeMap<(String, String), Vec<u64>> = BTreeMap::new();
+        let mut count = 0_u64;
+        for batch in query(ctx, &sql).await? {
+            let text = |at: usize, row: usize| -> Result<String, AnalyzeError> {
+                Ok(column(&batch, at, &DataType::Utf8)?.as_string::<i32>().value(row).to_owned())
+            };
+            for row in 0..batch.num_rows() {
+                count += 1;
+                if wanted.values().map(Vec::len).sum::<usize>() < SHOWN {
+                    let number = batch.column(3).as_primitive::<Int64Type>().value(row).cast_unsigned();
+                    wanted.entry((text(0, row)?, text(1, row)?)).or_default().push(number);
+                }
+            }
+        }
+        counts.insert(kind.to_owned(), count);
+        for ((file, sha256), rows) in wanted {
+            for (source_row, line) in lines(lake, &sha256, &rows)? {
+                found.push(SourceRow { kind: kind.to_owned(), file: file.clone(), source_row, line });
+            }
+        }
+    }
+    Ok((found, counts))
+}
+
+fn lines(lake: &Lake, sha256: &str, rows: &[u64]) -> Result<Vec<(u64, String)>, LakeError> {
+    original_rows(lake, sha256, rows, None::<Form>)
+}

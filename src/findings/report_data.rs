@@ -1,0 +1,210 @@
+//! What the report shows, gathered from the marts of one run.
+
+use super::analyze::{AnalyzeError, chart_start, findings_of};
+use super::marts::{self, Run};
+use super::read::month_days;
+use super::schema::{Basis, Finding};
+use super::signal::Signal;
+use crate::lake::truth;
+use crate::lake::Lake;
+use crate::month::{Month, Quarter};
+use crate::query::catalog::Catalog;
+use crate::query::session;
+use crate::report::{ChartKind, ChartPoint, CoverageRow, CurrencyTotal, FindingChart, ReportData, SignalTotal};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
+use chrono::{DateTime, Duration, NaiveDate};
+use datafusion::prelude::SessionContext;
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+
+/// Findings that get a chart.
+const CHARTS: usize = 30;
+
+/// Everything for [`crate::report::render`].
+///
+/// # Errors
+/// [`AnalyzeError`] if the marts cannot be read.
+pub async fn report_data(lake: &Lake, run: &Run) -> Result<ReportData, AnalyzeError> {
+    let findings = findings_of(lake, run).await?;
+    let quarter: Quarter =
+        run.quarter.parse().map_err(|_| AnalyzeError::Engine { action: "reading the run", detail: run.quarter.clone() })?;
+    let signals = Signal::load_all(&Catalog::load(None)?)?;
+    let ctx = session::context(1);
+    truth::register_schemas(&ctx)?;
+    marts::register(&ctx, lake, Some(run)).await?;
+    let mut charts = Vec::new();
+    for finding in findings.iter().take(CHARTS) {
+        charts.push(chart(&ctx, finding, quarter).await?);
+    }
+    let as_of = run.as_of.and_then(DateTime::from_timestamp_micros).map(|t| t.date_naive());
+    Ok(ReportData {
+        quarter,
+        as_of: as_of.unwrap_or_else(|| quarter.last_month().plus(1).first_day() - Duration::days(1)),
+        lake: lake.root().display().to_string(),
+        totals: totals(&ctx, &findings, quarter).await?,
+        by_signal: by_signal(&signals, &findings),
+        coverage: coverage(&ctx, &signals).await?,
+        charts,
+        findings,
+        notes: vec![
+            "Leakage is for the quarter; a unit of money that several signals point to is counted once.".to_owned(),
+            "Over-billed money is the customers': it is reported beside leakage, never netted against it.".to_owned(),
+        ],
+        generated_by: concat!("shortfall ", env!("CARGO_PKG_VERSION")).to_owned(),
+    })
+}
+
+async fn query(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, AnalyzeError> {
+    let failed = |e: datafusion::common::DataFusionError| AnalyzeError::Engine {
+        action: "reading the marts",
+        detail: e.strip_backtrace(),
+    };
+    ctx.sql(sql).await.map_err(failed)?.collect().await.map_err(failed)
+}
+
+fn text(batch: &RecordBatch, column: usize, row: usize) -> String {
+    cast(batch.column(column), &DataType::Utf8)
+        .ok()
+        .filter(|cells| cells.is_valid(row))
+        .map(|cells| cells.as_string::<i32>().value(row).to_owned())
+        .unwrap_or_default()
+}
+
+fn money(batch: &RecordBatch, column: usize, row: usize) -> Option<Decimal> {
+    let cells = cast(batch.column(column), &crate::functions::exact::MONEY).ok()?;
+    cells.is_valid(row).then(|| crate::money::to_decimal(cells.as_primitive::<Decimal128Type>().value(row))).flatten()
+}
+
+/// A day as a date literal of SQL.
+fn literal(month: Month) -> String {
+    let day = NaiveDate::default().checked_add_signed(Duration::days(i64::from(month_days(month)))).unwrap_or_default();
+    format!("DATE '{day}'")
+}
+
+async fn totals(ctx: &SessionContext, findings: &[Finding], quarter: Quarter) -> Result<Vec<CurrencyTotal>, AnalyzeError> {
+    let sql = format!(
+        "SELECT currency, sum(expected_revenue), sum(CASE WHEN expected_revenue IS NOT NULL THEN revenue END)
+         FROM marts.fact_monthly WHERE month BETWEEN {} AND {} AND currency IS NOT NULL GROUP BY currency",
+        literal(quarter.first_month()),
+        literal(quarter.last_month())
+    );
+    let mut priced: BTreeMap<String, (Option<Decimal>, Option<Decimal>)> = BTreeMap::new();
+    for batch in query(ctx, &sql).await? {
+        for row in 0..batch.num_rows() {
+            let round = |value: Option<Decimal>| value.map(|v| v.round_dp(2));
+            priced.insert(text(&batch, 0, row), (round(money(&batch, 1, row)), round(money(&batch, 2, row))));
+        }
+    }
+    let mut by_currency: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        by_currency.entry(&finding.currency).or_default().push(finding);
+    }
+    let total = |(currency, found): (&str, Vec<&Finding>)| {
+        let sum = |wanted: Option<Basis>, get: fn(&Finding) -> Decimal| {
+            found.iter().filter(|f| wanted.is_none_or(|basis| f.basis == basis)).map(|f| get(f)).sum::<Decimal>()
+        };
+        let (expected, billed) = priced.get(currency).copied().unwrap_or_default();
+        CurrencyTotal {
+            currency: currency.to_owned(),
+            leakage_revenue: sum(Some(Basis::Revenue), |f| f.leakage),
+            leakage_cost: sum(Some(Basis::Cost), |f| f.leakage),
+            leakage: sum(None, |f| f.leakage),
+            leakage_low: sum(None, |f| f.leakage_low),
+            leakage_high: sum(None, |f| f.leakage_high),
+            overbilled: sum(None, |f| f.overbilled),
+            expected,
+            billed,
+            findings: found.len() as u64,
+        }
+    };
+    Ok(by_currency.into_iter().map(total).collect())
+}
+
+fn by_signal(signals: &[Signal], findings: &[Finding]) -> Vec<SignalTotal> {
+    let mut totals: BTreeMap<(&str, &str), (u64, Decimal, Decimal)> = BTreeMap::new();
+    for finding in findings {
+        let sums = totals.entry((&finding.signal, &finding.currency)).or_default();
+        sums.0 += 1;
+        sums.1 += finding.leakage;
+        sums.2 += finding.overbilled;
+    }
+    let mut rows: Vec<SignalTotal> = totals
+        .into_iter()
+        .map(|((id, currency), (count, leakage, overbilled))| {
+            let known = signals.iter().find(|signal| signal.id == id);
+            SignalTotal {
+                signal: id.to_owned(),
+                title: known.map_or_else(|| id.to_owned(), |s| s.title.clone()),
+                question: known.map(|s| s.question.clone()).unwrap_or_default(),
+                family: known.map(|s| s.family.clone()).unwrap_or_default(),
+                currency: currency.to_owned(),
+                findings: count,
+                leakage,
+                overbilled,
+            }
+        })
+        .collect();
+    rows.sort_by(|a, b| (&a.currency, b.leakage, b.overbilled).cmp(&(&b.currency, a.leakage, a.overbilled)));
+    rows
+}
+
+async fn coverage(ctx: &SessionContext, signals: &[Signal]) -> Result<Vec<CoverageRow>, AnalyzeError> {
+    let mut rows = Vec::new();
+    for batch in query(ctx, "SELECT signal, note, tested, too_short FROM marts.coverage ORDER BY signal").await? {
+        let number = |at: usize, row: usize| u64::try_from(batch.column(at).as_primitive::<Int64Type>().value(row)).unwrap_or(0);
+        for row in 0..batch.num_rows() {
+            let signal = text(&batch, 0, row);
+            let title = signals.iter().find(|s| s.id == signal).map_or_else(|| signal.clone(), |s| s.title.clone());
+            rows.push(CoverageRow {
+                title,
+                signal,
+                tested: number(2, row),
+                too_short: number(3, row),
+                not_testable: 0,
+                why: text(&batch, 1, row),
+            });
+        }
+    }
+    Ok(rows)
+}
+
+/// Two years of the finding's pair: the two series that its signal compares.
+async fn chart(ctx: &SessionContext, finding: &Finding, quarter: Quarter) -> Result<FindingChart, AnalyzeError> {
+    let (kind, left, right) = match finding.signal.as_str() {
+        "cost_charge_drift" => (ChartKind::CostCharge, "cost", "revenue"),
+        "arpu_decline" => (ChartKind::Arpu, "exact_quotient(revenue, active_subjects)", "active_subjects"),
+        "underbilled_quantity" | "psa_change_not_billed" => {
+            (ChartKind::QuantityBilled, "billable_quantity", "billed_quantity")
+        }
+        _ => (ChartKind::UsageRevenue, "delivered_quantity", "revenue"),
+    };
+    let quoted = |key: &Option<String>| format!("'{}'", key.clone().unwrap_or_default().replace('\'', "''"));
+    let sql = format!(
+        "SELECT month, {left}, {right} FROM marts.fact_monthly
+         WHERE customer_key = {} AND service_key = {} AND currency = '{}' AND month BETWEEN {} AND {} ORDER BY month",
+        quoted(&finding.customer_key),
+        quoted(&finding.service_key),
+        finding.currency.replace('\'', "''"),
+        literal(chart_start(quarter)),
+        literal(quarter.last_month())
+    );
+    let mut points = Vec::new();
+    for batch in query(ctx, &sql).await? {
+        let months = cast(batch.column(0), &DataType::Date32).ok();
+        let Some(months) = months.as_ref().and_then(|m| m.as_primitive_opt::<Date32Type>()) else { continue };
+        for row in 0..batch.num_rows() {
+            let day = NaiveDate::default().checked_add_signed(Duration::days(i64::from(months.value(row)))).unwrap_or_default();
+            points.push(ChartPoint { month: Month::of(day), left: money(&batch, 1, row), right: money(&batch, 2, row) });
+        }
+    }
+    Ok(FindingChart {
+        finding_id: finding.finding_id.clone(),
+        kind,
+        currency: finding.currency.clone(),
+        unit: None,
+        points,
+        change_month: finding.change_month.or(Some(finding.first_month)),
+    })
+}
