@@ -37,7 +37,7 @@ keyed AS (
   LEFT JOIN facts.service AS own ON normalise_id(line.native_sku) = own.match_key
 ),
 spread AS (
-  SELECT keyed.*, coalesce(service.is_flow, false) AS is_flow, unnest(
+  SELECT keyed.*, coalesce(service.is_flow, false) AS adds_up, unnest(
     CASE WHEN to_at IS NULL OR to_at <= from_at THEN make_array(CAST(date_trunc('month', from_at) AS DATE))
          ELSE generate_series(CAST(date_trunc('month', from_at) AS DATE),
                               CAST(date_trunc('month', to_at - INTERVAL '1 microsecond') AS DATE), INTERVAL '1 month')
@@ -47,7 +47,7 @@ spread AS (
 )
 SELECT system, invoice_id, line_id, batch_id, source_row, customer_native_id, native_sku, customer_key, service_key,
        CAST(month AS DATE) AS month, currency, kind, is_proration,
-       CASE WHEN is_flow THEN month_share(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE))
+       CASE WHEN adds_up THEN month_share(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE))
             ELSE day_weighted(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE)) END AS quantity,
        month_share(amount, from_at, to_at, CAST(month AS DATE)) AS amount
 FROM spread

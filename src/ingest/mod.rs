@@ -186,7 +186,7 @@ pub enum Outcome {
 /// One ingested file.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Prefix of the content's hash, salted with the export, so that it names what the rows are.
+    /// Names the content, and the date it was stated for.
     pub batch_id: String,
     /// Hash of the content.
     pub sha256: String,
@@ -306,13 +306,12 @@ fn one_file(
         LakeError::Io { source, .. } => IngestError::unreadable(path, &source),
         other => IngestError::Lake(other),
     })?;
-    // The hash names the content and the batch: whatever the file is called, the same bytes are the same batch.
-    let batch_id = sha256[..16].to_owned();
+    let (recorded_at, is_stated) = discover::arrival(path, options.recorded_at);
+    let batch_id = batch_id(&sha256, is_stated.then_some(recorded_at));
     if known.contains(&batch_id) {
         return Ok(None);
     }
     let found: Discovered = discover::discover(path, options.system.as_deref())?;
-    let (recorded_at, is_stated) = discover::arrival(path, options.recorded_at);
     archive::keep(lake, path, &sha256)?;
     let mut batch = Batch {
         batch_id,
@@ -340,6 +339,19 @@ fn one_file(
         });
     }
     Ok(Some((batch, vec![(found.recognised.export.target, staged.adds)], staged.rejects)))
+}
+
+/// What the same bytes say again on a later stated date is a statement of its own (a quantity that went back); without a stated
+/// date the same bytes are the same batch, whatever the file is called.
+fn batch_id(sha256: &str, stated: Option<DateTime<Utc>>) -> String {
+    match stated {
+        None => sha256[..16].to_owned(),
+        Some(date) => {
+            use sha2::{Digest, Sha256};
+            let hash = Sha256::digest(format!("{sha256} {}", date.timestamp_micros()));
+            archive::hex(&hash[..8])
+        }
+    }
 }
 
 /// Files written but not committed.

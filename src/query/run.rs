@@ -6,7 +6,7 @@
 use super::catalog::{Catalog, Query};
 use super::header::Header;
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use chrono::NaiveDate;
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
 use datafusion::datasource::MemTable;
@@ -137,7 +137,7 @@ pub async fn build_facts(
         let failed = |e: DataFusionError| QueryError::from_engine(query, &e);
         let started = std::time::Instant::now();
         let frame = plan(ctx, query, parameters).await?;
-        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let schema = nullable(frame.schema().as_arrow());
         let parts = frame.collect_partitioned().await.map_err(failed)?;
         let rows: usize = parts.iter().flatten().map(RecordBatch::num_rows).sum();
         if std::env::var_os("SHORTFALL_TRACE").is_some() {
@@ -147,6 +147,13 @@ pub async fn build_facts(
         ctx.register_table(TableReference::partial("facts", name.as_str()), Arc::new(table)).map_err(failed)?;
     }
     Ok(())
+}
+
+/// The schema with every column nullable: what the planner proves never empty and what a batch says may differ.
+#[must_use]
+pub fn nullable(schema: &Schema) -> SchemaRef {
+    let fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    Arc::new(Schema::new(fields))
 }
 
 /// The facts in an order in which each comes after those it reads.

@@ -1,7 +1,7 @@
 //! The views `core.*` that people and BI tools read: the current truth with customers and services resolved.
 
 use super::catalog::Catalog;
-use super::run::QueryError;
+use super::run::{QueryError, nullable};
 use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
@@ -18,7 +18,7 @@ pub async fn register(ctx: &SessionContext, catalog: &Catalog) -> Result<(), Que
     for (name, query) in catalog.folder("facts").filter(|(name, _)| CROSSWALKS.contains(name)) {
         let failed = |e| QueryError::from_engine(query, &e);
         let frame = ctx.sql(&query.text).await.map_err(failed)?;
-        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let schema = nullable(frame.schema().as_arrow());
         let parts = frame.collect_partitioned().await.map_err(failed)?;
         let table = MemTable::try_new(schema, parts).map_err(failed)?;
         ctx.register_table(TableReference::partial("facts", name), Arc::new(table)).map_err(failed)?;
