@@ -43,7 +43,7 @@
 //! ```
 //! (executed by `tests/kernels.rs`)
 
-mod autocorrelation;
+pub mod autocorrelation;
 pub mod bh_adjust;
 pub mod change_point;
 mod inversions;

@@ -14,8 +14,8 @@
 //! * Rows with NULL, non-finite or absurd y (beyond 1e100), or NULL x, are dropped on arrival.
 //! * Points are sorted by (x, bits of y) before a kernel sees them, so partitioning, batch size and row order cannot
 //!   change a bit of the answer.
-//! * Groups cost no object each: one vector of 16-byte rows for all groups ([`grouped`]). The plain accumulator
-//!   ([`accumulator`]) serves ungrouped queries and window frames.
+//! * Groups cost no object each: one vector of 16-byte rows for all groups (`grouped`). The plain accumulator
+//!   (`accumulator`) serves ungrouped queries and window frames.
 
 mod accumulator;
 mod grouped;
