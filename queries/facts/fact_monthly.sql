@@ -57,15 +57,19 @@ cost_currency AS (
   SELECT customer_key, service_key, first_value(currency ORDER BY month DESC, currency) AS currency
   FROM cost GROUP BY customer_key, service_key
 ),
-spine AS (
-  SELECT pair.customer_key, pair.service_key,
-         coalesce(terms.currency, billed.currency, contract.currency, cost.currency) AS currency,
-         unnest(generate_series(pair.first_month, pair.last_month, INTERVAL '1 month')) AS month
+money AS (
+  SELECT pair.customer_key, pair.service_key, pair.first_month, pair.last_month,
+         coalesce(terms.currency, billed.currency, contract.currency, cost.currency) AS main_currency
   FROM pair
   LEFT JOIN terms_currency AS terms ON pair.customer_key = terms.customer_key AND pair.service_key = terms.service_key
   LEFT JOIN billed_currency AS billed ON pair.customer_key = billed.customer_key AND pair.service_key = billed.service_key
   LEFT JOIN contract_currency AS contract ON pair.customer_key = contract.customer_key AND pair.service_key = contract.service_key
   LEFT JOIN cost_currency AS cost ON pair.customer_key = cost.customer_key AND pair.service_key = cost.service_key
+),
+spine AS (
+  SELECT customer_key, service_key, main_currency AS currency,
+         unnest(generate_series(first_month, last_month, INTERVAL '1 month')) AS month
+  FROM money
 ),
 own_cost AS (
   SELECT cost.customer_key, cost.service_key, cost.month, sum(coalesce(exact_product(cost.cost, fx.rate), cost.cost)) AS cost,

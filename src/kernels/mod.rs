@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | `theil_sen(x, y)` | aggregate | STRUCT(n BIGINT, slope, intercept, slope_low, slope_high DOUBLE) |
 //! | `mann_kendall(x, y)` | aggregate | STRUCT(n, s BIGINT, tau, var_s, z_plain, p_plain, autocorrelation, inflation, z, p_ess, p DOUBLE) |
-//! | `change_point(x, y)` | aggregate | STRUCT(n, month, month_low, month_high, n_before BIGINT, mean_before, mean_after, step, noise_sd, step_share, line_share, autocorrelation, p DOUBLE) |
+//! | `change_point(x, y)` | aggregate | STRUCT(n, month, month_low, month_high, n_before BIGINT, mean_before, mean_after, step, noise_sd, step_share, line_share, autocorrelation, p_gaussian, p DOUBLE) |
 //! | `median_interval(y)` | aggregate | STRUCT(n BIGINT, median, low, high, coverage DOUBLE) |
 //! | `bh_adjust(p)` | window | DOUBLE |
 //! | `by_adjust(p)` | window | DOUBLE |
@@ -22,12 +22,12 @@
 //! |---|---|---|---|---|
 //! | `theil_sen` | 2 months | 6 | slope 0, interval \[0, 0\] | exact |
 //! | `mann_kendall` | 4 months | 8 | p = 1 | p as small as n allows |
-//! | `change_point` | 6 months | 9 | p = 1, month NULL | `noise_sd` = 0: judge by size |
+//! | `change_point` | 6 months | 12 | p = 1, month NULL | `noise_sd` = 0: judge by size |
 //! | `median_interval` | 1 value | 6 (interval NULL below) | median = low = high | the same |
 //! | `bh_adjust`, `by_adjust` | – | – | equal p, equal q | – |
 //!
 //! # Contract: every kernel
-//! * NULL and non-finite y are skipped; a missing month is never a zero.
+//! * NULL, non-finite and absurd (beyond 1e100) y are skipped; a missing month is never a zero.
 //! * The same bits for any partitioning, batch size and row order: points are sorted by (x, bits of y) before summing.
 //! * Nothing panics; nothing returns NaN.
 //!
@@ -43,7 +43,7 @@
 //! ```
 //! (executed by `tests/kernels.rs`)
 
-mod autocorrelation;
+pub mod autocorrelation;
 pub mod bh_adjust;
 pub mod change_point;
 mod inversions;
@@ -60,8 +60,12 @@ use datafusion::prelude::SessionContext;
 use series::SeriesKernel;
 
 /// Every kernel that is an SQL aggregate over one series.
-pub static KERNELS: &[&SeriesKernel] =
-    &[&theil_sen::KERNEL, &mann_kendall::KERNEL, &change_point::KERNEL, &median_interval::KERNEL];
+pub static KERNELS: &[&SeriesKernel] = &[
+    &theil_sen::KERNEL,
+    &mann_kendall::KERNEL,
+    &change_point::KERNEL,
+    &median_interval::KERNEL,
+];
 
 /// Every kernel that is an SQL window function over a family of series.
 pub static FAMILY_KERNELS: &[&FamilyKernel] = &[&bh_adjust::BH, &bh_adjust::BY];
@@ -86,15 +90,32 @@ mod tests {
         let ctx = SessionContext::new();
         let built_in = ctx.state();
         let mut seen = BTreeSet::new();
-        let names = KERNELS.iter().map(|kernel| kernel.name).chain(FAMILY_KERNELS.iter().map(|kernel| kernel.name));
+        let names = KERNELS
+            .iter()
+            .map(|kernel| kernel.name)
+            .chain(FAMILY_KERNELS.iter().map(|kernel| kernel.name));
         for name in names {
             assert!(seen.insert(name), "{name} is listed twice");
-            assert!(!built_in.aggregate_functions().contains_key(name), "{name} shadows a built-in aggregate");
-            assert!(!built_in.window_functions().contains_key(name), "{name} shadows a built-in window function");
+            assert!(
+                !built_in.aggregate_functions().contains_key(name),
+                "{name} shadows a built-in aggregate"
+            );
+            assert!(
+                !built_in.window_functions().contains_key(name),
+                "{name} shadows a built-in window function"
+            );
         }
         register(&ctx);
-        assert!(KERNELS.iter().all(|kernel| ctx.state().aggregate_functions().contains_key(kernel.name)));
-        assert!(FAMILY_KERNELS.iter().all(|kernel| ctx.state().window_functions().contains_key(kernel.name)));
+        assert!(
+            KERNELS
+                .iter()
+                .all(|kernel| ctx.state().aggregate_functions().contains_key(kernel.name))
+        );
+        assert!(
+            FAMILY_KERNELS
+                .iter()
+                .all(|kernel| ctx.state().window_functions().contains_key(kernel.name))
+        );
     }
 
     #[test]

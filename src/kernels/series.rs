@@ -14,11 +14,20 @@ use std::borrow::Cow;
 pub struct Point {
     /// Month index.
     pub x: i32,
-    /// Observed value; kernels skip it when it is not finite.
+    /// Observed value; kernels skip it when it is not usable.
     pub y: f64,
 }
 
+/// Largest magnitude kernels accept: squares and sums of larger values would overflow to infinity and come back as NaN.
+pub const LARGEST_VALUE: f64 = 1e100;
+
 impl Point {
+    /// False for NaN, infinities and values beyond [`LARGEST_VALUE`].
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.y.abs() <= LARGEST_VALUE
+    }
+
     /// Total order by month, then by the value's bits: the order in which every kernel sums, so that a result has the
     /// same bits whatever order the rows arrived in.
     #[must_use]
@@ -27,31 +36,34 @@ impl Point {
     }
 }
 
-/// The series as kernels see it: finite values only, one point per month, in month order.
+/// The series as kernels see it: usable values only, one point per month, in month order.
 ///
 /// Several rows of one month are averaged: the marts hold one row per month, and an average leaves a kernel
 /// well-defined when a caller breaks that, without inventing a within-month order. Borrows when nothing must change,
 /// which is the case for everything that comes through the SQL adapter from a clean mart.
 #[must_use]
 pub fn monthly(points: &[Point]) -> Cow<'_, [Point]> {
-    let is_clean = points.iter().all(|point| point.y.is_finite()) && points.windows(2).all(|pair| pair[0].x < pair[1].x);
+    let is_clean =
+        points.iter().all(Point::is_usable) && points.windows(2).all(|pair| pair[0].x < pair[1].x);
     if is_clean {
         return Cow::Borrowed(points);
     }
-    let mut sorted: Vec<Point> = points.iter().copied().filter(|point| point.y.is_finite()).collect();
+    let mut sorted: Vec<Point> = points.iter().copied().filter(Point::is_usable).collect();
     sorted.sort_unstable_by(Point::canonical_order);
     let mut months: Vec<Point> = Vec::with_capacity(sorted.len());
     for month in sorted.chunk_by(|left, right| left.x == right.x) {
-        // Divided before summing: two huge finite values must not overflow to infinity.
-        let share = 1.0 / count(month.len());
-        let y = if month.len() == 1 { month[0].y } else { month.iter().map(|point| point.y * share).sum() };
+        let sum: f64 = month.iter().map(|point| point.y).sum();
+        let y = sum / count(month.len());
         months.push(Point { x: month[0].x, y });
     }
     Cow::Owned(months)
 }
 
 /// A length as a float: exact below 2^53, and no series is that long.
-#[expect(clippy::cast_precision_loss, reason = "series are far shorter than 2^53 points")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "series are far shorter than 2^53 points"
+)]
 #[must_use]
 pub fn count(length: usize) -> f64 {
     length as f64
@@ -70,7 +82,11 @@ pub fn median(values: &mut [f64]) -> Option<f64> {
     if !is_even {
         return Some(upper);
     }
-    below.iter().copied().max_by(f64::total_cmp).map(|lower| 0.5 * lower + 0.5 * upper)
+    below
+        .iter()
+        .copied()
+        .max_by(f64::total_cmp)
+        .map(|lower| 0.5 * lower + 0.5 * upper)
 }
 
 /// One cell of a kernel's answer.
@@ -126,13 +142,19 @@ pub struct OutputField {
 /// Shorthand for a whole-number field.
 #[must_use]
 pub const fn whole(name: &'static str) -> OutputField {
-    OutputField { name, kind: FieldKind::Whole }
+    OutputField {
+        name,
+        kind: FieldKind::Whole,
+    }
 }
 
 /// Shorthand for a real field.
 #[must_use]
 pub const fn real(name: &'static str) -> OutputField {
-    OutputField { name, kind: FieldKind::Real }
+    OutputField {
+        name,
+        kind: FieldKind::Real,
+    }
 }
 
 /// A kernel as SQL needs it: name, arguments, output fields and the function.
@@ -172,9 +194,15 @@ mod tests {
             Point { x: 0, y: f64::NAN },
             Point { x: 1, y: 4.0 },
             Point { x: 2, y: 5.0 },
-            Point { x: 3, y: f64::INFINITY },
+            Point {
+                x: 3,
+                y: f64::INFINITY,
+            },
         ];
-        assert_eq!(monthly(&dirty).as_ref(), &[Point { x: 1, y: 4.0 }, Point { x: 2, y: 4.0 }]);
+        assert_eq!(
+            monthly(&dirty).as_ref(),
+            &[Point { x: 1, y: 4.0 }, Point { x: 2, y: 4.0 }]
+        );
     }
 
     #[test]

@@ -11,11 +11,11 @@
 //!                      List<Int32> x, List<Double> y per group
 //! ```
 //!
-//! * Rows with NULL or non-finite y, or NULL x, are dropped on arrival.
+//! * Rows with NULL, non-finite or absurd y (beyond 1e100), or NULL x, are dropped on arrival.
 //! * Points are sorted by (x, bits of y) before a kernel sees them, so partitioning, batch size and row order cannot
 //!   change a bit of the answer.
-//! * Groups cost no object each: one vector of 16-byte rows for all groups ([`grouped`]). The plain accumulator
-//!   ([`accumulator`]) serves ungrouped queries and window frames.
+//! * Groups cost no object each: one vector of 16-byte rows for all groups (`grouped`). The plain accumulator
+//!   (`accumulator`) serves ungrouped queries and window frames.
 
 mod accumulator;
 mod grouped;
@@ -25,14 +25,18 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Float64Builder, Int64Builder, ListArray, NullBufferBuilder, StructArray,
+    Array, ArrayRef, AsArray, Float64Builder, Int64Builder, ListArray, NullBufferBuilder,
+    StructArray,
 };
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, Int32Type, Int64Type};
+use datafusion::arrow::datatypes::{
+    DataType, Field, FieldRef, Fields, Float64Type, Int32Type, Int64Type,
+};
 use datafusion::common::{Result, exec_err, not_impl_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility, WindowUDF,
+    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility,
+    WindowUDF,
 };
 
 use super::bh_adjust::FamilyKernel;
@@ -41,7 +45,10 @@ use super::series::{Arguments, FieldKind, Point, SeriesKernel, Value};
 /// The SQL aggregate of a series kernel.
 #[must_use]
 pub fn aggregate(kernel: &'static SeriesKernel) -> AggregateUDF {
-    AggregateUDF::new_from_impl(SeriesAggregate { kernel, signature: Signature::user_defined(Volatility::Immutable) })
+    AggregateUDF::new_from_impl(SeriesAggregate {
+        kernel,
+        signature: Signature::user_defined(Volatility::Immutable),
+    })
 }
 
 /// The SQL window function of a family kernel.
@@ -89,9 +96,13 @@ impl AggregateUDFImpl for SeriesAggregate {
             }
             (Arguments::ValueOnly, [y]) if numeric(y) => Ok(vec![DataType::Float64]),
             (Arguments::MonthAndValue, _) => {
-                plan_err!("{name}(x, y) needs a whole month index and a numeric value, got {given:?}")
+                plan_err!(
+                    "{name}(x, y) needs a whole month index and a numeric value, got {given:?}"
+                )
             }
-            (Arguments::ValueOnly, _) => plan_err!("{name}(y) needs one numeric value, got {given:?}"),
+            (Arguments::ValueOnly, _) => {
+                plan_err!("{name}(y) needs one numeric value, got {given:?}")
+            }
         }
     }
 
@@ -105,7 +116,9 @@ impl AggregateUDFImpl for SeriesAggregate {
             Arc::new(Field::new(format_state_name(args.name, part), item, true))
         };
         Ok(match self.kernel.arguments {
-            Arguments::MonthAndValue => vec![list("x", DataType::Int32), list("y", DataType::Float64)],
+            Arguments::MonthAndValue => {
+                vec![list("x", DataType::Int32), list("y", DataType::Float64)]
+            }
             Arguments::ValueOnly => vec![list("y", DataType::Float64)],
         })
     }
@@ -119,7 +132,10 @@ impl AggregateUDFImpl for SeriesAggregate {
         true
     }
 
-    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+    fn create_groups_accumulator(
+        &self,
+        args: AccumulatorArgs,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
         refuse_distinct(self.kernel, &args)?;
         Ok(Box::new(grouped::GroupedPoints::new(self.kernel)))
     }
@@ -128,7 +144,10 @@ impl AggregateUDFImpl for SeriesAggregate {
 /// DISTINCT would drop equal months silently differently per argument; no signal needs it.
 fn refuse_distinct(kernel: &SeriesKernel, args: &AccumulatorArgs) -> Result<()> {
     if args.is_distinct {
-        return not_impl_err!("{} does not take DISTINCT: select distinct rows in a subquery", kernel.name);
+        return not_impl_err!(
+            "{} does not take DISTINCT: select distinct rows in a subquery",
+            kernel.name
+        );
     }
     Ok(())
 }
@@ -154,19 +173,37 @@ fn for_each_point(
     mut visit: impl FnMut(usize, Point) -> Result<()>,
 ) -> Result<()> {
     let (months, values) = match (kernel.arguments, arguments) {
-        (Arguments::MonthAndValue, [x, y]) => (Some(x.as_primitive::<Int64Type>()), y.as_primitive::<Float64Type>()),
+        (Arguments::MonthAndValue, [x, y]) => (
+            Some(x.as_primitive::<Int64Type>()),
+            y.as_primitive::<Float64Type>(),
+        ),
         (Arguments::ValueOnly, [y]) => (None, y.as_primitive::<Float64Type>()),
-        _ => return exec_err!("{} was called with {} arguments", kernel.name, arguments.len()),
+        _ => {
+            return exec_err!(
+                "{} was called with {} arguments",
+                kernel.name,
+                arguments.len()
+            );
+        }
     };
     for row in 0..values.len() {
-        if values.is_null(row) || !values.value(row).is_finite() || months.is_some_and(|months| months.is_null(row)) {
+        if values.is_null(row) || months.is_some_and(|months| months.is_null(row)) {
             continue;
         }
         let month = months.map_or(0, |months| months.value(row));
         let Ok(x) = i32::try_from(month) else {
-            return exec_err!("{}: month index {month} is out of range; x counts months, not days or seconds", kernel.name);
+            return exec_err!(
+                "{}: month index {month} is out of range; x counts months, not days or seconds",
+                kernel.name
+            );
         };
-        visit(row, Point { x, y: values.value(row) })?;
+        let point = Point {
+            x,
+            y: values.value(row),
+        };
+        if point.is_usable() {
+            visit(row, point)?;
+        }
     }
     Ok(())
 }
@@ -180,7 +217,13 @@ fn for_each_state_point(
     let (months, values): (Option<&ListArray>, &ListArray) = match (kernel.arguments, states) {
         (Arguments::MonthAndValue, [x, y]) => (Some(x.as_list()), y.as_list()),
         (Arguments::ValueOnly, [y]) => (None, y.as_list()),
-        _ => return exec_err!("{} was merged from {} state columns", kernel.name, states.len()),
+        _ => {
+            return exec_err!(
+                "{} was merged from {} state columns",
+                kernel.name,
+                states.len()
+            );
+        }
     };
     let ys = values.values().as_primitive::<Float64Type>();
     let xs = months.map(|months| months.values().as_primitive::<Int32Type>());
@@ -192,7 +235,13 @@ fn for_each_state_point(
         let first_x = months.map_or(Ok(0), |months| item(months.value_offsets()[row]))?;
         for offset in 0..item(values.value_length(row))? {
             let x = xs.map_or(0, |xs| xs.value(first_x + offset));
-            visit(row, Point { x, y: ys.value(first_y + offset) })?;
+            visit(
+                row,
+                Point {
+                    x,
+                    y: ys.value(first_y + offset),
+                },
+            )?;
         }
     }
     Ok(())
@@ -223,7 +272,11 @@ impl Answers {
         };
         Self {
             kernel,
-            columns: kernel.fields.iter().map(|field| column(field.kind)).collect(),
+            columns: kernel
+                .fields
+                .iter()
+                .map(|field| column(field.kind))
+                .collect(),
             validity: NullBufferBuilder::new(groups),
             row: vec![Value::Missing; kernel.fields.len()],
         }
@@ -239,8 +292,12 @@ impl Answers {
         self.validity.append(is_answered);
         for (column, value) in self.columns.iter_mut().zip(&self.row) {
             match (column, value) {
-                (Column::Whole(builder), Value::Whole(whole)) if is_answered => builder.append_value(*whole),
-                (Column::Real(builder), Value::Real(real)) if is_answered => builder.append_value(*real),
+                (Column::Whole(builder), Value::Whole(whole)) if is_answered => {
+                    builder.append_value(*whole)
+                }
+                (Column::Real(builder), Value::Real(real)) if is_answered => {
+                    builder.append_value(*real)
+                }
                 (Column::Whole(builder), _) => builder.append_null(),
                 (Column::Real(builder), _) => builder.append_null(),
             }
@@ -256,6 +313,10 @@ impl Answers {
                 Column::Real(mut builder) => Arc::new(builder.finish()) as ArrayRef,
             })
             .collect();
-        Ok(StructArray::try_new(output_fields(self.kernel), columns, self.validity.finish())?)
+        Ok(StructArray::try_new(
+            output_fields(self.kernel),
+            columns,
+            self.validity.finish(),
+        )?)
     }
 }

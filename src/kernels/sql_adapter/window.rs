@@ -48,8 +48,13 @@ impl WindowUDFImpl for FamilyWindow {
         &self.signature
     }
 
-    fn partition_evaluator(&self, _: PartitionEvaluatorArgs) -> Result<Box<dyn PartitionEvaluator>> {
-        Ok(Box::new(FamilyEvaluator { kernel: self.kernel }))
+    fn partition_evaluator(
+        &self,
+        _: PartitionEvaluatorArgs,
+    ) -> Result<Box<dyn PartitionEvaluator>> {
+        Ok(Box::new(FamilyEvaluator {
+            kernel: self.kernel,
+        }))
     }
 
     fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
@@ -76,6 +81,8 @@ impl PartitionEvaluator for FamilyEvaluator {
         if let Some(p) = p_values.iter().flatten().find(|p| **p < 0.0 || **p > 1.0) {
             return exec_err!("{name} needs p-values between 0 and 1, got {p}");
         }
-        Ok(Arc::new(Float64Array::from((self.kernel.adjust)(&p_values))))
+        Ok(Arc::new(Float64Array::from((self.kernel.adjust)(
+            &p_values,
+        ))))
     }
 }
