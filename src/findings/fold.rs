@@ -1,7 +1,7 @@
 //! Cells to findings: the months of one condition make one finding, if it reaches into the analysed quarter.
 
 use super::cell::{Cell, Subject};
-use super::schema::{Basis, Finding};
+use super::schema::{Basis, Finding, with_minor_digits};
 use super::signal::Signal;
 use crate::lake::archive::hex;
 use crate::money::round_to_minor_unit;
@@ -69,6 +69,7 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     let annual = if money.is_zero() { Decimal::ZERO } else { round_to_minor_unit(money / months * Decimal::from(12), &currency) };
     let leakage = if is_overbilling { Decimal::ZERO } else { money };
     let confidence = last.q_value.map_or(1.0, |q| (1.0 - q).clamp(0.0, 1.0));
+    let written = |amount: Decimal| with_minor_digits(amount, &currency);
     let name = |names: &HashMap<String, String>, key: &Option<String>| {
         key.as_ref().map(|key| names.get(key).cloned().unwrap_or_else(|| key.clone()))
     };
@@ -85,11 +86,10 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
         service_name,
         first_month: onset,
         last_month: last.month,
-        currency,
-        leakage_low: if is_overbilling { Decimal::ZERO } else { low },
-        leakage,
-        leakage_high: if is_overbilling { Decimal::ZERO } else { high },
-        annual_run_rate: annual,
+        leakage_low: written(if is_overbilling { Decimal::ZERO } else { low }),
+        leakage: written(leakage),
+        leakage_high: written(if is_overbilling { Decimal::ZERO } else { high }),
+        annual_run_rate: written(annual),
         severity: severity(annual).to_owned(),
         confidence,
         p_value: last.p_value,
@@ -101,7 +101,8 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
         status: "new".to_owned(),
         explanation: String::new(),
         basis: signal.basis,
-        overbilled: if is_overbilling { money } else { Decimal::ZERO },
+        overbilled: written(if is_overbilling { money } else { Decimal::ZERO }),
+        currency,
     };
     finding.explanation = explain(&signal.explanation, &finding, &last, current.len());
     if money.is_zero() && !is_overbilling {

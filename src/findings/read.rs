@@ -1,6 +1,6 @@
 //! Findings between Rust and Arrow, both ways, in the fixed schema.
 
-use super::schema::{Basis, Finding};
+use super::schema::{Basis, Finding, with_minor_digits};
 use crate::money::{PRECISION, SCALE, from_decimal, to_decimal};
 use crate::month::{Month, Quarter};
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -107,7 +107,8 @@ impl Rows<'_> {
     fn money(&self, name: &str, row: usize) -> Result<Decimal, ArrowError> {
         let column = self.column(name, &crate::functions::exact::MONEY)?;
         let scaled = column.as_primitive::<Decimal128Type>();
-        Ok(if scaled.is_valid(row) { to_decimal(scaled.value(row)).unwrap_or_default() } else { Decimal::ZERO })
+        let amount = if scaled.is_valid(row) { to_decimal(scaled.value(row)).unwrap_or_default() } else { Decimal::ZERO };
+        Ok(with_minor_digits(amount, &self.stated("currency", row)?))
     }
 
     fn month(&self, name: &str, row: usize) -> Result<Option<Month>, ArrowError> {
