@@ -118,7 +118,6 @@ enum Fault {
 impl Session {
     async fn new(shape: Shape) -> Result<Self, Fault> {
         let ctx = session::context(shape.partitions);
-        ctx.sql(&format!("SET datafusion.execution.batch_size = {}", shape.batch_size)).await?.collect().await?;
         register_tables(&ctx, shape)?;
         for (name, schema) in &*FACTS {
             ctx.register_table(TableReference::partial("facts", name.as_str()), empty(Arc::clone(schema), shape)?)?;
@@ -126,7 +125,14 @@ impl Session {
         if let Some(catalog) = ctx.catalog("datafusion") {
             catalog.register_schema("signals", Arc::new(MemorySchemaProvider::new()) as Arc<dyn SchemaProvider>)?;
         }
-        Ok(Self { ctx, shape })
+        let session = Self { ctx, shape };
+        session.set("execution.batch_size", shape.batch_size).await?;
+        Ok(session)
+    }
+
+    async fn set(&self, option: &str, value: impl std::fmt::Display) -> Result<(), Fault> {
+        self.ctx.sql(&format!("SET datafusion.{option} = {value}")).await?.collect().await?;
+        Ok(())
     }
 
     /// Runs the real query; its rows become the table of its name.
@@ -156,9 +162,12 @@ impl Session {
     async fn answer(&self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Fault> {
         let sql = sql.trim();
         if let Some(path) = sql.strip_prefix("RUN ") {
+            self.set("sql_parser.parse_float_as_decimal", false).await?;
             self.run_query(path.trim()).await?;
             return Ok(DBOutput::StatementComplete(0));
         }
+        // Numbers in VALUES are what exports hold: decimals. In queries a literal with a point is a float, as in the product.
+        self.set("sql_parser.parse_float_as_decimal", sql.contains("VALUES") && !sql.starts_with("SELECT")).await?;
         let frame = self.ctx.sql(sql).await?;
         if let Some(rest) = sql.strip_prefix("INSERT INTO ") {
             frame.collect().await?;
