@@ -24,7 +24,6 @@ SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
        CASE WHEN price_model = 'unpriced' AND delivered_quantity > 0 AND revenue > 0
             THEN ln(CAST(delivered_quantity AS DOUBLE)) - ln(CAST(revenue AS DOUBLE)) END AS usage_per_revenue,
        -- Cost against charge: per unit where units are priced, as the quantities are the business of other signals.
-       -- the contract records moves the charge back to the price before.
        CASE WHEN cost_original > 0 AND revenue > 0 AND price_model = 'per_unit' AND delivered_quantity > 0 AND billed_price > 0
               THEN ln(CAST(cost_original AS DOUBLE)) - ln(CAST(delivered_quantity AS DOUBLE)) - ln(CAST(billed_price AS DOUBLE))
                    - recorded_cuts
