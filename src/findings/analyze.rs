@@ -12,7 +12,7 @@ use crate::lake::{Lake, LakeError, Table};
 use crate::money::{PRECISION, SCALE, from_decimal};
 use crate::month::{Month, Quarter};
 use crate::query::catalog::{Catalog, CatalogError};
-use crate::query::run::{self, Parameters, QueryError};
+use crate::query::run::{self, FactTiming, Parameters, QueryError};
 use crate::query::session;
 use arrow::array::{ArrayRef, AsArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
@@ -142,6 +142,8 @@ pub struct Analysis {
     pub unmapped: Vec<Unmapped>,
     /// Rows of `fact_monthly`.
     pub fact_rows: u64,
+    /// What each fact cost.
+    pub timings: Vec<FactTiming>,
 }
 
 /// Analyses a quarter and publishes the result.
@@ -154,7 +156,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     let ctx = session::context(request.threads);
     let versions = truth::register(&ctx, lake, request.as_of).await?;
     let parameters = parameters(lake, request.quarter).await?;
-    run::build_facts(&ctx, &catalog, parameters, None).await?;
+    let timings = run::build_facts(&ctx, &catalog, parameters, None).await?;
     let fact_rows = count(&ctx, "facts.fact_monthly").await?;
     if fact_rows == 0 {
         return Err(AnalyzeError::NoData { quarter: request.quarter });
@@ -183,6 +185,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
         coverage,
         unmapped,
         fact_rows,
+        timings,
     })
 }
 

@@ -58,15 +58,16 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     let last = current.last()?.clone();
     let is_overbilling = signal.basis == Basis::Overbilling;
     let sum = |get: fn(&Cell) -> Decimal| current.iter().map(get).sum::<Decimal>();
+    let currency = last.subject.currency.clone();
     let money = sum(|cell| cell.counted);
     let whole = sum(|cell| cell.amount);
-    let currency = last.subject.currency.clone();
+    let shown = |value: Decimal| round_to_minor_unit(value, &currency);
     // The interval of what is counted: that of the whole, moved by what others claim.
     let moved = whole - money;
     let low = (sum(|cell| cell.amount_low) - moved).max(Decimal::ZERO).min(money);
     let high = if money.is_zero() { Decimal::ZERO } else { (sum(|cell| cell.amount_high) - moved).max(money) };
     let months = Decimal::from(current.len());
-    let annual = if money.is_zero() { Decimal::ZERO } else { round_to_minor_unit(money / months * Decimal::from(12), &currency) };
+    let annual = shown(money / months * Decimal::from(12));
     let leakage = if is_overbilling { Decimal::ZERO } else { money };
     let confidence = last.q_value.map_or(1.0, |q| (1.0 - q).clamp(0.0, 1.0));
     let name = |names: &HashMap<String, String>, key: &Option<String>| {
@@ -85,10 +86,10 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
         service_name,
         first_month: onset,
         last_month: last.month,
-        currency,
-        leakage_low: if is_overbilling { Decimal::ZERO } else { low },
-        leakage,
-        leakage_high: if is_overbilling { Decimal::ZERO } else { high },
+        currency: currency.clone(),
+        leakage_low: shown(if is_overbilling { Decimal::ZERO } else { low }),
+        leakage: shown(leakage),
+        leakage_high: shown(if is_overbilling { Decimal::ZERO } else { high }),
         annual_run_rate: annual,
         severity: severity(annual).to_owned(),
         confidence,
@@ -101,7 +102,7 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
         status: "new".to_owned(),
         explanation: String::new(),
         basis: signal.basis,
-        overbilled: if is_overbilling { money } else { Decimal::ZERO },
+        overbilled: shown(if is_overbilling { money } else { Decimal::ZERO }),
     };
     finding.explanation = explain(&signal.explanation, &finding, &last, current.len());
     if money.is_zero() && !is_overbilling {

@@ -121,6 +121,17 @@ pub async fn rows(
     Ok((schema, batches))
 }
 
+/// What a fact cost.
+#[derive(Clone, Debug)]
+pub struct FactTiming {
+    /// Its name.
+    pub name: String,
+    /// Its rows.
+    pub rows: usize,
+    /// Planning, running and keeping it.
+    pub took: std::time::Duration,
+}
+
 /// Builds `facts.*`, each after those that it reads; only what `wanted` needs, or all.
 ///
 /// # Errors
@@ -130,8 +141,9 @@ pub async fn build_facts(
     catalog: &Catalog,
     parameters: Parameters,
     wanted: Option<&[&str]>,
-) -> Result<(), QueryError> {
+) -> Result<Vec<FactTiming>, QueryError> {
     let facts: Vec<(&str, &Query)> = catalog.folder("facts").collect();
+    let mut timings = Vec::new();
     for name in in_order(&facts, wanted)? {
         let Some((_, query)) = facts.iter().find(|(known, _)| *known == name) else { continue };
         let failed = |e: DataFusionError| QueryError::from_engine(query, &e);
@@ -140,13 +152,11 @@ pub async fn build_facts(
         let schema = nullable(frame.schema().as_arrow());
         let parts = frame.collect_partitioned().await.map_err(failed)?;
         let rows: usize = parts.iter().flatten().map(RecordBatch::num_rows).sum();
-        if std::env::var_os("SHORTFALL_TRACE").is_some() {
-            eprintln!("facts.{name}: {rows} rows in {:.3} s", started.elapsed().as_secs_f64());
-        }
         let table = MemTable::try_new(schema, parts).map_err(failed)?;
         ctx.register_table(TableReference::partial("facts", name.as_str()), Arc::new(table)).map_err(failed)?;
+        timings.push(FactTiming { name, rows, took: started.elapsed() });
     }
-    Ok(())
+    Ok(timings)
 }
 
 /// The schema with every column nullable: what the planner proves never empty and what a batch says may differ.
