@@ -36,10 +36,8 @@ struct Shape {
     batch_size: usize,
 }
 
-const SHAPES: [Shape; 2] = [
-    Shape { name: "1x8192", partitions: 1, batch_size: 8192 },
-    Shape { name: "4x3", partitions: 4, batch_size: 3 },
-];
+const SHAPES: [Shape; 2] =
+    [Shape { name: "1x8192", partitions: 1, batch_size: 8192 }, Shape { name: "4x3", partitions: 4, batch_size: 3 }];
 
 /// Plans of facts recurse deeply, in a debug build above all.
 const STACK: usize = 64 << 20;

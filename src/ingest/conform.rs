@@ -118,7 +118,7 @@ impl Typed<'_> {
         match self.column.kind {
             Kind::Text => {
                 let mut values = StringBuilder::with_capacity(count, count * 16);
-                self.each(cells, |text| Ok::<_, String>(text), |value| values.append_option(value));
+                self.each(cells, Ok::<_, String>, |value| values.append_option(value));
                 Arc::new(values.finish())
             }
             Kind::Decimal => {

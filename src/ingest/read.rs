@@ -157,8 +157,7 @@ fn csv_blocks(
             let rest = pending.split_off(framed.end);
             let bytes = std::mem::replace(&mut pending, rest);
             if framed.records > 0 {
-                let block =
-                    Block::Csv { bytes, first_row: next_row, records: framed.records, is_regular: framed.is_regular };
+                let block = Block::Csv { bytes, first_row: next_row, records: framed.records, is_regular: framed.is_regular };
                 next_row += framed.records as u64;
                 if !sink(block, layout.as_ref()) {
                     return Ok(());
@@ -273,9 +272,10 @@ pub fn whole_json(path: &Path) -> Result<Vec<Value>, IngestError> {
     let mut text = Vec::new();
     open(path)?.read_to_end(&mut text).map_err(|e| IngestError::unreadable(path, &e))?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    serde_json::Deserializer::from_slice(text).into_iter::<Value>().collect::<Result<_, _>>().map_err(|e| {
-        IngestError::BrokenJson { path: path.to_owned(), line: e.line(), column: e.column(), detail: e.to_string() }
-    })
+    serde_json::Deserializer::from_slice(text)
+        .into_iter::<Value>()
+        .collect::<Result<_, _>>()
+        .map_err(|e| IngestError::BrokenJson { path: path.to_owned(), line: e.line(), column: e.column(), detail: e.to_string() })
 }
 
 /// The records in some JSON values: the values themselves, the items of arrays, or of the array under the envelope's key.

@@ -5,8 +5,8 @@ use super::discover::Discovered;
 use super::read::{Block, Layout, blocks, cells};
 use super::reject::Reject;
 use super::{Batch, IngestError, Options, Progress};
-use crate::lake::write::TableWriter;
 use crate::lake::Lake;
+use crate::lake::write::TableWriter;
 use crate::query::{catalog::Catalog, session};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
@@ -14,6 +14,7 @@ use arrow::datatypes::{Date32Type, SchemaRef, TimestampMicrosecondType};
 use chrono::Datelike;
 use datafusion::prelude::SessionContext;
 use deltalake_core::kernel::Add;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -43,19 +44,29 @@ pub(super) fn stage(
     let threads = if export.unique.is_empty() { options.threads.max(1) } else { 1 };
     let (sender, receiver) = sync_channel::<Work>(2);
     let receiver = Mutex::new(receiver);
+    let has_failed = AtomicBool::new(false);
     let mut total = Staged::default();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|number| {
-                let receiver = &receiver;
+                let (receiver, has_failed) = (&receiver, &has_failed);
                 scope.spawn(move || {
-                    let mut worker = Worker::new(lake, found, batch, is_always_known, options, runtime, number)?;
-                    loop {
-                        let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                        let Ok((block, layout, bytes)) = next else { return worker.finish() };
-                        let rows = worker.take(block, layout.as_deref())?;
-                        progress.advance(rows, bytes);
+                    let next = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let work = || {
+                        let mut worker = Worker::new(lake, found, batch, is_always_known, options, runtime, number)?;
+                        while let Ok((block, layout, bytes)) = next() {
+                            let rows = worker.take(block, layout.as_deref())?;
+                            progress.advance(rows, bytes);
+                        }
+                        worker.finish()
+                    };
+                    let staged = work();
+                    if staged.is_err() {
+                        // The reader must not wait for a worker that is gone: tell it to stop, and take what it still sends.
+                        has_failed.store(true, Ordering::Relaxed);
+                        while next().is_ok() {}
                     }
+                    staged
                 })
             })
             .collect();
@@ -67,7 +78,7 @@ pub(super) fn stage(
                 Block::Json { .. } => 0,
             };
             left -= bytes;
-            sender.send((block, layout.cloned(), bytes)).is_ok()
+            !has_failed.load(Ordering::Relaxed) && sender.send((block, layout.cloned(), bytes)).is_ok()
         });
         drop(sender);
         let mut failed = read.err();

@@ -15,9 +15,7 @@ pub const MOST_COLUMNS: usize = 4;
 pub fn sorted_rows(columns: &[ArrayRef]) -> Option<Vec<u32>> {
     let keys: Vec<Vec<u64>> = columns.iter().take(MOST_COLUMNS).map(numbers).collect();
     let rows = keys.first().map_or(0, Vec::len);
-    let key = |row: usize| -> [u64; MOST_COLUMNS] {
-        std::array::from_fn(|at| keys.get(at).map_or(0, |column| column[row]))
-    };
+    let key = |row: usize| -> [u64; MOST_COLUMNS] { std::array::from_fn(|at| keys.get(at).map_or(0, |column| column[row])) };
     if (1..rows).all(|row| key(row - 1) <= key(row)) {
         return None;
     }

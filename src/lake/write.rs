@@ -56,8 +56,7 @@ impl TableWriter {
     pub fn new(lake: &Lake, table: Table, batch_id: &str, attempt: &str) -> Self {
         let schema = table.schema();
         let partition = table.partition_columns();
-        let file_fields: Vec<_> =
-            schema.fields().iter().filter(|f| !partition.contains(&f.name().as_str())).cloned().collect();
+        let file_fields: Vec<_> = schema.fields().iter().filter(|f| !partition.contains(&f.name().as_str())).cloned().collect();
         Self {
             lake: lake.clone(),
             table,
@@ -158,8 +157,7 @@ impl TableWriter {
                 let part = if single {
                     data.clone()
                 } else {
-                    take_record_batch(&data, &UInt32Array::from(rows))
-                        .map_err(|e| self.encode_error("split by partition", &e))?
+                    take_record_batch(&data, &UInt32Array::from(rows)).map_err(|e| self.encode_error("split by partition", &e))?
                 };
                 Ok((values, part))
             })

@@ -110,8 +110,10 @@ fn every_signal_has_a_test_of_its_name_and_every_test_a_signal() {
     let catalog = catalog();
     let signals: BTreeSet<String> = catalog.folder("signals").map(|(name, _)| name.to_owned()).collect();
     let tests = stems("tests/slt/signals", "slt");
-    let missing: Vec<String> =
-        signals.symmetric_difference(&tests).map(|name| format!("tests/slt/signals/{name}.slt <-> queries/signals/{name}.sql")).collect();
+    let missing: Vec<String> = signals
+        .symmetric_difference(&tests)
+        .map(|name| format!("tests/slt/signals/{name}.slt <-> queries/signals/{name}.sql"))
+        .collect();
     none_missing(&missing);
 }
 
@@ -268,7 +270,10 @@ fn every_fact_and_signal_runs_on_a_lake_without_rows() {
             for part in signal.explanation.split('{').skip(1) {
                 let name = part.split('}').next().unwrap_or_default();
                 if !OWN_FIGURES.contains(&name) && schema.field_with_name(name).is_err() {
-                    wrong.push(format!("{}: the explanation names {{{name}}}, which the query does not return", signal.query.path));
+                    wrong.push(format!(
+                        "{}: the explanation names {{{name}}}, which the query does not return",
+                        signal.query.path
+                    ));
                 }
             }
         }

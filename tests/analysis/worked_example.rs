@@ -115,6 +115,7 @@ fn a_snapshot_that_repeats_itself_is_no_change() {
     let (book, _) = &*OCTOBER;
     let sql = "SELECT quantity FROM core_history.contract_line WHERE line_id = '9001' ORDER BY recorded_at";
     assert_eq!(book.column(sql).len(), 5);
-    let known = "SELECT CAST(quantity AS INT) || ' since ' || CAST(recorded_at AS DATE) FROM core.contract_line WHERE line_id = '9001'";
+    let known =
+        "SELECT CAST(quantity AS INT) || ' since ' || CAST(recorded_at AS DATE) FROM core.contract_line WHERE line_id = '9001'";
     assert_eq!(book.column(known), ["46 since 2026-07-16"]);
 }
