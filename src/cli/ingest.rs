@@ -49,6 +49,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         queries: arguments.queries.clone(),
     };
     let files = plan::files(&arguments.paths).map_err(|e| Failure::usage(e.to_string()))?;
+    let files = plan::outside(files, &arguments.lake.lake);
+    if files.is_empty() {
+        return Err(Failure::usage("there are no files in what was named").hint("folders are searched, hidden files left out"));
+    }
     let lake = Lake::create(&arguments.lake.lake)?;
     let bar = Bar::new();
     let outcomes = ingest::ingest(&lake, &files, &options, context.runtime.handle(), &bar);
@@ -125,6 +129,10 @@ pub(super) fn summary(context: &Context, outcomes: &[(PathBuf, Outcome)]) -> Res
         }
     }
     if landed.is_empty() && known == 0 && !refused.is_empty() {
+        if context.output == OutputFormat::Json {
+            // The document above says it all; a second one could not be parsed.
+            return Ok(Exit::Unusable);
+        }
         return Err(Failure::usage("none of the files could be used"));
     }
     Ok(if refused.is_empty() && rejected_in.is_empty() { Exit::Done } else { Exit::Rejected })

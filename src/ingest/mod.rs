@@ -73,6 +73,26 @@ pub enum IngestError {
         /// The file.
         path: PathBuf,
     },
+    /// An archive of files.
+    #[error("`{}` is a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV in UTF-8", path.display())]
+    Packed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Columns are not separated by commas.
+    #[error("`{}`: the columns are separated by {separator:?}; save it with commas", path.display())]
+    Separator {
+        /// The file.
+        path: PathBuf,
+        /// What separates them.
+        separator: char,
+    },
+    /// Lines end as on systems before 2001.
+    #[error("`{}` ends its lines with CR alone; save it with LF or CRLF", path.display())]
+    LineEnds {
+        /// The file.
+        path: PathBuf,
+    },
     /// Broken JSON.
     #[error("`{}`:{line}:{column}: broken JSON: {detail}", path.display())]
     BrokenJson {
@@ -150,7 +170,11 @@ pub enum IngestError {
 
 impl IngestError {
     pub(crate) fn unreadable(path: &std::path::Path, source: &std::io::Error) -> Self {
-        Self::Unreadable { path: path.to_owned(), detail: source.to_string() }
+        let detail = match source.kind() {
+            std::io::ErrorKind::UnexpectedEof => "it ends too early; export or copy it again".to_owned(),
+            _ => source.to_string(),
+        };
+        Self::Unreadable { path: path.to_owned(), detail }
     }
 
     /// Whether the fault is the file's: others can still be ingested.

@@ -29,6 +29,13 @@ pub fn files(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, NothingThere> {
     Ok(found)
 }
 
+/// The files that do not belong to the lake itself: it may lie in the folder that is ingested.
+#[must_use]
+pub fn outside(files: Vec<PathBuf>, lake: &Path) -> Vec<PathBuf> {
+    let Ok(lake) = lake.canonicalize() else { return files };
+    files.into_iter().filter(|file| !file.canonicalize().is_ok_and(|file| file.starts_with(&lake))).collect()
+}
+
 fn walk(path: &Path) -> Vec<PathBuf> {
     let is_hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
     WalkDir::new(path)

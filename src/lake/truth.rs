@@ -42,12 +42,15 @@ pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<
             versions.insert(table.name().to_owned(), version);
         }
         let mut files = lake.files(table, None).await?;
+        // The batch table's own files are named after the first of several batches.
+        if table != Table::Batch {
+            files.retain(|file| visible.contains(&file.batch_id));
+        }
         if !table.is_ingested() {
             let name = TableReference::partial("core", table.name());
             ctx.register_table(name, Arc::new(FileTable::new(lake, table, files)))?;
             continue;
         }
-        files.retain(|file| visible.contains(&file.batch_id));
         register_versions(ctx, lake, table, files, as_of).await?;
     }
     Ok(versions)
