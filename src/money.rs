@@ -134,10 +134,13 @@ pub fn from_decimal(value: Decimal) -> Option<i128> {
     value.mantissa().checked_mul(factor).filter(|scaled| scaled.abs() < LIMIT)
 }
 
-/// Rounds half-even to the currency's minor unit: the rule of invoice lines.
+/// Rounds half-even to the currency's minor unit, the rule of invoice lines, and shows all its digits: `1571.30`.
 #[must_use]
 pub fn round_to_minor_unit(value: Decimal, currency: &str) -> Decimal {
-    value.round_dp_with_strategy(minor_units(currency), RoundingStrategy::MidpointNearestEven)
+    let digits = minor_units(currency);
+    let mut rounded = value.round_dp_with_strategy(digits, RoundingStrategy::MidpointNearestEven);
+    rounded.rescale(digits);
+    rounded
 }
 
 /// Digits after the point of the currency's minor unit (ISO 4217), 2 for an unknown code.

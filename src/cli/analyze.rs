@@ -32,6 +32,9 @@ pub(super) struct Arguments {
     /// Exit with code 4 if a finding is at least this severe.
     #[arg(long, value_enum)]
     fail_on: Option<Severity>,
+    /// Say on standard error what each fact cost.
+    #[arg(long, env = "SHORTFALL_TRACE")]
+    timings: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -53,6 +56,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     };
     let analysis = context.runtime.block_on(analyze(&lake, &request))?;
     summary(context, &analysis);
+    if arguments.timings {
+        for fact in &analysis.timings {
+            render::note(&format!("facts.{}: {} rows in {:.3} s", fact.name, fact.rows, fact.took.as_secs_f64()));
+        }
+    }
     let is_alert = arguments.fail_on.is_some_and(|least| {
         analysis.findings.iter().any(|f| Severity::from_str(&f.severity, true).is_ok_and(|severity| severity >= least))
     });
@@ -123,7 +131,9 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
     for unmapped in &analysis.unmapped {
         render::lines(&format!(
             "unmapped: {} {} of vendor cost in {} ids belongs to no known customer or service",
-            unmapped.cost.normalize(), unmapped.currency, unmapped.ids
+            unmapped.cost.normalize(),
+            unmapped.currency,
+            unmapped.ids
         ));
     }
 }

@@ -49,6 +49,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         queries: arguments.queries.clone(),
     };
     let files = plan::files(&arguments.paths).map_err(|e| Failure::usage(e.to_string()))?;
+    let files = plan::outside(files, &arguments.lake.lake);
+    if files.is_empty() {
+        return Err(Failure::usage("there are no files in what was named").hint("folders are searched, hidden files left out"));
+    }
     let lake = Lake::create(&arguments.lake.lake)?;
     let bar = Bar::new();
     let outcomes = ingest::ingest(&lake, &files, &options, context.runtime.handle(), &bar);
@@ -94,7 +98,14 @@ pub(super) fn summary(context: &Context, outcomes: &[(PathBuf, Outcome)]) -> Res
             let rows: Vec<Vec<String>> = landed
                 .iter()
                 .map(|((system, entity), (files, rows_in, accepted, rejected))| {
-                    vec![(*system).to_owned(), (*entity).to_owned(), files.to_string(), rows_in.to_string(), accepted.to_string(), rejected.to_string()]
+                    vec![
+                        (*system).to_owned(),
+                        (*entity).to_owned(),
+                        files.to_string(),
+                        rows_in.to_string(),
+                        accepted.to_string(),
+                        rejected.to_string(),
+                    ]
                 })
                 .collect();
             render::table(&["system", "export", "files", "rows in", "accepted", "rejected"], &rows, &[2, 3, 4, 5]);
@@ -106,7 +117,9 @@ pub(super) fn summary(context: &Context, outcomes: &[(PathBuf, Outcome)]) -> Res
             render::note(&format!("warning: {rows} rows of `{file}` were rejected"));
         }
         if !rejected_in.is_empty() {
-            render::note("hint: `shortfall sql --lake DIR \"SELECT * FROM core.reject\"` shows each with column, value and reason");
+            render::note(
+                "hint: `shortfall sql --lake DIR \"SELECT * FROM core.reject\"` shows each with column, value and reason",
+            );
         }
         for (_, reason) in &refused {
             render::note(&format!("warning: not ingested: {reason}"));
@@ -116,6 +129,10 @@ pub(super) fn summary(context: &Context, outcomes: &[(PathBuf, Outcome)]) -> Res
         }
     }
     if landed.is_empty() && known == 0 && !refused.is_empty() {
+        if context.output == OutputFormat::Json {
+            // The document above says it all; a second one could not be parsed.
+            return Ok(Exit::Unusable);
+        }
         return Err(Failure::usage("none of the files could be used"));
     }
     Ok(if refused.is_empty() && rejected_in.is_empty() { Exit::Done } else { Exit::Rejected })

@@ -26,6 +26,8 @@ pub enum Exit {
     Done,
     /// Done, but some rows or files were rejected.
     Rejected,
+    /// Nothing of the input could be used; it was said which and why.
+    Unusable,
     /// Findings at or above `--fail-on`.
     Alert,
 }
@@ -37,6 +39,7 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Rejected => 1,
+            Self::Unusable => 2,
             Self::Alert => 4,
         }
     }

@@ -1,7 +1,7 @@
 //! Cells to findings: the months of one condition make one finding, if it reaches into the analysed quarter.
 
 use super::cell::{Cell, Subject};
-use super::schema::{Basis, Finding, with_minor_digits};
+use super::schema::{Basis, Finding};
 use super::signal::Signal;
 use crate::lake::archive::hex;
 use crate::money::round_to_minor_unit;
@@ -58,18 +58,18 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     let last = current.last()?.clone();
     let is_overbilling = signal.basis == Basis::Overbilling;
     let sum = |get: fn(&Cell) -> Decimal| current.iter().map(get).sum::<Decimal>();
+    let currency = last.subject.currency.clone();
     let money = sum(|cell| cell.counted);
     let whole = sum(|cell| cell.amount);
-    let currency = last.subject.currency.clone();
+    let shown = |value: Decimal| round_to_minor_unit(value, &currency);
     // The interval of what is counted: that of the whole, moved by what others claim.
     let moved = whole - money;
     let low = (sum(|cell| cell.amount_low) - moved).max(Decimal::ZERO).min(money);
     let high = if money.is_zero() { Decimal::ZERO } else { (sum(|cell| cell.amount_high) - moved).max(money) };
     let months = Decimal::from(current.len());
-    let annual = if money.is_zero() { Decimal::ZERO } else { round_to_minor_unit(money / months * Decimal::from(12), &currency) };
+    let annual = shown(money / months * Decimal::from(12));
     let leakage = if is_overbilling { Decimal::ZERO } else { money };
     let confidence = last.q_value.map_or(1.0, |q| (1.0 - q).clamp(0.0, 1.0));
-    let written = |amount: Decimal| with_minor_digits(amount, &currency);
     let name = |names: &HashMap<String, String>, key: &Option<String>| {
         key.as_ref().map(|key| names.get(key).cloned().unwrap_or_else(|| key.clone()))
     };
@@ -86,10 +86,11 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
         service_name,
         first_month: onset,
         last_month: last.month,
-        leakage_low: written(if is_overbilling { Decimal::ZERO } else { low }),
-        leakage: written(leakage),
-        leakage_high: written(if is_overbilling { Decimal::ZERO } else { high }),
-        annual_run_rate: written(annual),
+        currency: currency.clone(),
+        leakage_low: shown(if is_overbilling { Decimal::ZERO } else { low }),
+        leakage: shown(leakage),
+        leakage_high: shown(if is_overbilling { Decimal::ZERO } else { high }),
+        annual_run_rate: annual,
         severity: severity(annual).to_owned(),
         confidence,
         p_value: last.p_value,
@@ -101,8 +102,7 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
         status: "new".to_owned(),
         explanation: String::new(),
         basis: signal.basis,
-        overbilled: written(if is_overbilling { money } else { Decimal::ZERO }),
-        currency,
+        overbilled: shown(if is_overbilling { money } else { Decimal::ZERO }),
     };
     finding.explanation = explain(&signal.explanation, &finding, &last, current.len());
     if money.is_zero() && !is_overbilling {

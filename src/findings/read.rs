@@ -1,7 +1,7 @@
 //! Findings between Rust and Arrow, both ways, in the fixed schema.
 
-use super::schema::{Basis, Finding, with_minor_digits};
-use crate::money::{PRECISION, SCALE, from_decimal, to_decimal};
+use super::schema::{Basis, Finding};
+use crate::money::{PRECISION, SCALE, from_decimal, round_to_minor_unit, to_decimal};
 use crate::month::{Month, Quarter};
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
@@ -32,9 +32,8 @@ pub fn to_batch(findings: &[&Finding], run_id: &str) -> Result<RecordBatch, Arro
     let month = |get: fn(&Finding) -> Option<Month>| -> ArrayRef {
         Arc::new(findings.iter().map(|f| get(f).map(month_days)).collect::<Date32Array>())
     };
-    let real = |get: fn(&Finding) -> Option<f64>| -> ArrayRef {
-        Arc::new(findings.iter().map(|f| get(f)).collect::<Float64Array>())
-    };
+    let real =
+        |get: fn(&Finding) -> Option<f64>| -> ArrayRef { Arc::new(findings.iter().map(|f| get(f)).collect::<Float64Array>()) };
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("finding_id", text(&|f| Some(f.finding_id.clone()))),
         ("signal", text(&|f| Some(f.signal.clone()))),
@@ -107,8 +106,7 @@ impl Rows<'_> {
     fn money(&self, name: &str, row: usize) -> Result<Decimal, ArrowError> {
         let column = self.column(name, &crate::functions::exact::MONEY)?;
         let scaled = column.as_primitive::<Decimal128Type>();
-        let amount = if scaled.is_valid(row) { to_decimal(scaled.value(row)).unwrap_or_default() } else { Decimal::ZERO };
-        Ok(with_minor_digits(amount, &self.stated("currency", row)?))
+        Ok(if scaled.is_valid(row) { to_decimal(scaled.value(row)).unwrap_or_default() } else { Decimal::ZERO })
     }
 
     fn month(&self, name: &str, row: usize) -> Result<Option<Month>, ArrowError> {
@@ -123,6 +121,8 @@ impl Rows<'_> {
     fn finding(&self, row: usize) -> Result<Finding, ArrowError> {
         let bad = |what: &str| ArrowError::SchemaError(format!("`marts.finding` holds a bad {what}"));
         let quarter: Quarter = self.stated("quarter", row)?.parse().map_err(|_| bad("quarter"))?;
+        let currency = self.stated("currency", row)?;
+        let money = |name: &str| Ok::<_, ArrowError>(round_to_minor_unit(self.money(name, row)?, &currency));
         Ok(Finding {
             finding_id: self.stated("finding_id", row)?,
             signal: self.stated("signal", row)?,
@@ -134,11 +134,11 @@ impl Rows<'_> {
             service_name: self.text("service_name", row)?,
             first_month: self.month("first_month", row)?.ok_or_else(|| bad("first_month"))?,
             last_month: self.month("last_month", row)?.ok_or_else(|| bad("last_month"))?,
-            currency: self.stated("currency", row)?,
-            leakage_low: self.money("leakage_low", row)?,
-            leakage: self.money("leakage", row)?,
-            leakage_high: self.money("leakage_high", row)?,
-            annual_run_rate: self.money("annual_run_rate", row)?,
+            currency: currency.clone(),
+            leakage_low: money("leakage_low")?,
+            leakage: money("leakage")?,
+            leakage_high: money("leakage_high")?,
+            annual_run_rate: money("annual_run_rate")?,
             severity: self.stated("severity", row)?,
             confidence: self.real("confidence", row)?.unwrap_or_default(),
             p_value: self.real("p_value", row)?,
@@ -154,7 +154,7 @@ impl Rows<'_> {
                 "overbilling" => Basis::Overbilling,
                 _ => Basis::Revenue,
             },
-            overbilled: self.money("overbilled", row)?,
+            overbilled: money("overbilled")?,
         })
     }
 }

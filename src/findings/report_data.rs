@@ -6,7 +6,7 @@ use super::read::month_days;
 use super::schema::{Basis, Finding};
 use super::signal::Signal;
 use crate::lake::truth;
-use crate::lake::Lake;
+use crate::lake::{Lake, Table};
 use crate::month::{Month, Quarter};
 use crate::query::catalog::Catalog;
 use crate::query::session;
@@ -38,7 +38,9 @@ pub async fn report_data(lake: &Lake, run: &Run) -> Result<ReportData, AnalyzeEr
     for finding in findings.iter().take(CHARTS) {
         charts.push(chart(&ctx, finding, quarter).await?);
     }
-    let as_of = run.as_of.and_then(DateTime::from_timestamp_micros).map(|t| t.date_naive());
+    // Without an as-of date the data are as of the newest file.
+    let newest = lake.files(Table::Batch, None).await?.iter().filter_map(|f| f.recorded_at).map(|(_, last)| last).max();
+    let as_of = run.as_of.or(newest).and_then(DateTime::from_timestamp_micros).map(|t| t.date_naive());
     Ok(ReportData {
         quarter,
         as_of: as_of.unwrap_or_else(|| quarter.last_month().plus(1).first_day() - Duration::days(1)),
@@ -175,9 +177,7 @@ async fn chart(ctx: &SessionContext, finding: &Finding, quarter: Quarter) -> Res
     let (kind, left, right) = match finding.signal.as_str() {
         "cost_charge_drift" => (ChartKind::CostCharge, "cost", "revenue"),
         "arpu_decline" => (ChartKind::Arpu, "exact_quotient(revenue, active_subjects)", "active_subjects"),
-        "underbilled_quantity" | "psa_change_not_billed" => {
-            (ChartKind::QuantityBilled, "billable_quantity", "billed_quantity")
-        }
+        "underbilled_quantity" | "psa_change_not_billed" => (ChartKind::QuantityBilled, "billable_quantity", "billed_quantity"),
         _ => (ChartKind::UsageRevenue, "delivered_quantity", "revenue"),
     };
     let quoted = |key: &Option<String>| format!("'{}'", key.clone().unwrap_or_default().replace('\'', "''"));

@@ -1,6 +1,5 @@
 //! The fixed schema of a finding: the contract that exports, BI tools and people's scripts rely on.
 
-use crate::money::minor_units;
 use crate::month::{Month, Quarter};
 use rust_decimal::Decimal;
 
@@ -84,29 +83,4 @@ pub struct Finding {
     pub basis: Basis,
     /// The customer's money; zero unless `basis` is over-billing.
     pub overbilled: Decimal,
-}
-
-/// The same amount, written with at least the digits of its currency's minor unit: `44.00`, not `44`. Never rounds.
-#[must_use]
-pub fn with_minor_digits(amount: Decimal, currency: &str) -> Decimal {
-    let mut shown = amount.normalize();
-    if shown.scale() < minor_units(currency) {
-        shown.rescale(minor_units(currency));
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_minor_digits;
-    use rust_decimal::Decimal;
-
-    #[test]
-    fn amounts_keep_their_value_and_show_minor_digits() {
-        let shown = |amount: Decimal, currency| with_minor_digits(amount, currency).to_string();
-        assert_eq!(shown(Decimal::from(44), "USD"), "44.00");
-        assert_eq!(shown(Decimal::ZERO, "USD"), "0.00");
-        assert_eq!(shown(Decimal::new(440, 1), "JPY"), "44");
-        assert_eq!(shown(Decimal::new(12_345, 4), "USD"), "1.2345");
-    }
 }

@@ -118,7 +118,7 @@ impl Typed<'_> {
         match self.column.kind {
             Kind::Text => {
                 let mut values = StringBuilder::with_capacity(count, count * 16);
-                self.each(cells, |text| Ok::<_, String>(text), |value| values.append_option(value));
+                self.each(cells, Ok::<_, String>, |value| values.append_option(value));
                 Arc::new(values.finish())
             }
             Kind::Decimal => {
@@ -195,7 +195,7 @@ impl Typed<'_> {
     }
 
     fn text<'c>(&self, cell: Option<&'c str>) -> Option<&'c str> {
-        cell.filter(|text| !text.is_empty() && !self.nulls.contains(text))
+        cell.filter(|text| !text.trim().is_empty() && !self.nulls.contains(text))
     }
 
     fn check_required(&mut self, row: usize) {
@@ -288,7 +288,7 @@ fn parse_iso(bytes: &[u8]) -> Option<i64> {
             rest = &after[digits..];
         }
     }
-    if hours > 24 || minutes > 59 || seconds > 60 {
+    if hours * 3600 + minutes * 60 + seconds > 86_400 || minutes > 59 || seconds > 60 {
         return None;
     }
     let offset_minutes: i64 = match rest {
@@ -355,7 +355,18 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_no_date() {
-        for text in ["2026-02-30", "13/1/2026", "1/13/26", "2026-7-1", "yesterday", "", "0206-01-01", "2026-01-01T25:00", "-5"] {
+        for text in [
+            "2026-02-30",
+            "13/1/2026",
+            "1/13/26",
+            "2026-7-1",
+            "yesterday",
+            "",
+            "0206-01-01",
+            "2026-01-01T25:00",
+            "2026-01-01T24:30",
+            "-5",
+        ] {
             assert_eq!(iso(text), None, "{text:?}");
         }
     }

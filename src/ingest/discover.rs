@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 /// Bytes read to recognise a file.
 const SNIFF_BYTES: u64 = 256 << 10;
 
+/// Lines of which one must be a whole JSON object, if a file is JSON Lines.
+const LINES_TRIED: usize = 20;
+
 /// What kind of text a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -74,7 +77,13 @@ pub fn discover(path: &Path, system: Option<&str>) -> Result<Discovered, IngestE
     if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
         return Err(IngestError::Encoding { path: path.to_owned(), encoding: "UTF-16" });
     }
+    if head.starts_with(b"PK\x03\x04") {
+        return Err(IngestError::Packed { path: path.to_owned() });
+    }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    if is_utf_16_unmarked(text) {
+        return Err(IngestError::Encoding { path: path.to_owned(), encoding: "UTF-16" });
+    }
     if text.contains(&0) {
         return Err(IngestError::NotText { path: path.to_owned() });
     }
@@ -86,15 +95,22 @@ pub fn discover(path: &Path, system: Option<&str>) -> Result<Discovered, IngestE
     }
 }
 
-/// Header cells of a CSV, cleaned of quotes and spaces.
+/// Latin text in UTF-16 without its mark: every other byte is zero.
+fn is_utf_16_unmarked(text: &[u8]) -> bool {
+    let start = &text[..text.len().min(64) & !1];
+    let zeros = |offset: usize| start.iter().skip(offset).step_by(2).all(|&byte| byte == 0);
+    start.len() >= 8 && (zeros(0) != zeros(1))
+}
+
+/// Header cells of a CSV, cleaned of quotes and spaces. Bytes that are no UTF-8 do no harm in columns that nobody reads.
 #[must_use]
 pub fn header_cells(line: &[u8]) -> Option<Vec<String>> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line);
-    let mut record = csv::StringRecord::new();
-    if !reader.read_record(&mut record).ok()? {
+    let mut record = csv::ByteRecord::new();
+    if !reader.read_byte_record(&mut record).ok()? {
         return None;
     }
-    Some(record.iter().map(|cell| cell.trim().to_owned()).collect())
+    Some(record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect())
 }
 
 fn discover_csv(path: &Path, text: &[u8], system: Option<&str>) -> Result<Discovered, IngestError> {
@@ -102,15 +118,32 @@ fn discover_csv(path: &Path, text: &[u8], system: Option<&str>) -> Result<Discov
     if header.len() == 1 && header[0].len() > 4096 {
         return Err(IngestError::NotText { path: path.to_owned() });
     }
-    let recognised = best_match(&header, system, |shape| matches!(shape, Shape::Csv | Shape::CsvOrJsonLines));
-    let found = recognised.map_err(|near| unrecognised(path, &header, near))?;
-    let missing: Vec<String> = found
-        .export
-        .columns
-        .iter()
-        .filter(|c| c.required && !contains(&header, c.name))
-        .map(|c| c.name.to_owned())
-        .collect();
+    let content = text.trim_ascii_start();
+    let line_end = content.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+    if let Some(at) = line_end
+        && content[at] == b'\r'
+        && !matches!(content.get(at + 1), None | Some(b'\n'))
+    {
+        return Err(IngestError::LineEnds { path: path.to_owned() });
+    }
+    let is_delimited = |shape: &Shape| matches!(shape, Shape::Csv | Shape::CsvOrJsonLines);
+    let recognised = best_match(&header, system, is_delimited);
+    let found = recognised.map_err(|near| {
+        let line = String::from_utf8_lossy(&content[..line_end.unwrap_or(content.len())]);
+        let separator = [';', '\t', '|'].into_iter().find(|&separator| {
+            let cells: Vec<String> = line.split(separator).map(|cell| cell.trim_matches(['"', ' ']).to_owned()).collect();
+            best_match(&cells, system, is_delimited).is_ok()
+        });
+        if let Some(separator) = separator {
+            return IngestError::Separator { path: path.to_owned(), separator };
+        }
+        if line.contains(|c: char| c.is_control() && c != '\t') {
+            return IngestError::NotText { path: path.to_owned() };
+        }
+        unrecognised(path, &header, near)
+    })?;
+    let missing: Vec<String> =
+        found.export.columns.iter().filter(|c| c.required && !contains(&header, c.name)).map(|c| c.name.to_owned()).collect();
     if !missing.is_empty() {
         return Err(IngestError::MissingColumns {
             path: path.to_owned(),
@@ -123,9 +156,14 @@ fn discover_csv(path: &Path, text: &[u8], system: Option<&str>) -> Result<Discov
 }
 
 fn discover_json(path: &Path, text: &[u8], is_whole: bool, system: Option<&str>) -> Result<Discovered, IngestError> {
-    let first_line = text.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
-    let line_is_whole = is_whole || first_line.len() < text.len();
-    if line_is_whole && let Ok(Value::Object(object)) = serde_json::from_slice::<Value>(first_line) {
+    // One of the first lines must be whole: a broken one costs its row, not the file.
+    let mut lines = text.split(|&b| b == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(LINES_TRIED);
+    let is_array = text.trim_ascii_start().starts_with(b"[");
+    let first_object = lines.find_map(|line| match serde_json::from_slice::<Value>(line) {
+        Ok(Value::Object(object)) if is_whole || line.len() < text.len() => Some(object),
+        _ => None,
+    });
+    if !is_array && let Some(object) = first_object {
         let keys: Vec<String> = object.keys().cloned().collect();
         let by_line = best_match(&keys, system, |shape| matches!(shape, Shape::CsvOrJsonLines));
         if let Ok(recognised) = by_line {
@@ -215,9 +253,8 @@ fn date_in_path(path: &Path) -> Option<DateTime<Utc>> {
 
 fn date_in(name: &str) -> Option<DateTime<Utc>> {
     let bytes = name.as_bytes();
-    let is_digits = |from: usize, count: usize| {
-        bytes.get(from..from + count).is_some_and(|part| part.iter().all(u8::is_ascii_digit))
-    };
+    let is_digits =
+        |from: usize, count: usize| bytes.get(from..from + count).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
     let at = |from: usize, wanted: u8| bytes.get(from) == Some(&wanted);
     let mut found = None;
     for start in 0..bytes.len() {

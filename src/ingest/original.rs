@@ -23,11 +23,11 @@ pub fn original_rows(lake: &Lake, sha256: &str, rows: &[u64], form: Option<Form>
 
 fn csv_rows(input: impl Read, rows: &[u64]) -> std::io::Result<Vec<(u64, String)>> {
     let last = rows.iter().copied().max().unwrap_or(0);
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
+    let mut reader = read::csv_reader(input);
     let mut record = csv::ByteRecord::new();
     let mut found = Vec::new();
     let mut number = 0;
-    while number < last && reader.read_byte_record(&mut record)? {
+    while number < last && read::next_record(&mut reader, &mut record)? {
         number += 1;
         if rows.contains(&number) {
             let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
@@ -57,6 +57,7 @@ fn json_rows(mut input: impl Read, rows: &[u64]) -> std::io::Result<Vec<(u64, St
             Some(shape) => read::lines_of(record, shape),
             None => vec![record.clone()],
         };
+        let is_cut = shape.as_ref().is_some_and(|shape| read::lacks_lines(record, shape));
         for line in lines {
             number += 1;
             if rows.contains(&number) {
@@ -65,6 +66,8 @@ fn json_rows(mut input: impl Read, rows: &[u64]) -> std::io::Result<Vec<(u64, St
                 found.push((number, shown.to_string()));
             }
         }
+        // The reject that says so has a number of its own.
+        number += u64::from(is_cut);
     }
     Ok(found)
 }

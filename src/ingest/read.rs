@@ -45,7 +45,7 @@ pub enum Block {
     /// JSON rows: the record, and the line within it.
     Json {
         /// Row number and value, or why the row cannot be read.
-        rows: Vec<(u64, Result<Value, String>)>,
+        rows: Vec<(u64, Result<Value, Reject>)>,
     },
 }
 
@@ -120,6 +120,12 @@ pub fn blocks(
                     block.push((next_row, Ok(line)));
                     next_row += 1;
                 }
+                if lacks_lines(record, &export.shape) {
+                    let id = record.get("id").and_then(Value::as_str).unwrap_or("this record");
+                    let reason = format!("the export leaves out further lines of {id}; export it with all lines expanded");
+                    block.push((next_row, Err(Reject::new(next_row, "lines.has_more", "true", &reason))));
+                    next_row += 1;
+                }
                 if block.len() >= JSON_BLOCK_ROWS && !sink(Block::Json { rows: std::mem::take(&mut block) }, None) {
                     return Ok(());
                 }
@@ -147,6 +153,12 @@ fn csv_blocks(
         if layout.is_none() {
             let start = if pending.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
             let frame = frame(&pending[start..], 1, is_last, Some(1));
+            if frame.end == 0 && !is_last {
+                if pending.len() > MAX_RECORD_BYTES {
+                    return Err(IngestError::RecordTooLong { path: path.to_owned(), row: 1, limit: MAX_RECORD_BYTES });
+                }
+                continue;
+            }
             let header = header_cells(&pending[start..start + frame.end]).unwrap_or_default();
             layout = Some(Arc::new(Layout::new(header, export)));
             pending.drain(..start + frame.end);
@@ -157,8 +169,7 @@ fn csv_blocks(
             let rest = pending.split_off(framed.end);
             let bytes = std::mem::replace(&mut pending, rest);
             if framed.records > 0 {
-                let block =
-                    Block::Csv { bytes, first_row: next_row, records: framed.records, is_regular: framed.is_regular };
+                let block = Block::Csv { bytes, first_row: next_row, records: framed.records, is_regular: framed.is_regular };
                 next_row += framed.records as u64;
                 if !sink(block, layout.as_ref()) {
                     return Ok(());
@@ -185,6 +196,8 @@ struct Frame {
 fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Frame {
     let (mut at, mut end, mut records) = (0, 0, 0);
     let (mut hidden_separators, mut is_plain) = (0, true);
+    // What a record that is not whole yet holds says nothing about the records before it.
+    let mut whole = (0, true);
     while let Some(offset) = memchr2(b'\n', b'"', &bytes[at..]) {
         let found = at + offset;
         if bytes[found] == b'\n' {
@@ -197,6 +210,7 @@ fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Fr
             }
             at = found + 1;
             end = at;
+            whole = (hidden_separators, is_plain);
             if limit == Some(records) {
                 break;
             }
@@ -212,6 +226,7 @@ fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Fr
         loop {
             let Some(offset) = memchr(b'"', &bytes[close..]) else {
                 close = bytes.len();
+                is_plain = false;
                 break;
             };
             close += offset + 1;
@@ -233,9 +248,11 @@ fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Fr
     if is_last && limit != Some(records) && end < bytes.len() {
         records += 1;
         end = bytes.len();
+        whole = (hidden_separators, is_plain);
     }
+    let (hidden_separators, is_plain) = whole;
     let separators = memchr_iter(b',', &bytes[..end]).count().wrapping_sub(hidden_separators);
-    Frame { end, records, is_regular: is_plain && separators == records * (fields - 1) }
+    Frame { end, records, is_regular: is_plain && separators == records * fields.saturating_sub(1) }
 }
 
 fn json_lines(path: &Path, sink: &mut dyn FnMut(Block, Option<&Arc<Layout>>) -> bool) -> Result<(), IngestError> {
@@ -257,7 +274,9 @@ fn json_lines(path: &Path, sink: &mut dyn FnMut(Block, Option<&Arc<Layout>>) -> 
         if text.is_empty() {
             continue;
         }
-        rows.push((next_row, serde_json::from_slice(text).map_err(|e| format!("not a JSON object: {e}"))));
+        let value = serde_json::from_slice(text)
+            .map_err(|e| Reject::new(next_row, "", &String::from_utf8_lossy(text), &format!("not a JSON object: {e}")));
+        rows.push((next_row, value));
         next_row += 1;
         if rows.len() >= JSON_BLOCK_ROWS && !sink(Block::Json { rows: std::mem::take(&mut rows) }, None) {
             return Ok(());
@@ -273,9 +292,10 @@ pub fn whole_json(path: &Path) -> Result<Vec<Value>, IngestError> {
     let mut text = Vec::new();
     open(path)?.read_to_end(&mut text).map_err(|e| IngestError::unreadable(path, &e))?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    serde_json::Deserializer::from_slice(text).into_iter::<Value>().collect::<Result<_, _>>().map_err(|e| {
-        IngestError::BrokenJson { path: path.to_owned(), line: e.line(), column: e.column(), detail: e.to_string() }
-    })
+    serde_json::Deserializer::from_slice(text)
+        .into_iter::<Value>()
+        .collect::<Result<_, _>>()
+        .map_err(|e| IngestError::BrokenJson { path: path.to_owned(), line: e.line(), column: e.column(), detail: e.to_string() })
 }
 
 /// The records in some JSON values: the values themselves, the items of arrays, or of the array under the envelope's key.
@@ -302,6 +322,14 @@ pub fn records<'a>(values: &'a [Value], shape: Option<&Shape>) -> Vec<&'a Value>
         }
     }
     found
+}
+
+/// Whether a record says that it has more lines than stand in it.
+#[must_use]
+pub fn lacks_lines(record: &Value, shape: &Shape) -> bool {
+    let Shape::Json { lines: Some([parents @ .., _]), .. } = shape else { return false };
+    let list = parents.iter().try_fold(record, |at, key| at.get(key));
+    list.and_then(|list| list.get("has_more")).and_then(Value::as_bool).unwrap_or(false)
 }
 
 /// The rows of a record: itself, or one per line with the line under `line`.
@@ -384,19 +412,78 @@ fn with_polars(bytes: &[u8], first_row: u64, records: usize, layout: &Layout) ->
 fn repeats_header(frame: &DataFrame, layout: &Layout) -> bool {
     let Some(&at) = layout.signature.first() else { return false };
     let Some(column) = frame.column(&format!("c{at}")).ok().and_then(|c| c.str().ok().cloned()) else { return false };
-    column.iter().flatten().any(|cell| cell.trim().trim_start_matches('\u{feff}').eq_ignore_ascii_case(&layout.header[at]))
+    column.iter().flatten().any(|cell| cell.trim_matches(['\u{feff}', ' ', '"']).eq_ignore_ascii_case(&layout.header[at]))
+}
+
+/// A reader whose records end where [`frame`] ends them: at LF, not at a CR within a row.
+pub(super) fn csv_reader<R: Read>(input: R) -> csv::Reader<R> {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(input)
+}
+
+/// The next record that is no empty line, without the CR of a CRLF.
+pub(super) fn next_record<R: Read>(reader: &mut csv::Reader<R>, record: &mut csv::ByteRecord) -> csv::Result<bool> {
+    loop {
+        if !reader.read_byte_record(record)? {
+            return Ok(false);
+        }
+        let last = record.len().saturating_sub(1);
+        if record.get(last).is_some_and(|cell| cell.ends_with(b"\r")) {
+            if record.len() == 1 && record[0] == *b"\r" {
+                continue;
+            }
+            let position = record.position().cloned();
+            let cells = record.iter().enumerate();
+            let mut without: csv::ByteRecord =
+                cells.map(|(at, cell)| if at == last { &cell[..cell.len() - 1] } else { cell }).collect();
+            without.set_position(position);
+            *record = without;
+        }
+        return Ok(true);
+    }
+}
+
+/// Whether a record opens a quoted cell and does not close it.
+fn ends_within_quotes(record: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(offset) = memchr(b'"', &record[at..]) {
+        let found = at + offset;
+        at = found + 1;
+        if found > 0 && !matches!(record[found - 1], b',' | b'\n') {
+            continue;
+        }
+        loop {
+            let Some(offset) = memchr(b'"', &record[at..]) else { return true };
+            at += offset + 1;
+            if record.get(at) != Some(&b'"') {
+                break;
+            }
+            at += 1;
+        }
+    }
+    false
 }
 
 fn one_by_one(bytes: &[u8], first_row: u64, layout: &Layout, rejects: &mut Vec<Reject>) -> TextRows {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+    let mut reader = csv_reader(bytes);
     let mut record = csv::ByteRecord::new();
     let mut source_rows = Vec::new();
     let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); layout.positions.len()];
     let mut row = first_row;
     // Reading from memory cannot fail, and flexible records cannot be refused: only the end stops this loop.
-    while matches!(reader.read_byte_record(&mut record), Ok(true)) {
+    while matches!(next_record(&mut reader, &mut record), Ok(true)) {
         let this_row = row;
         row += 1;
+        let from = record.position().map_or(0, csv::Position::byte);
+        let raw = usize::try_from(from).ok().and_then(|from| bytes.get(from..)).unwrap_or_default();
+        if reader.position().byte() == bytes.len() as u64 && ends_within_quotes(raw) {
+            // Whatever the quote swallowed is given back line by line.
+            let reason = format!("the quote opened in row {this_row} is never closed");
+            let lines = raw.split(|&b| b == b'\n').map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
+            rejects
+                .extend((this_row..).zip(lines).map(|(row, line)| Reject::new(row, "", &String::from_utf8_lossy(line), &reason)));
+            break;
+        }
         if is_header_again(&record, layout) {
             continue;
         }
@@ -405,7 +492,8 @@ fn one_by_one(bytes: &[u8], first_row: u64, layout: &Layout, rejects: &mut Vec<R
             rejects.push(Reject::new(this_row, "", &shown(&record), &reason));
             continue;
         }
-        let bad = record.iter().position(|cell| std::str::from_utf8(cell).is_err());
+        let is_bad = |at: &usize| record.get(*at).is_some_and(|cell| std::str::from_utf8(cell).is_err());
+        let bad = layout.positions.iter().flatten().copied().find(is_bad);
         if let Some(at) = bad {
             let value = String::from_utf8_lossy(&record[at]);
             rejects.push(Reject::new(this_row, &layout.header[at], &value, "the text is not UTF-8"));
@@ -426,6 +514,8 @@ fn is_header_again(record: &csv::ByteRecord, layout: &Layout) -> bool {
         && layout.signature.iter().all(|&at| {
             record.get(at).is_some_and(|cell| {
                 let cell = cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell).trim_ascii();
+                // Behind a byte order mark quotes are no longer the first character, and stay.
+                let cell = cell.strip_prefix(b"\"").and_then(|cell| cell.strip_suffix(b"\"")).unwrap_or(cell);
                 cell.eq_ignore_ascii_case(layout.header[at].as_bytes())
             })
         })
@@ -435,7 +525,7 @@ fn shown(record: &csv::ByteRecord) -> String {
     record.iter().map(String::from_utf8_lossy).collect::<Vec<Cow<'_, str>>>().join(",")
 }
 
-fn json_cells(rows: Vec<(u64, Result<Value, String>)>, export: &Export, rejects: &mut Vec<Reject>) -> TextRows {
+fn json_cells(rows: Vec<(u64, Result<Value, Reject>)>, export: &Export, rejects: &mut Vec<Reject>) -> TextRows {
     let mut source_rows = Vec::new();
     let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); export.columns.len()];
     let wanted_object = match export.shape {
@@ -449,8 +539,8 @@ fn json_cells(rows: Vec<(u64, Result<Value, String>)>, export: &Export, rejects:
                 rejects.push(Reject::new(row, "", &other.to_string(), "not a JSON object"));
                 continue;
             }
-            Err(reason) => {
-                rejects.push(Reject::new(row, "", "", &reason));
+            Err(reject) => {
+                rejects.push(reject);
                 continue;
             }
         };

@@ -6,14 +6,16 @@ use super::read::{Block, Layout, blocks, cells};
 use super::reject::Reject;
 use super::{Batch, IngestError, Options, Progress};
 use crate::lake::write::TableWriter;
-use crate::lake::Lake;
+use crate::lake::{Lake, Table};
 use crate::query::{catalog::Catalog, session};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::compute::cast;
-use arrow::datatypes::{Date32Type, SchemaRef, TimestampMicrosecondType};
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::{Date32Type, Int64Type, SchemaRef, TimestampMicrosecondType};
 use chrono::Datelike;
 use datafusion::prelude::SessionContext;
 use deltalake_core::kernel::Add;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -43,19 +45,29 @@ pub(super) fn stage(
     let threads = if export.unique.is_empty() { options.threads.max(1) } else { 1 };
     let (sender, receiver) = sync_channel::<Work>(2);
     let receiver = Mutex::new(receiver);
+    let has_failed = AtomicBool::new(false);
     let mut total = Staged::default();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|number| {
-                let receiver = &receiver;
+                let (receiver, has_failed) = (&receiver, &has_failed);
                 scope.spawn(move || {
-                    let mut worker = Worker::new(lake, found, batch, is_always_known, options, runtime, number)?;
-                    loop {
-                        let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                        let Ok((block, layout, bytes)) = next else { return worker.finish() };
-                        let rows = worker.take(block, layout.as_deref())?;
-                        progress.advance(rows, bytes);
+                    let next = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let work = || {
+                        let mut worker = Worker::new(lake, found, batch, is_always_known, options, runtime, number)?;
+                        while let Ok((block, layout, bytes)) = next() {
+                            let rows = worker.take(block, layout.as_deref())?;
+                            progress.advance(rows, bytes);
+                        }
+                        worker.finish()
+                    };
+                    let staged = work();
+                    if staged.is_err() {
+                        // The reader must not wait for a worker that is gone: tell it to stop, and take what it still sends.
+                        has_failed.store(true, Ordering::Relaxed);
+                        while next().is_ok() {}
                     }
+                    staged
                 })
             })
             .collect();
@@ -67,7 +79,7 @@ pub(super) fn stage(
                 Block::Json { .. } => 0,
             };
             left -= bytes;
-            sender.send((block, layout.cloned(), bytes)).is_ok()
+            !has_failed.load(Ordering::Relaxed) && sender.send((block, layout.cloned(), bytes)).is_ok()
         });
         drop(sender);
         let mut failed = read.err();
@@ -157,12 +169,28 @@ impl<'a> Worker<'a> {
         if accepted > 0 {
             let staged = self.runtime.block_on(run(&self.context, &self.sql, raw)).map_err(|e| staging_error(self.found, &e))?;
             for part in staged {
+                let part = self.without_faults(part).map_err(|e| staging_error(self.found, &e))?;
                 self.done.rows_accepted += part.num_rows() as u64;
                 let canonical = self.canonical(&part).map_err(|e| staging_error(self.found, &e))?;
                 self.writer.push(&canonical)?;
             }
         }
         Ok(rows)
+    }
+
+    /// Rejects rows whose cells are each in order, but not together.
+    fn without_faults(&mut self, staged: RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
+        let faults = faults(&staged, self.found.recognised.export.target);
+        if faults.is_empty() {
+            return Ok(staged);
+        }
+        let rows = staged.column_by_name("source_row").and_then(|c| c.as_primitive_opt::<Int64Type>());
+        self.done.rejects.extend(faults.iter().map(|(&row, reason)| {
+            let source_row = rows.map_or(0, |rows| rows.value(row).unsigned_abs());
+            Reject::new(source_row, "", "", reason)
+        }));
+        let kept: BooleanArray = (0..staged.num_rows()).map(|row| Some(!faults.contains_key(&row))).collect();
+        filter_record_batch(&staged, &kept)
     }
 
     /// The staged columns in the order and types of the target table, with provenance.
@@ -191,6 +219,24 @@ impl<'a> Worker<'a> {
             .collect::<Result<_, _>>()?;
         RecordBatch::try_new(schema, columns)
     }
+}
+
+/// What is wrong with which staged row.
+fn faults(staged: &RecordBatch, table: Table) -> BTreeMap<usize, &'static str> {
+    let mut faults = BTreeMap::new();
+    let instants = |name: &str| staged.column_by_name(name).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+    if let (Some(starts), Some(ends)) = (instants("period_start"), instants("period_end")) {
+        let backward = |row: &usize| starts.is_valid(*row) && ends.is_valid(*row) && ends.value(*row) < starts.value(*row);
+        faults.extend((0..staged.num_rows()).filter(backward).map(|row| (row, "the period ends before it begins")));
+    }
+    // An invoice line without an amount is one whose quantity and price do not fit together into 38 digits.
+    if table == Table::InvoiceLine
+        && let Some(amounts) = staged.column_by_name("amount")
+    {
+        let missing = (0..staged.num_rows()).filter(|&row| amounts.is_null(row));
+        faults.extend(missing.map(|row| (row, "the amount is larger than can be stored")));
+    }
+    faults
 }
 
 async fn run(context: &SessionContext, sql: &str, raw: RecordBatch) -> datafusion::common::Result<Vec<RecordBatch>> {

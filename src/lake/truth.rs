@@ -33,11 +33,7 @@ pub type Versions = BTreeMap<String, u64>;
 ///
 /// # Errors
 /// [`LakeError`] if a table log is damaged, or a DataFusion error in its words.
-pub async fn register(
-    ctx: &SessionContext,
-    lake: &Lake,
-    as_of: Option<DateTime<Utc>>,
-) -> Result<Versions, TruthError> {
+pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<Utc>>) -> Result<Versions, TruthError> {
     register_schemas(ctx)?;
     let mut versions = Versions::new();
     let visible = visible_batches(lake).await?;
@@ -46,12 +42,15 @@ pub async fn register(
             versions.insert(table.name().to_owned(), version);
         }
         let mut files = lake.files(table, None).await?;
+        // The batch table's own files are named after the first of several batches.
+        if table != Table::Batch {
+            files.retain(|file| visible.contains(&file.batch_id));
+        }
         if !table.is_ingested() {
             let name = TableReference::partial("core", table.name());
             ctx.register_table(name, Arc::new(FileTable::new(lake, table, files)))?;
             continue;
         }
-        files.retain(|file| visible.contains(&file.batch_id));
         register_versions(ctx, lake, table, files, as_of).await?;
     }
     Ok(versions)
@@ -116,8 +115,7 @@ async fn register_versions(
     {
         files.retain(|file| file.recorded_at.is_none_or(|(first, _)| first <= limit));
     }
-    let needs_filter =
-        limit.is_some_and(|limit| files.iter().any(|file| file.recorded_at.is_none_or(|(_, last)| last > limit)));
+    let needs_filter = limit.is_some_and(|limit| files.iter().any(|file| file.recorded_at.is_none_or(|(_, last)| last > limit)));
     let filter = match as_of {
         Some(as_of) if needs_filter => {
             format!("WHERE recorded_at <= TIMESTAMP '{}' OR is_always_known", as_of.format("%Y-%m-%dT%H:%M:%S%.6fZ"))

@@ -33,9 +33,7 @@ pub struct Parameters {
 
 impl Parameters {
     fn values(self) -> Vec<(&'static str, ScalarValue)> {
-        let date = |date: NaiveDate| {
-            ScalarValue::Date32(i32::try_from((date - NaiveDate::default()).num_days()).ok())
-        };
+        let date = |date: NaiveDate| ScalarValue::Date32(i32::try_from((date - NaiveDate::default()).num_days()).ok());
         vec![
             ("quarter_start", date(self.quarter_start)),
             ("last_month", date(self.last_month)),
@@ -68,10 +66,9 @@ impl QueryError {
     pub fn from_engine(query: &Query, error: &DataFusionError) -> Self {
         let root = error.find_root();
         if let Some(diagnostic) = error.diagnostic() {
-            let place = diagnostic.span.map_or_else(
-                || query.path.clone(),
-                |span| format!("{}:{}:{}", query.path, span.start.line, span.start.column),
-            );
+            let place = diagnostic
+                .span
+                .map_or_else(|| query.path.clone(), |span| format!("{}:{}:{}", query.path, span.start.line, span.start.column));
             let notes = diagnostic.notes.iter().map(|n| &n.message).chain(diagnostic.helps.iter().map(|h| &h.message));
             let notes = notes.map(|note| format!("\n  {note}")).collect();
             return Self { place, message: diagnostic.message.clone(), notes };
@@ -121,6 +118,17 @@ pub async fn rows(
     Ok((schema, batches))
 }
 
+/// What a fact cost.
+#[derive(Clone, Debug)]
+pub struct FactTiming {
+    /// Its name.
+    pub name: String,
+    /// Its rows.
+    pub rows: usize,
+    /// Planning, running and keeping it.
+    pub took: std::time::Duration,
+}
+
 /// Builds `facts.*`, each after those that it reads; only what `wanted` needs, or all.
 ///
 /// # Errors
@@ -130,8 +138,9 @@ pub async fn build_facts(
     catalog: &Catalog,
     parameters: Parameters,
     wanted: Option<&[&str]>,
-) -> Result<(), QueryError> {
+) -> Result<Vec<FactTiming>, QueryError> {
     let facts: Vec<(&str, &Query)> = catalog.folder("facts").collect();
+    let mut timings = Vec::new();
     for name in in_order(&facts, wanted)? {
         let Some((_, query)) = facts.iter().find(|(known, _)| *known == name) else { continue };
         let failed = |e: DataFusionError| QueryError::from_engine(query, &e);
@@ -140,13 +149,11 @@ pub async fn build_facts(
         let schema = nullable(frame.schema().as_arrow());
         let parts = frame.collect_partitioned().await.map_err(failed)?;
         let rows: usize = parts.iter().flatten().map(RecordBatch::num_rows).sum();
-        if std::env::var_os("SHORTFALL_TRACE").is_some() {
-            eprintln!("facts.{name}: {rows} rows in {:.3} s", started.elapsed().as_secs_f64());
-        }
         let table = MemTable::try_new(schema, parts).map_err(failed)?;
         ctx.register_table(TableReference::partial("facts", name.as_str()), Arc::new(table)).map_err(failed)?;
+        timings.push(FactTiming { name, rows, took: started.elapsed() });
     }
-    Ok(())
+    Ok(timings)
 }
 
 /// The schema with every column nullable: what the planner proves never empty and what a batch says may differ.

@@ -1,0 +1,9 @@
+//! The `shortfall` command on files: good ones, broken ones, corrected ones, and when it is killed.
+
+mod bad_input;
+mod commands;
+mod exports;
+mod kill;
+mod real_data;
+mod repeat;
+mod support;

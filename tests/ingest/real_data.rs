@@ -1,0 +1,119 @@
+//! The published FOCUS sample, and its habits in a file of our own: every row lands, every sum is exact.
+
+use super::support::{Place, fixtures};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The folder of real exports, which is no part of the repository.
+fn real(name: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/real");
+    let folder = std::env::var_os("SHORTFALL_REAL_DATA").map_or(beside, PathBuf::from);
+    let file = folder.join(name);
+    if !file.is_file() {
+        eprintln!("skipped: there is no `{}` (set SHORTFALL_REAL_DATA to the folder of real exports)", file.display());
+        return None;
+    }
+    Some(file)
+}
+
+/// Units of 10^-20 of a decimal text: a second reader, which shares no code with the first.
+fn units(text: &str) -> i128 {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits: i128 = format!("{whole}{fraction}").parse().expect("digits");
+    let power = 20 + exponent.parse::<i32>().expect("an exponent") - i32::try_from(fraction.len()).expect("short");
+    if power >= 0 {
+        digits * 10_i128.pow(power.unsigned_abs())
+    } else {
+        let divisor = 10_i128.pow(power.unsigned_abs());
+        assert_eq!(digits % divisor, 0, "{text} has more than 20 decimals");
+        digits / divisor
+    }
+}
+
+fn billed_by_provider(file: &Path) -> BTreeMap<(String, String), (i128, u64)> {
+    let mut reader = csv::Reader::from_path(file).expect("a CSV");
+    let header = reader.headers().expect("a header").clone();
+    let at = |name: &str| header.iter().position(|cell| cell == name).expect("the column");
+    let (provider, currency, cost) = (at("ProviderName"), at("BillingCurrency"), at("BilledCost"));
+    let mut sums: BTreeMap<(String, String), (i128, u64)> = BTreeMap::new();
+    for record in reader.records().map(|r| r.expect("a record")) {
+        let sum = sums.entry((record[provider].to_owned(), record[currency].to_ascii_uppercase())).or_default();
+        sum.0 += units(&record[cost]);
+        sum.1 += 1;
+    }
+    sums
+}
+
+fn in_lake(place: &Place) -> BTreeMap<(String, String), (i128, u64)> {
+    place
+        .sql("SELECT provider, currency, sum(cost) AS cost, count(*) AS n FROM core.vendor_usage GROUP BY provider, currency")
+        .iter()
+        .map(|row| {
+            let text = |name: &str| row[name].as_str().expect("a text").to_owned();
+            ((text("provider"), text("currency")), (units(&text("cost")), text("n").parse().expect("a count")))
+        })
+        .collect()
+}
+
+#[test]
+fn the_focus_sample_lands_whole_and_sums_to_the_last_digit() {
+    let Some(file) = real("focus-sample-data/focus_sample.csv") else { return };
+    let place = Place::new();
+    place.ingest(&[&file], &[]).says(0, &[]);
+    assert_eq!(place.counts(), (1000, 1000, 0));
+    let found = in_lake(&place);
+    assert_eq!(found, billed_by_provider(&file));
+    // What Python's decimal.Decimal over csv.DictReader gives.
+    for (provider, sum, rows) in
+        [("AWS", "18.0066386184", 942), ("Oracle", "0.53707392473", 7), ("Microsoft", "1.97651418586", 51)]
+    {
+        assert_eq!(found[&(provider.to_owned(), "USD".to_owned())], (units(sum), rows), "{provider}");
+    }
+    assert_eq!(found.len(), 3);
+    // 12 rows of Microsoft are negative usage; NULL is no charge class.
+    assert_eq!(place.count("core.vendor_usage WHERE cost < 0 AND category = 'usage' AND NOT is_correction"), 12);
+    assert_eq!(place.count("core.vendor_usage WHERE customer_native_id = 'NULL' OR subject_id = 'NULL'"), 0);
+    // Every original line can be shown again, whatever the order in which it landed.
+    assert_eq!(place.count("core.vendor_usage WHERE source_row BETWEEN 2 AND 1001"), 1000);
+}
+
+#[test]
+fn what_the_real_sample_breaks_is_understood() {
+    let file = fixtures().join("focus/quirks_costs.csv");
+    let place = Place::new();
+    place.ingest(&[&file], &[]).says(0, &[]);
+    assert_eq!(place.counts(), (4, 4, 0));
+    assert_eq!(in_lake(&place), billed_by_provider(&file));
+    let rows = place.sql(
+        "SELECT source_row, cost, quantity, unit_cost, currency, category, subject_id, native_sku, period_start, is_correction
+         FROM core.vendor_usage ORDER BY source_row",
+    );
+    let row = |at: usize| -> Vec<String> {
+        rows[at].as_object().expect("a row").values().map(|v| v.as_str().unwrap_or("NULL").to_owned()).collect()
+    };
+    // A date with a space, the letters NULL, padded numbers, a contracted price of 0 beside a cost.
+    assert_eq!(row(0), ["2", "0.0000008", "2", "0", "USD", "usage", "NULL", "G95F", "2024-09-18T22:00:00Z", "false"]);
+    // Empty texts, no seconds; without a SKU the service's name stands for it, without consumption the priced quantity.
+    assert_eq!(
+        row(1),
+        ["3", "0.07672484638", "1", "NULL", "USD", "usage", "NULL", "Object Storage", "2024-09-18T23:00:00Z", "false"]
+    );
+    // E-notation, quoted numbers, JSON with a comma in a cell.
+    assert_eq!(row(2)[1..4], ["0.0000564902", "0.0000000671", "NULL"]);
+    // The last stored digit, a lower-case currency, a stated correction.
+    assert_eq!(row(3)[1..5], ["-0.000000000000000001", "-1.5", "0", "USD"]);
+    assert_eq!(row(3)[9], "true");
+}
+
+#[test]
+fn files_of_systems_that_are_not_understood_are_named_not_guessed() {
+    for (name, column) in [
+        ("azure-cost/EA_NoRows.csv", "BillingAccountId"),
+        ("aws-cur/sample-anonymous-aws-export-dataset.csv", "identity/LineItemId"),
+    ] {
+        let Some(file) = real(name) else { continue };
+        let place = Place::new();
+        place.ingest(&[&file], &[]).says(2, &[name, column, "shortfall sources"]);
+    }
+}
