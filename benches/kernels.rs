@@ -22,10 +22,7 @@ use std::hint::black_box;
 const SEED: u64 = 20_261_122;
 
 fn main() {
-    match std::env::var("SHORTFALL_KERNEL_TABLES")
-        .ok()
-        .and_then(|runs| runs.parse().ok())
-    {
+    match std::env::var("SHORTFALL_KERNEL_TABLES").ok().and_then(|runs| runs.parse().ok()) {
         Some(runs) => tables(runs),
         None => timings(),
     }
@@ -33,41 +30,15 @@ fn main() {
 
 fn timings() {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    let series: Vec<Vec<Point>> = (0..100_000)
-        .map(|_| Noise::Ar1(0.4).series(36, &mut rng))
-        .collect();
+    let series: Vec<Vec<Point>> = (0..100_000).map(|_| Noise::Ar1(0.4).series(36, &mut rng)).collect();
     let mut criterion = Criterion::default().sample_size(10).configure_from_args();
     let mut group = criterion.benchmark_group("100k_series_x_36_months");
     group.throughput(Throughput::Elements(100_000));
-    group.bench_function("mann_kendall", |b| {
-        b.iter(|| {
-            series
-                .iter()
-                .filter_map(|s| mann_kendall(black_box(s)))
-                .count()
-        })
-    });
-    group.bench_function("theil_sen", |b| {
-        b.iter(|| {
-            series
-                .iter()
-                .filter_map(|s| theil_sen(black_box(s)))
-                .count()
-        })
-    });
-    group.bench_function("change_point", |b| {
-        b.iter(|| {
-            series
-                .iter()
-                .filter_map(|s| change_point(black_box(s)))
-                .count()
-        })
-    });
+    group.bench_function("mann_kendall", |b| b.iter(|| series.iter().filter_map(|s| mann_kendall(black_box(s))).count()));
+    group.bench_function("theil_sen", |b| b.iter(|| series.iter().filter_map(|s| theil_sen(black_box(s))).count()));
+    group.bench_function("change_point", |b| b.iter(|| series.iter().filter_map(|s| change_point(black_box(s))).count()));
     group.finish();
-    let p_values: Vec<Option<f64>> = series
-        .iter()
-        .map(|s| mann_kendall(s).map(|test| test.p))
-        .collect();
+    let p_values: Vec<Option<f64>> = series.iter().map(|s| mann_kendall(s).map(|test| test.p)).collect();
     let mut group = criterion.benchmark_group("100k_p_values");
     group.bench_function("bh_adjust", |b| b.iter(|| bh_adjust(black_box(&p_values))));
     group.finish();
@@ -76,9 +47,7 @@ fn timings() {
 
 /// Shares of p-values at or under each threshold.
 fn shares(p_values: &[f64], thresholds: &[f64]) -> Vec<f64> {
-    let share = |limit: f64| {
-        count(p_values.iter().filter(|&&p| p <= limit).count()) / count(p_values.len())
-    };
+    let share = |limit: f64| count(p_values.iter().filter(|&&p| p <= limit).count()) / count(p_values.len());
     thresholds.iter().map(|&limit| share(limit)).collect()
 }
 
@@ -146,9 +115,7 @@ fn power(runs: usize) {
             };
             for size in [0.1, 0.2, 0.4] {
                 let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-                let tests: Vec<_> = (0..runs)
-                    .filter_map(|_| mann_kendall(&shifted(&|x| slope(size, x), &mut rng)))
-                    .collect();
+                let tests: Vec<_> = (0..runs).filter_map(|_| mann_kendall(&shifted(&|x| slope(size, x), &mut rng))).collect();
                 let p = |read: fn(&shortfall::kernels::mann_kendall::MannKendall) -> f64| {
                     shares(&tests.iter().map(read).collect::<Vec<_>>(), &[0.05, 1e-3])
                 };
@@ -161,20 +128,11 @@ fn power(runs: usize) {
             }
             for size in [2.0, 4.0, 8.0] {
                 let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-                let changes: Vec<_> = (0..runs)
-                    .filter_map(|_| change_point(&shifted(&|x| step(size, x), &mut rng)))
-                    .collect();
+                let changes: Vec<_> = (0..runs).filter_map(|_| change_point(&shifted(&|x| step(size, x), &mut rng))).collect();
                 let p: Vec<f64> = changes.iter().map(|change| change.p).collect();
-                let exact = changes
-                    .iter()
-                    .filter(|change| change.month == Some(after))
-                    .count();
-                let covered = changes
-                    .iter()
-                    .filter(|change| {
-                        change.month_low <= Some(after) && change.month_high >= Some(after)
-                    })
-                    .count();
+                let exact = changes.iter().filter(|change| change.month == Some(after)).count();
+                let covered =
+                    changes.iter().filter(|change| change.month_low <= Some(after) && change.month_high >= Some(after)).count();
                 println!(
                     "n={n} phi={phi} step {size} | cp {:.3?} exact {:.3} covered {:.3}",
                     shares(&p, &[0.05, 1e-3]),
@@ -189,15 +147,12 @@ fn power(runs: usize) {
 /// Books of 20,000 trendless pairs, n 12-33: how many findings does BH at 5 % report?
 fn false_discoveries(runs: usize) {
     let books = (runs / 20_000).max(1) * 10;
-    println!(
-        "False findings at q <= 0.05 in {books} books of 20,000 trendless pairs, n = 12..33: total (books with any)"
-    );
+    println!("False findings at q <= 0.05 in {books} books of 20,000 trendless pairs, n = 12..33: total (books with any)");
     for phi in [0.0, 0.3, 0.6, 0.8] {
         let mut rng = ChaCha8Rng::seed_from_u64(SEED);
         let mut totals = [[0_usize; 2]; 4];
         for _ in 0..books {
-            let mut columns: [Vec<Option<f64>>; 4] =
-                std::array::from_fn(|_| Vec::with_capacity(20_000));
+            let mut columns: [Vec<Option<f64>>; 4] = std::array::from_fn(|_| Vec::with_capacity(20_000));
             for i in 0..20_000 {
                 let series = Noise::Ar1(phi).series(12 + i % 22, &mut rng);
                 let test = mann_kendall(&series);
@@ -207,18 +162,11 @@ fn false_discoveries(runs: usize) {
                 columns[3].push(change_point(&series).map(|change| change.p));
             }
             for (total, p_values) in totals.iter_mut().zip(&columns) {
-                let found = bh_adjust(p_values)
-                    .iter()
-                    .flatten()
-                    .filter(|&&q| q <= 0.05)
-                    .count();
+                let found = bh_adjust(p_values).iter().flatten().filter(|&&q| q <= 0.05).count();
                 total[0] += found;
                 total[1] += usize::from(found > 0);
             }
         }
-        println!(
-            "phi={phi} | plain {:?} ess {:?} mk {:?} cp {:?}",
-            totals[0], totals[1], totals[2], totals[3]
-        );
+        println!("phi={phi} | plain {:?} ess {:?} mk {:?} cp {:?}", totals[0], totals[1], totals[2], totals[3]);
     }
 }

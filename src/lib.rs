@@ -1,4 +1,5 @@
 //! Shortfall finds revenue leakage at managed service providers: exports in, priced and explained findings out.
+#![doc = include_str!("architecture.md")]
 
 pub mod cli;
 pub mod findings;

@@ -54,12 +54,8 @@ impl Month {
     /// Only outside chrono's years (about 262,000 either side of zero), which no parsed input reaches.
     #[must_use]
     pub fn first_day(self) -> NaiveDate {
-        NaiveDate::from_ymd_opt(
-            self.0.div_euclid(12),
-            self.0.rem_euclid(12).cast_unsigned() + 1,
-            1,
-        )
-        .expect("the first of a month within chrono's range exists")
+        NaiveDate::from_ymd_opt(self.0.div_euclid(12), self.0.rem_euclid(12).cast_unsigned() + 1, 1)
+            .expect("the first of a month within chrono's range exists")
     }
 
     /// Calendar days in the month, 28 to 31.
@@ -72,12 +68,7 @@ impl Month {
 
 impl fmt::Display for Month {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:04}-{:02}",
-            self.0.div_euclid(12),
-            self.0.rem_euclid(12) + 1
-        )
+        write!(f, "{:04}-{:02}", self.0.div_euclid(12), self.0.rem_euclid(12) + 1)
     }
 }
 
@@ -93,10 +84,7 @@ impl FromStr for Month {
             }
             Self::new(year.parse().ok()?, month.parse().ok()?)
         };
-        parse().ok_or_else(|| PeriodError {
-            text: text.to_owned(),
-            wanted: "month such as `2026-07`",
-        })
+        parse().ok_or_else(|| PeriodError { text: text.to_owned(), wanted: "month such as `2026-07`" })
     }
 }
 
@@ -110,9 +98,7 @@ impl Quarter {
     /// The quarter that `month` lies in.
     #[must_use]
     pub fn of(month: Month) -> Self {
-        Self {
-            first: Month(month.0 - month.0.rem_euclid(3)),
-        }
+        Self { first: Month(month.0 - month.0.rem_euclid(3)) }
     }
 
     /// The first of its three months.
@@ -130,12 +116,7 @@ impl Quarter {
 
 impl fmt::Display for Quarter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:04}Q{}",
-            self.first.0.div_euclid(12),
-            self.first.0.rem_euclid(12) / 3 + 1
-        )
+        write!(f, "{:04}Q{}", self.first.0.div_euclid(12), self.first.0.rem_euclid(12) / 3 + 1)
     }
 }
 
@@ -151,14 +132,9 @@ impl FromStr for Quarter {
             if year.len() != 4 || !(1..=4).contains(&quarter) {
                 return None;
             }
-            Some(Self {
-                first: Month::new(year.parse().ok()?, quarter * 3 - 2)?,
-            })
+            Some(Self { first: Month::new(year.parse().ok()?, quarter * 3 - 2)? })
         };
-        parse().ok_or_else(|| PeriodError {
-            text: text.to_owned(),
-            wanted: "quarter such as `2026Q3`",
-        })
+        parse().ok_or_else(|| PeriodError { text: text.to_owned(), wanted: "quarter such as `2026Q3`" })
     }
 }
 

@@ -5,8 +5,7 @@ use rust_decimal::Decimal;
 use shortfall::findings::{Basis, Finding};
 use shortfall::month::{Month, Quarter};
 use shortfall::report::{
-    ChartKind, ChartPoint, CoverageRow, CurrencyTotal, FindingChart, MAX_FINDINGS, ReportData,
-    ReportError, SignalTotal, render,
+    ChartKind, ChartPoint, CoverageRow, CurrencyTotal, FindingChart, MAX_FINDINGS, ReportData, ReportError, SignalTotal, render,
 };
 use std::path::Path;
 
@@ -17,36 +16,11 @@ const SIGNALS: [(&str, &str, &str, &str); 6] = [
         "Which customers use more every month and pay the same?",
         "trend",
     ),
-    (
-        "cost_charge_drift",
-        "Vendor cost outruns the charge",
-        "Where did a vendor's price rise stay with us?",
-        "trend",
-    ),
-    (
-        "arpu_decline",
-        "Revenue per user falls",
-        "Where do customers stay while each user pays less?",
-        "trend",
-    ),
-    (
-        "underbilled_quantity",
-        "Billed quantity below delivered",
-        "Where is less billed than was delivered?",
-        "seam",
-    ),
-    (
-        "suspended_still_charged",
-        "Suspended, but still charged",
-        "What do we pay or bill for users who are gone?",
-        "seam",
-    ),
-    (
-        "duplicate_billing",
-        "Month billed twice",
-        "Who paid for the same month twice?",
-        "seam",
-    ),
+    ("cost_charge_drift", "Vendor cost outruns the charge", "Where did a vendor's price rise stay with us?", "trend"),
+    ("arpu_decline", "Revenue per user falls", "Where do customers stay while each user pays less?", "trend"),
+    ("underbilled_quantity", "Billed quantity below delivered", "Where is less billed than was delivered?", "seam"),
+    ("suspended_still_charged", "Suspended, but still charged", "What do we pay or bill for users who are gone?", "seam"),
+    ("duplicate_billing", "Month billed twice", "Who paid for the same month twice?", "seam"),
 ];
 
 fn decimal(text: &str) -> Decimal {
@@ -68,35 +42,13 @@ fn finding(number: usize, signal: usize, currency: &str, amount: Decimal) -> Fin
         "duplicate_billing" => Basis::Overbilling,
         _ => Basis::Revenue,
     };
-    let (leakage, overbilled) = if basis == Basis::Overbilling {
-        (Decimal::ZERO, amount)
-    } else {
-        (amount, Decimal::ZERO)
-    };
+    let (leakage, overbilled) = if basis == Basis::Overbilling { (Decimal::ZERO, amount) } else { (amount, Decimal::ZERO) };
     let is_trend = family == "trend";
-    let width = if is_trend {
-        decimal("0.2")
-    } else {
-        Decimal::ZERO
-    };
-    let customers = [
-        "Northwind Dental Group",
-        "Contoso Legal LLP",
-        "Fabrikam Logistics",
-        "Åsa & Söner AB",
-        "Tailspin Toys",
-    ];
-    let services = [
-        "Managed Backup (GB)",
-        "Microsoft 365 Business Premium",
-        "Endpoint Security",
-        "Azure consumption",
-    ];
+    let width = if is_trend { decimal("0.2") } else { Decimal::ZERO };
+    let customers = ["Northwind Dental Group", "Contoso Legal LLP", "Fabrikam Logistics", "Åsa & Söner AB", "Tailspin Toys"];
+    let services = ["Managed Backup (GB)", "Microsoft 365 Business Premium", "Endpoint Security", "Azure consumption"];
     Finding {
-        finding_id: format!(
-            "{:016x}",
-            0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(number as u64 + 1)
-        ),
+        finding_id: format!("{:016x}", 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(number as u64 + 1)),
         signal: id.into(),
         family: family.into(),
         quarter: quarter(),
@@ -131,12 +83,7 @@ fn finding(number: usize, signal: usize, currency: &str, amount: Decimal) -> Fin
 }
 
 fn chart(finding: &Finding, number: usize) -> FindingChart {
-    let kind = [
-        ChartKind::UsageRevenue,
-        ChartKind::CostCharge,
-        ChartKind::Arpu,
-        ChartKind::QuantityBilled,
-    ][number % 4];
+    let kind = [ChartKind::UsageRevenue, ChartKind::CostCharge, ChartKind::Arpu, ChartKind::QuantityBilled][number % 4];
     let point = |offset: i32| {
         let n = i64::from(offset);
         let (left, right) = match kind {
@@ -170,36 +117,24 @@ fn coverage() -> Vec<CoverageRow> {
             tested: 1_284,
             too_short: if *family == "trend" { 92 } else { 0 },
             not_testable: 17,
-            why: "17 contract lines carry no unit price; import one with shortfall map import"
-                .into(),
+            why: "17 contract lines carry no unit price; import one with shortfall map import".into(),
         })
         .collect()
 }
 
 /// The report of `findings`, with totals and causes that follow from them.
 fn data(findings: Vec<Finding>) -> ReportData {
-    let charts = findings
-        .iter()
-        .enumerate()
-        .map(|(number, finding)| chart(finding, number))
-        .collect();
+    let charts = findings.iter().enumerate().map(|(number, finding)| chart(finding, number)).collect();
     let sum = |of: &dyn Fn(&Finding) -> Decimal, chosen: &dyn Fn(&Finding) -> bool| -> Decimal {
         findings.iter().filter(|f| chosen(f)).map(of).sum()
     };
-    let currencies: Vec<&str> = ["EUR", "USD"]
-        .into_iter()
-        .filter(|c| findings.iter().any(|f| f.currency == *c))
-        .collect();
+    let currencies: Vec<&str> = ["EUR", "USD"].into_iter().filter(|c| findings.iter().any(|f| f.currency == *c)).collect();
     let totals = currencies
         .iter()
         .map(|currency| CurrencyTotal {
             currency: (*currency).into(),
-            leakage_revenue: sum(&|f| f.leakage, &|f| {
-                f.currency == *currency && f.basis == Basis::Revenue
-            }),
-            leakage_cost: sum(&|f| f.leakage, &|f| {
-                f.currency == *currency && f.basis == Basis::Cost
-            }),
+            leakage_revenue: sum(&|f| f.leakage, &|f| f.currency == *currency && f.basis == Basis::Revenue),
+            leakage_cost: sum(&|f| f.leakage, &|f| f.currency == *currency && f.basis == Basis::Cost),
             leakage: sum(&|f| f.leakage, &|f| f.currency == *currency),
             leakage_low: sum(&|f| f.leakage_low, &|f| f.currency == *currency),
             leakage_high: sum(&|f| f.leakage_high, &|f| f.currency == *currency),
@@ -218,16 +153,9 @@ fn data(findings: Vec<Finding>) -> ReportData {
             question: (*question).into(),
             family: (*family).into(),
             currency: currency.into(),
-            findings: findings
-                .iter()
-                .filter(|f| f.currency == currency && f.signal == *id)
-                .count() as u64,
-            leakage: sum(&|f| f.leakage, &|f| {
-                f.currency == currency && f.signal == *id
-            }),
-            overbilled: sum(&|f| f.overbilled, &|f| {
-                f.currency == currency && f.signal == *id
-            }),
+            findings: findings.iter().filter(|f| f.currency == currency && f.signal == *id).count() as u64,
+            leakage: sum(&|f| f.leakage, &|f| f.currency == currency && f.signal == *id),
+            overbilled: sum(&|f| f.overbilled, &|f| f.currency == currency && f.signal == *id),
         })
         .filter(|row| row.findings > 0)
         .collect();
@@ -246,19 +174,9 @@ fn data(findings: Vec<Finding>) -> ReportData {
 }
 
 fn sample() -> ReportData {
-    let amounts = [
-        "48211.07", "31090.50", "22871.33", "18004.00", "12750.25", "9120.80", "6433.19", "2950.00",
-    ];
-    let findings = (0..24)
-        .map(|n| {
-            finding(
-                n,
-                n % SIGNALS.len(),
-                if n % 5 == 4 { "USD" } else { "EUR" },
-                decimal(amounts[n / 3]),
-            )
-        })
-        .collect();
+    let amounts = ["48211.07", "31090.50", "22871.33", "18004.00", "12750.25", "9120.80", "6433.19", "2950.00"];
+    let findings =
+        (0..24).map(|n| finding(n, n % SIGNALS.len(), if n % 5 == 4 { "USD" } else { "EUR" }, decimal(amounts[n / 3]))).collect();
     data(findings)
 }
 
@@ -279,25 +197,14 @@ fn assert_balanced(html: &str) {
         let end = start + rest[start..].find('>').expect("every tag ends");
         let tag = &rest[start + 1..end];
         rest = &rest[end + 1..];
-        let name = tag
-            .trim_start_matches('/')
-            .split([' ', '\n', '/'])
-            .next()
-            .unwrap_or_default();
+        let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().unwrap_or_default();
         if tag.starts_with('/') {
-            assert_eq!(
-                open.pop(),
-                Some(name),
-                "closed out of order before: {}",
-                &rest[..rest.len().min(80)]
-            );
+            assert_eq!(open.pop(), Some(name), "closed out of order before: {}", &rest[..rest.len().min(80)]);
         } else if !tag.ends_with('/') && !VOID.contains(&name) {
             open.push(name);
         }
         if matches!(name, "style" | "script") && !tag.starts_with('/') {
-            let close = rest
-                .find(&format!("</{name}>"))
-                .expect("raw text elements are closed");
+            let close = rest.find(&format!("</{name}>")).expect("raw text elements are closed");
             rest = &rest[close..];
         }
     }
@@ -317,10 +224,7 @@ fn headline_shows_the_totals_exactly_and_apart() {
         ("cost", "<dd>EUR 30,074.80</dd>"),
         ("expected", "<dd>EUR 1,904,233.10</dd>"),
     ] {
-        assert!(
-            html.contains(text),
-            "{label}: {text} is missing; data: {euro:?}"
-        );
+        assert!(html.contains(text), "{label}: {text} is missing; data: {euro:?}");
     }
     assert!(html.contains(r#"<span class="big">USD "#));
     assert!(html.contains("neither converted nor added"));
@@ -332,31 +236,16 @@ fn every_finding_unfolds_to_its_explanation_and_chart() {
     let html = page(&data, "sample");
     for (finding, rank) in data.findings.iter().zip(1..) {
         assert!(html.contains(&finding.finding_id), "{}", finding.finding_id);
-        assert!(
-            html.contains(&format!(r#"id="wide-title-{rank}""#)),
-            "chart of finding {rank}"
-        );
-        assert!(
-            html.contains(&format!(r#"id="narrow-title-{rank}""#)),
-            "narrow chart of finding {rank}"
-        );
+        assert!(html.contains(&format!(r#"id="wide-title-{rank}""#)), "chart of finding {rank}");
+        assert!(html.contains(&format!(r#"id="narrow-title-{rank}""#)), "narrow chart of finding {rank}");
     }
     assert_eq!(html.matches("<details>").count(), data.findings.len());
-    assert_eq!(
-        html.matches(r#"role="img""#).count(),
-        2 * data.findings.len()
-    );
+    assert_eq!(html.matches(r#"role="img""#).count(), 2 * data.findings.len());
     assert!(html.contains("Change: Feb 2026"));
     assert!(html.contains("-3.3% a month (95% interval -4.6% to -2.1%)"));
-    let drawings = html
-        .split("<svg class=\"chart")
-        .skip(1)
-        .filter_map(|svg| svg.split("</svg>").next());
+    let drawings = html.split("<svg class=\"chart").skip(1).filter_map(|svg| svg.split("</svg>").next());
     for drawing in drawings {
-        assert!(
-            !drawing.contains("=\"#"),
-            "a fixed colour would be wrong in dark mode: {drawing}"
-        );
+        assert!(!drawing.contains("=\"#"), "a fixed colour would be wrong in dark mode: {drawing}");
     }
 }
 
@@ -396,21 +285,10 @@ fn hostile_names_are_only_text() {
 #[test]
 fn page_loads_nothing_and_is_the_same_every_time() {
     let html = page(&sample(), "sample");
-    for reference in [
-        "http://",
-        "https://",
-        " src=",
-        "@import",
-        "url(",
-        "<link",
-        "@font-face",
-    ] {
+    for reference in ["http://", "https://", " src=", "@import", "url(", "<link", "@font-face"] {
         assert!(!html.contains(reference), "{reference}");
     }
-    assert!(
-        html.contains("default-src &#x27;none&#x27;"),
-        "the policy forbids loading"
-    );
+    assert!(html.contains("default-src &#x27;none&#x27;"), "the policy forbids loading");
     assert_eq!(html, render(&sample()).expect("the data is consistent"));
 }
 
@@ -434,18 +312,12 @@ fn untested_book_is_not_called_clean() {
     assert!(html.contains("Nothing could be tested."));
     assert!(!html.contains("No leakage found"));
     data.coverage.clear();
-    assert!(
-        render(&data)
-            .expect("an empty book is no error")
-            .contains("No check ran.")
-    );
+    assert!(render(&data).expect("an empty book is no error").contains("No check ran."));
 }
 
 #[test]
 fn findings_beyond_the_page_are_counted() {
-    let findings = (0..MAX_FINDINGS + 3)
-        .map(|n| finding(n, 3, "EUR", decimal("10.00")))
-        .collect();
+    let findings = (0..MAX_FINDINGS + 3).map(|n| finding(n, 3, "EUR", decimal("10.00"))).collect();
     let html = page(&data(findings), "long");
     assert_eq!(html.matches("<details>").count(), MAX_FINDINGS);
     assert!(html.contains("The 200 most important of 203; the other 3 are in the totals above"));
@@ -455,7 +327,5 @@ fn findings_beyond_the_page_are_counted() {
 fn totals_that_contradict_themselves_are_refused() {
     let mut data = sample();
     data.totals[0].leakage_cost += decimal("0.01");
-    assert!(
-        matches!(render(&data), Err(ReportError::TotalsDisagree { currency, .. }) if currency == "EUR")
-    );
+    assert!(matches!(render(&data), Err(ReportError::TotalsDisagree { currency, .. }) if currency == "EUR"));
 }

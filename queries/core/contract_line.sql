@@ -8,7 +8,7 @@ FROM known.contract_line AS line
 LEFT JOIN known.contract AS contract ON line.system = contract.system AND line.contract_id = contract.contract_id
 LEFT JOIN facts.customer_alias AS customer
   ON line.system = customer.system AND normalise_id(contract.customer_native_id) = customer.native_id
-  AND customer.valid_from IS NULL AND customer.valid_to IS NULL
+  AND customer.valid_to IS NULL
 LEFT JOIN facts.service_alias AS service
   ON line.system = service.system AND normalise_id(line.native_sku) = service.native_sku
-  AND service.valid_from IS NULL AND service.valid_to IS NULL
+  AND service.valid_to IS NULL

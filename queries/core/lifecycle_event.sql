@@ -5,7 +5,7 @@ SELECT event.system, customer.customer_key, service.service_key, event.customer_
 FROM known.lifecycle_event AS event
 LEFT JOIN facts.customer_alias AS customer
   ON event.system = customer.system AND normalise_id(event.customer_native_id) = customer.native_id
-  AND customer.valid_from IS NULL AND customer.valid_to IS NULL
+  AND customer.valid_to IS NULL
 LEFT JOIN facts.service_alias AS service
   ON event.system = service.system AND normalise_id(event.native_sku) = service.native_sku
-  AND service.valid_from IS NULL AND service.valid_to IS NULL
+  AND service.valid_to IS NULL

@@ -3,7 +3,8 @@
 -- meaning: the contract lines in force, with their days
 -- reads: facts.contract_segment, facts.customer_alias, facts.service_alias
 WITH keyed AS (
-  SELECT segment.*, customer.customer_key, service.service_key, service.unit_factor
+  SELECT segment.*, customer.customer_key, service.service_key, service.unit_factor,
+         greatest(customer.valid_from, service.valid_from) AS mapped_from, least(customer.valid_to, service.valid_to) AS mapped_to
   FROM facts.contract_segment AS segment
   JOIN facts.customer_alias AS customer
     ON segment.system = customer.system AND normalise_id(segment.customer_native_id) = customer.native_id
@@ -29,4 +30,5 @@ SELECT customer_key, service_key, CAST(month AS DATE) AS month, min(currency) AS
          'included_quantity', exact_product(included_quantity, unit_factor),
          'unit_price', exact_quotient(unit_price, unit_factor), 'is_billable', is_billable)) AS lines
 FROM spread
+WHERE (mapped_from IS NULL OR mapped_from <= month) AND (mapped_to IS NULL OR mapped_to > month)
 GROUP BY customer_key, service_key, CAST(month AS DATE)

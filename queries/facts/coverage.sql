@@ -1,7 +1,7 @@
 -- fact: coverage
 -- grain: signal
 -- meaning: on how much each signal could be tested, and what was too short or lacked a source: no finding must not look like no data
--- reads: facts.fact_monthly, facts.trend_test, facts.trend_input, facts.contract_segment, facts.closed_month
+-- reads: facts.fact_monthly, facts.trend_input, facts.contract_segment, facts.closed_month
 WITH series AS (
   SELECT measure, count(*) AS months FROM (
     SELECT customer_key, service_key, currency, 'usage_per_revenue' AS measure FROM facts.trend_input WHERE usage_per_revenue IS NOT NULL

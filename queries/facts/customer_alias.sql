@@ -32,8 +32,15 @@ alias AS (
   UNION ALL
   SELECT named.system, named.native_id, named.customer_key, named.customer_name, CAST(NULL AS DATE), CAST(NULL AS DATE)
   FROM named LEFT ANTI JOIN mapped ON named.system = mapped.system AND named.native_id = mapped.native_id
+),
+-- Overlapping validities would count money twice: a row holds until the next one of the same id begins.
+chosen AS (
+  SELECT system, native_id, min(customer_key) AS customer_key, min(customer_name) AS customer_name, valid_from, valid_to
+  FROM alias
+  WHERE native_id IS NOT NULL AND customer_key IS NOT NULL
+  GROUP BY system, native_id, valid_from, valid_to
 )
-SELECT system, native_id, min(customer_key) AS customer_key, min(customer_name) AS customer_name, valid_from, valid_to
-FROM alias
-WHERE native_id IS NOT NULL AND customer_key IS NOT NULL
-GROUP BY system, native_id, valid_from, valid_to
+SELECT system, native_id, customer_key, customer_name, valid_from,
+       least(valid_to, lead(valid_from) OVER (
+         PARTITION BY system, native_id ORDER BY coalesce(valid_from, DATE '0001-01-01'), coalesce(valid_to, DATE '9999-12-31'))) AS valid_to
+FROM chosen

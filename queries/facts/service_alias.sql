@@ -19,8 +19,15 @@ alias AS (
   SELECT product.system, product.native_sku, product.native_sku AS service_key, product.native_name, CAST(NULL AS VARCHAR), CAST(1 AS DECIMAL(38, 18)),
          CAST(NULL AS DATE), CAST(NULL AS DATE)
   FROM product LEFT ANTI JOIN mapped ON product.system = mapped.system AND product.native_sku = mapped.native_sku
+),
+-- Overlapping validities would count money twice: a row holds until the next one of the same id begins.
+chosen AS (
+  SELECT system, native_sku, min(service_key) AS service_key, min(service_name) AS service_name, min(unit) AS unit,
+         min(unit_factor) AS unit_factor, valid_from, valid_to
+  FROM alias
+  GROUP BY system, native_sku, valid_from, valid_to
 )
-SELECT system, native_sku, min(service_key) AS service_key, min(service_name) AS service_name, min(unit) AS unit,
-       min(unit_factor) AS unit_factor, valid_from, valid_to
-FROM alias
-GROUP BY system, native_sku, valid_from, valid_to
+SELECT system, native_sku, service_key, service_name, unit, unit_factor, valid_from,
+       least(valid_to, lead(valid_from) OVER (
+         PARTITION BY system, native_sku ORDER BY coalesce(valid_from, DATE '0001-01-01'), coalesce(valid_to, DATE '9999-12-31'))) AS valid_to
+FROM chosen

@@ -24,6 +24,9 @@ SELECT customer_key, service_key, currency, measure, months,
        median(level) FILTER (WHERE place <= greatest(2, least(6, months / 3))) AS level,
        min(level) FILTER (WHERE place <= greatest(2, least(6, months / 3))) AS level_low,
        max(level) FILTER (WHERE place <= greatest(2, least(6, months / 3))) AS level_high,
+       avg(y) FILTER (WHERE place <= greatest(2, least(6, months / 3))) AS y_mean,
+       stddev(y) FILTER (WHERE place <= greatest(2, least(6, months / 3))) AS y_deviation,
+       greatest(2, least(6, months / 3)) AS baseline_months,
        min(y) FILTER (WHERE place <= greatest(2, least(6, months / 3))) AS y_low,
        max(y) FILTER (WHERE place <= greatest(2, least(6, months / 3))) AS y_high
 FROM placed

@@ -2,6 +2,20 @@
 -- grain: customer x service x month x currency, the months of the window
 -- meaning: the series that trend signals test, with everything that contracts explain priced out beforehand
 -- reads: facts.fact_monthly, facts.closed_month
+WITH stepped AS (
+  SELECT fact.*, lag(fact.contract_price) OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month)
+           AS price_before
+  FROM facts.fact_monthly AS fact
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+  WHERE fact.month BETWEEN $window_start AND $last_month AND NOT fact.is_trial
+),
+-- Every price cut that the contract records, added up: the charge is compared as if none had been made.
+cut AS (
+  SELECT *, sum(CASE WHEN price_before > contract_price AND contract_price > 0
+                     THEN ln(CAST(price_before AS DOUBLE)) - ln(CAST(contract_price AS DOUBLE)) ELSE 0.0 END)
+              OVER (PARTITION BY customer_key, service_key, currency ORDER BY month) AS recorded_cuts
+  FROM stepped
+)
 SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
        CAST(date_part('year', fact.month) * 12 + date_part('month', fact.month) AS BIGINT) AS x,
        fact.delivered_quantity, fact.revenue, fact.cost, fact.cost_original, fact.expected_revenue, fact.active_subjects,
@@ -9,18 +23,14 @@ SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
        -- Usage against revenue: only where no contract price tells what the usage is worth.
        CASE WHEN price_model = 'unpriced' AND delivered_quantity > 0 AND revenue > 0
             THEN ln(CAST(delivered_quantity AS DOUBLE)) - ln(CAST(revenue AS DOUBLE)) END AS usage_per_revenue,
-       -- Cost against charge: per unit where units are priced, as the quantities are the business of other signals; a price cut that
-       -- the contract records moves the charge back to the price before.
+       -- Cost against charge: per unit where units are priced, as the quantities are the business of other signals.
        CASE WHEN cost_original > 0 AND revenue > 0 AND price_model = 'per_unit' AND delivered_quantity > 0 AND billed_price > 0
               THEN ln(CAST(cost_original AS DOUBLE)) - ln(CAST(delivered_quantity AS DOUBLE)) - ln(CAST(billed_price AS DOUBLE))
-                   - ln(greatest(1.0, CAST(first_value(contract_price) OVER pair AS DOUBLE) / CAST(contract_price AS DOUBLE)))
+                   - recorded_cuts
             WHEN cost_original > 0 AND revenue > 0 AND price_model = 'unpriced'
               THEN ln(CAST(cost_original AS DOUBLE)) - ln(CAST(revenue AS DOUBLE)) END AS cost_per_charge,
        -- Revenue per active subject: against what the contract says where it does, so that recorded price cuts, free units and
        -- proration do not count.
        CASE WHEN active_subjects > 0 AND revenue > 0 AND price_model = 'per_unit' AND expected_revenue > 0
               THEN ln(CAST(revenue AS DOUBLE)) - ln(CAST(expected_revenue AS DOUBLE)) END AS revenue_per_active
-FROM facts.fact_monthly AS fact
-JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
-WHERE fact.month BETWEEN $window_start AND $last_month AND NOT fact.is_trial
-WINDOW pair AS (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month)
+FROM cut AS fact

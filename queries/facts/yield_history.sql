@@ -5,5 +5,5 @@
 -- reads: facts.fact_monthly
 SELECT customer_key, service_key, currency, median(exact_quotient(revenue, delivered_quantity)) AS revenue_per_unit, count(*) AS months
 FROM facts.fact_monthly
-WHERE is_billed AND is_delivered AND revenue > 0 AND month <= $last_month
+WHERE is_billed AND is_delivered AND revenue > 0 AND month < $quarter_start
 GROUP BY customer_key, service_key, currency

@@ -6,9 +6,9 @@
 -- precedence: 50
 -- grain: customer x service x month
 -- reads: facts.trend_test, facts.trend_input
--- kernels: mann_kendall, theil_sen, bh_adjust
--- fires_when: revenue by what the active seats should bring at the recorded price falls (Mann-Kendall, q <= 0.05 over all tested pairs) by
---   at least 2 % over the window, while the number of seats does not fall
+-- kernels: bh_adjust
+-- fires_when: revenue by what the active seats should bring at the recorded price falls (see facts/trend_test.sql; q <= 0.05 over all tested pairs)
+--   by at least 2 %, while the number of seats does not fall
 -- stays_silent_when: seats leave, the contract records the lower price, free units, proration and new seats explain it, the series is
 --   shorter than six months
 -- known_false_alarms: seats that are delivered but not billed also lower the revenue per seat; their money is counted there
@@ -17,14 +17,14 @@
 --   brought {leakage} {currency} more
 -- owner: finance
 WITH tested AS (
-  SELECT *, trend['p'] AS p_value, bh_adjust(trend['p']) OVER () AS q_value
+  SELECT *, bh_adjust(p_value) OVER () AS q_value
   FROM facts.trend_test WHERE measure = 'revenue_per_active'
 ),
 hit AS (
   SELECT *, line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high,
          CAST(last_month_as_low_as_before + INTERVAL '1 month' AS DATE) AS change_month
   FROM tested
-  WHERE q_value <= $max_q AND line['slope'] * (months - 1) <= -0.02
+  WHERE q_value <= $max_q AND moved >= 0.02
     AND NOT (resting['p'] <= 0.05 AND resting_line['slope'] < 0)
 )
 SELECT hit.customer_key, hit.service_key, hit.currency, input.month,

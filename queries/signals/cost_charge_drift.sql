@@ -6,9 +6,9 @@
 -- precedence: 60
 -- grain: customer x service x month
 -- reads: facts.trend_test, facts.trend_input
--- kernels: mann_kendall, theil_sen, bh_adjust
--- fires_when: cost by charge rises (Mann-Kendall, q <= 0.05 over all tested pairs) by at least 3 % over the window; per unit where
---   units are priced
+-- kernels: bh_adjust
+-- fires_when: cost by charge rises (trend, step or quarter against baseline, see facts/trend_test.sql; q <= 0.05 over all tested pairs)
+--   by at least 3 %; per unit where units are priced
 -- stays_silent_when: the price was raised with the cost, the contract records a lower price, only the exchange rate moved (the ratio is
 --   taken in the vendor's currency), the series is shorter than six months
 -- known_false_alarms: a vendor promotion that ends looks like a rise unless it began within the window
@@ -17,14 +17,14 @@
 --   the quarter is above what the margin before would have allowed (cost {cost} {currency} in {last_month})
 -- owner: vendor management
 WITH tested AS (
-  SELECT *, trend['p'] AS p_value, bh_adjust(trend['p']) OVER () AS q_value
+  SELECT *, bh_adjust(p_value) OVER () AS q_value
   FROM facts.trend_test WHERE measure = 'cost_per_charge'
 ),
 hit AS (
   SELECT *, line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high,
          CAST(last_month_as_high_as_before + INTERVAL '1 month' AS DATE) AS change_month
   FROM tested
-  WHERE q_value <= $max_q AND line['slope'] * (months - 1) >= 0.03
+  WHERE q_value <= $max_q AND moved >= 0.03
 ),
 cell AS (
   SELECT hit.*, input.month, input.cost, input.revenue,

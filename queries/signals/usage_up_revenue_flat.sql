@@ -6,9 +6,10 @@
 -- precedence: 40
 -- grain: customer x service x month
 -- reads: facts.trend_test, facts.trend_input
--- kernels: mann_kendall, theil_sen, bh_adjust
--- fires_when: delivered quantity by revenue rises (Mann-Kendall, q <= 0.05 over all tested pairs), usage rises, revenue does not, and
---   a delivered unit earns at least 3 % less than it did
+-- kernels: bh_adjust
+-- fires_when: delivered quantity by revenue rises (see facts/trend_test.sql; q <= 0.05 over all tested pairs), usage rises, revenue does not,
+--   and a delivered unit earns at least 3 % less than it did; or the charge has been the same to the cent for six months or more,
+--   after it had followed the usage, while usage grew
 -- stays_silent_when: a contract price says what the usage is worth (then the seam signals judge it), a fixed fee was agreed, the series
 --   is shorter than six months, the month may still be billed
 -- known_false_alarms: a price cut that no contract records
@@ -17,16 +18,40 @@
 --   at the {level} {currency} a unit earned before, {months} months of the quarter are {leakage} {currency} short
 -- owner: revenue operations
 WITH tested AS (
-  SELECT *, trend['p'] AS p_value, bh_adjust(trend['p']) OVER () AS q_value
+  SELECT *, bh_adjust(p_value) OVER () AS q_value
   FROM facts.trend_test WHERE measure = 'usage_per_revenue'
 ),
+-- A charge that is the same to the cent for half a year, after it had followed the usage, was typed in and left: no statistic is needed.
+charge AS (
+  SELECT *, last_value(revenue) OVER (PARTITION BY customer_key, service_key, currency ORDER BY month
+                                      ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS last_revenue
+  FROM facts.trend_input WHERE usage_per_revenue IS NOT NULL
+),
+stuck AS (
+  SELECT customer_key, service_key, currency, max(CASE WHEN revenue <> last_revenue THEN month END) AS last_other_month,
+         count(DISTINCT revenue) AS charges
+  FROM charge GROUP BY customer_key, service_key, currency
+),
+typed AS (
+  SELECT stuck.customer_key, stuck.service_key, stuck.currency
+  FROM stuck
+  JOIN charge
+    ON stuck.customer_key = charge.customer_key AND stuck.service_key = charge.service_key AND stuck.currency = charge.currency
+    AND charge.month > stuck.last_other_month
+  GROUP BY stuck.customer_key, stuck.service_key, stuck.currency, stuck.charges
+  HAVING count(*) >= 6 AND stuck.charges >= 6
+    AND avg(CASE WHEN charge.month >= $quarter_start THEN charge.delivered_quantity END)
+      > 1.03 * first_value(charge.delivered_quantity ORDER BY charge.month)
+),
 hit AS (
-  SELECT *, line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high,
+  SELECT tested.*, line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high,
          CAST(last_month_as_high_as_before + INTERVAL '1 month' AS DATE) AS change_month
   FROM tested
-  WHERE q_value <= $max_q AND line['slope'] > 0
-    AND rising_line['slope'] > 0 AND rising['p'] <= 0.05
-    AND NOT (resting['p'] <= 0.05 AND resting_line['slope'] > 0)
+  LEFT JOIN typed
+    ON tested.customer_key = typed.customer_key AND tested.service_key = typed.service_key AND tested.currency = typed.currency
+  WHERE typed.customer_key IS NOT NULL
+    OR (q_value <= $max_q AND moved >= 0.03 AND rising_line['slope'] > 0 AND rising['p'] <= 0.05
+        AND NOT (resting['p'] <= 0.05 AND resting_line['slope'] > 0))
 )
 SELECT hit.customer_key, hit.service_key, hit.currency, input.month,
        round_money(exact_product(input.delivered_quantity, hit.level) - input.revenue, hit.currency) AS amount,
@@ -37,5 +62,5 @@ SELECT hit.customer_key, hit.service_key, hit.currency, input.month,
 FROM hit
 JOIN facts.trend_input AS input
   ON hit.customer_key = input.customer_key AND hit.service_key = input.service_key AND hit.currency = input.currency
-WHERE input.month >= hit.change_month AND input.usage_per_revenue IS NOT NULL
-  AND input.revenue < 0.97 * exact_product(input.delivered_quantity, hit.level)
+WHERE input.month >= coalesce(hit.change_month, $window_start) AND input.usage_per_revenue IS NOT NULL
+  AND input.revenue < 0.99 * exact_product(input.delivered_quantity, hit.level)

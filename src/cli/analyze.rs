@@ -131,7 +131,9 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
     for unmapped in &analysis.unmapped {
         render::lines(&format!(
             "unmapped: {} {} of vendor cost in {} ids belongs to no known customer or service",
-            unmapped.cost.normalize(), unmapped.currency, unmapped.ids
+            unmapped.cost.normalize(),
+            unmapped.currency,
+            unmapped.ids
         ));
     }
 }

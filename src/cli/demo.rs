@@ -34,13 +34,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     bar.finish();
     ingest::summary(context, &outcomes?)?;
     render::note(&format!("3/4 analysing {}", config.analysed_quarter));
-    let request = Request {
-        quarter: config.analysed_quarter,
-        as_of: None,
-        signals: Vec::new(),
-        queries: None,
-        threads: context.threads,
-    };
+    let request =
+        Request { quarter: config.analysed_quarter, as_of: None, signals: Vec::new(), queries: None, threads: context.threads };
     let analysis = context.runtime.block_on(run_analysis(&lake, &request))?;
     analyze::summary(context, &analysis);
     render::note("4/4 writing the report");

@@ -55,15 +55,26 @@ fn print(context: &Context, explanation: &Explanation) {
             .iter()
             .map(|r| json!({ "kind": r.kind, "file": r.file, "row": r.source_row, "line": r.line }))
             .collect();
-        render::document(&json!({ "finding": fields, "months": months, "source_rows": rows, "row_counts": explanation.row_counts }));
+        render::document(
+            &json!({ "finding": fields, "months": months, "source_rows": rows, "row_counts": explanation.row_counts }),
+        );
         return;
     }
     let money = if finding.basis == Basis::Overbilling { finding.overbilled } else { finding.leakage };
-    render::lines(&format!("{}  {}  {} {} ({})", finding.finding_id, finding.signal, money, finding.currency, finding.basis.as_str()));
+    render::lines(&format!(
+        "{}  {}  {} {} ({})",
+        finding.finding_id,
+        finding.signal,
+        money,
+        finding.currency,
+        finding.basis.as_str()
+    ));
     render::lines(&finding.explanation);
     if let (Some(p), Some(q), Some(slope)) = (finding.p_value, finding.q_value, finding.slope) {
         let (low, high) = (finding.slope_low.unwrap_or(slope), finding.slope_high.unwrap_or(slope));
-        render::lines(&format!("statistics: slope {slope:.4} a month [{low:.4}, {high:.4}] of the log ratio, p {p:.2e}, q {q:.2e}"));
+        render::lines(&format!(
+            "statistics: slope {slope:.4} a month [{low:.4}, {high:.4}] of the log ratio, p {p:.2e}, q {q:.2e}"
+        ));
     }
     let mut header = vec!["month"];
     header.extend(FIGURES);

@@ -99,7 +99,7 @@ impl From<AnalyzeError> for Failure {
             AnalyzeError::UnknownSignal { .. } => Self::usage(error.to_string()),
             AnalyzeError::NoData { .. } => Self::usage(error.to_string())
                 .hint("`shortfall sql --lake DIR \"SELECT system, entity, count(*) FROM core.batch GROUP BY 1, 2\"` shows what was ingested"),
-            AnalyzeError::Engine { .. } => Self::environment(error.to_string()),
+            AnalyzeError::Engine { .. } | AnalyzeError::Locked => Self::environment(error.to_string()),
         }
     }
 }

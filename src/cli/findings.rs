@@ -37,9 +37,33 @@ enum Format {
 
 /// Columns of the fixed schema, in their order.
 pub(super) const COLUMNS: [&str; 27] = [
-    "finding_id", "signal", "family", "quarter", "customer_key", "customer_name", "service_key", "service_name", "first_month",
-    "last_month", "currency", "leakage_low", "leakage", "leakage_high", "annual_run_rate", "severity", "confidence", "p_value",
-    "q_value", "slope", "slope_low", "slope_high", "change_month", "status", "explanation", "basis", "overbilled",
+    "finding_id",
+    "signal",
+    "family",
+    "quarter",
+    "customer_key",
+    "customer_name",
+    "service_key",
+    "service_name",
+    "first_month",
+    "last_month",
+    "currency",
+    "leakage_low",
+    "leakage",
+    "leakage_high",
+    "annual_run_rate",
+    "severity",
+    "confidence",
+    "p_value",
+    "q_value",
+    "slope",
+    "slope_low",
+    "slope_high",
+    "change_month",
+    "status",
+    "explanation",
+    "basis",
+    "overbilled",
 ];
 
 /// The newest run, of a quarter if one is named.
@@ -72,7 +96,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         Format::Parquet => parquet_bytes(&findings, &run.run_id)?,
     };
     match &arguments.out {
-        Some(path) => std::fs::write(path, data).map_err(|e| Failure::usage(format!("could not write `{}`: {e}", path.display())))?,
+        Some(path) => {
+            std::fs::write(path, data).map_err(|e| Failure::usage(format!("could not write `{}`: {e}", path.display())))?
+        }
         None => render::bytes(&data).map_err(|e| Failure::environment(format!("could not write to standard output: {e}")))?,
     }
     Ok(Exit::Done)
@@ -101,7 +127,11 @@ pub(super) fn print_table(findings: &[Finding], most: usize) {
             ]
         })
         .collect();
-    render::table(&["finding", "signal", "customer", "service", "since", "in the quarter", "basis", "severity", "status"], &rows, &[5]);
+    render::table(
+        &["finding", "signal", "customer", "service", "since", "in the quarter", "basis", "severity", "status"],
+        &rows,
+        &[5],
+    );
     if findings.len() > most {
         render::lines(&format!("and {} more: `shortfall findings`", findings.len() - most));
     }
@@ -112,12 +142,33 @@ pub(super) fn text_row(f: &Finding) -> [String; 27] {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let real = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
     [
-        f.finding_id.clone(), f.signal.clone(), f.family.clone(), f.quarter.to_string(), text(&f.customer_key), text(&f.customer_name),
-        text(&f.service_key), text(&f.service_name), f.first_month.to_string(), f.last_month.to_string(), f.currency.clone(),
-        f.leakage_low.to_string(), f.leakage.to_string(), f.leakage_high.to_string(), f.annual_run_rate.to_string(), f.severity.clone(),
-        f.confidence.to_string(), real(f.p_value), real(f.q_value), real(f.slope), real(f.slope_low), real(f.slope_high),
-        f.change_month.map(|m| m.to_string()).unwrap_or_default(), f.status.clone(), f.explanation.clone(),
-        f.basis.as_str().to_owned(), f.overbilled.to_string(),
+        f.finding_id.clone(),
+        f.signal.clone(),
+        f.family.clone(),
+        f.quarter.to_string(),
+        text(&f.customer_key),
+        text(&f.customer_name),
+        text(&f.service_key),
+        text(&f.service_name),
+        f.first_month.to_string(),
+        f.last_month.to_string(),
+        f.currency.clone(),
+        f.leakage_low.to_string(),
+        f.leakage.to_string(),
+        f.leakage_high.to_string(),
+        f.annual_run_rate.to_string(),
+        f.severity.clone(),
+        f.confidence.to_string(),
+        real(f.p_value),
+        real(f.q_value),
+        real(f.slope),
+        real(f.slope_low),
+        real(f.slope_high),
+        f.change_month.map(|m| m.to_string()).unwrap_or_default(),
+        f.status.clone(),
+        f.explanation.clone(),
+        f.basis.as_str().to_owned(),
+        f.overbilled.to_string(),
     ]
 }
 
@@ -140,7 +191,8 @@ fn harmless(cell: &str) -> String {
 /// Money as decimal strings, months as `YYYY-MM`, null where not applicable.
 fn json_row(finding: &Finding) -> serde_json::Value {
     let mut row = serde_json::Map::new();
-    let reals = [Some(finding.confidence), finding.p_value, finding.q_value, finding.slope, finding.slope_low, finding.slope_high];
+    let reals =
+        [Some(finding.confidence), finding.p_value, finding.q_value, finding.slope, finding.slope_low, finding.slope_high];
     let mut reals = reals.into_iter();
     for (name, cell) in COLUMNS.iter().zip(text_row(finding)) {
         let value = match *name {

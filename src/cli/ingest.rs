@@ -98,7 +98,14 @@ pub(super) fn summary(context: &Context, outcomes: &[(PathBuf, Outcome)]) -> Res
             let rows: Vec<Vec<String>> = landed
                 .iter()
                 .map(|((system, entity), (files, rows_in, accepted, rejected))| {
-                    vec![(*system).to_owned(), (*entity).to_owned(), files.to_string(), rows_in.to_string(), accepted.to_string(), rejected.to_string()]
+                    vec![
+                        (*system).to_owned(),
+                        (*entity).to_owned(),
+                        files.to_string(),
+                        rows_in.to_string(),
+                        accepted.to_string(),
+                        rejected.to_string(),
+                    ]
                 })
                 .collect();
             render::table(&["system", "export", "files", "rows in", "accepted", "rejected"], &rows, &[2, 3, 4, 5]);
@@ -110,7 +117,9 @@ pub(super) fn summary(context: &Context, outcomes: &[(PathBuf, Outcome)]) -> Res
             render::note(&format!("warning: {rows} rows of `{file}` were rejected"));
         }
         if !rejected_in.is_empty() {
-            render::note("hint: `shortfall sql --lake DIR \"SELECT * FROM core.reject\"` shows each with column, value and reason");
+            render::note(
+                "hint: `shortfall sql --lake DIR \"SELECT * FROM core.reject\"` shows each with column, value and reason",
+            );
         }
         for (_, reason) in &refused {
             render::note(&format!("warning: not ingested: {reason}"));

@@ -1,7 +1,5 @@
 //! The only place that prints: data on standard output, everything else on standard error.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is this module's job")]
-
 use super::{Failure, OutputFormat};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
@@ -17,26 +15,36 @@ pub(super) fn failure(failure: &Failure, output: OutputFormat) {
         document(&json!({ "error": failure.message, "hint": failure.hint, "exit_code": failure.code() }));
         return;
     }
-    eprintln!("error: {}", clean(&failure.message));
+    say(&format!("error: {}", clean(&failure.message)));
     if let Some(hint) = &failure.hint {
-        eprintln!("hint: {}", clean(hint));
+        say(&format!("hint: {}", clean(hint)));
     }
+}
+
+/// A line on standard output. A reader that has seen enough (`| head`) is no fault, so a closed pipe is not reported.
+fn put(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// A line on standard error.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// A remark that is no data.
 pub(super) fn note(text: &str) {
-    eprintln!("{}", clean(text));
+    say(&clean(text));
 }
 
 /// Lines of text.
 pub(super) fn lines(text: &str) {
-    println!("{}", clean(text));
+    put(&clean(text));
 }
 
 /// One JSON document.
 pub(super) fn document(value: &Value) {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    println!("{text}");
+    put(&text);
 }
 
 /// Bytes as they are: CSV, Parquet.
@@ -62,11 +70,12 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    println!("{table}");
+    put(&table.to_string());
 }
 
 /// Names come from other people's systems: what would steer a terminal is shown as a replacement character.
 fn clean(text: &str) -> String {
-    let steers = |c: char| (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let steers =
+        |c: char| (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -103,8 +103,7 @@ async fn query(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, Anal
 }
 
 fn column(batch: &RecordBatch, at: usize, kind: &DataType) -> Result<ArrayRef, AnalyzeError> {
-    cast(batch.column(at), kind)
-        .map_err(|e| AnalyzeError::Engine { action: "reading the evidence", detail: e.to_string() })
+    cast(batch.column(at), kind).map_err(|e| AnalyzeError::Engine { action: "reading the evidence", detail: e.to_string() })
 }
 
 fn quoted(text: Option<&String>) -> String {
@@ -173,16 +172,30 @@ async fn source_rows(
         )
     };
     let queries = [
-        ("usage", format!(
-            "SELECT DISTINCT usage.batch_id, usage.source_row FROM known.vendor_usage AS usage {} {} WHERE usage.service_month {span}",
-            from_customer("usage.system", "usage.customer_native_id"), from_service("usage.system", "usage.native_sku"))),
-        ("invoice", format!(
-            "SELECT DISTINCT batch_id, source_row FROM facts.billed_line
-             WHERE customer_key = {customer} AND service_key = {service} AND month {span}")),
-        ("contract", format!(
-            "SELECT DISTINCT line.batch_id, line.source_row FROM known.contract_line AS line
+        (
+            "usage",
+            format!(
+                "SELECT DISTINCT usage.batch_id, usage.source_row FROM known.vendor_usage AS usage {} {} WHERE usage.service_month {span}",
+                from_customer("usage.system", "usage.customer_native_id"),
+                from_service("usage.system", "usage.native_sku")
+            ),
+        ),
+        (
+            "invoice",
+            format!(
+                "SELECT DISTINCT batch_id, source_row FROM facts.billed_line
+             WHERE customer_key = {customer} AND service_key = {service} AND month {span}"
+            ),
+        ),
+        (
+            "contract",
+            format!(
+                "SELECT DISTINCT line.batch_id, line.source_row FROM known.contract_line AS line
              JOIN known.contract AS contract ON line.system = contract.system AND line.contract_id = contract.contract_id {} {}",
-            from_customer("contract.system", "contract.customer_native_id"), from_service("line.system", "line.native_sku"))),
+                from_customer("contract.system", "contract.customer_native_id"),
+                from_service("line.system", "line.native_sku")
+            ),
+        ),
     ];
     let mut found: Vec<SourceRow> = Vec::new();
     let mut counts = BTreeMap::new();

@@ -61,13 +61,7 @@ pub fn conform(table: Table, batch: &RecordBatch) -> Result<RecordBatch, LakeErr
 ///
 /// # Errors
 /// [`LakeError`] if it cannot be written.
-pub async fn publish(
-    lake: &Lake,
-    table: Table,
-    run_id: &str,
-    quarter: &str,
-    batches: &[RecordBatch],
-) -> Result<u64, LakeError> {
+pub async fn publish(lake: &Lake, table: Table, run_id: &str, quarter: &str, batches: &[RecordBatch]) -> Result<u64, LakeError> {
     let attempt = format!("{:08x}", rand::random::<u32>());
     let mut writer = TableWriter::new(lake, table, run_id, &attempt);
     for batch in batches {
@@ -93,8 +87,7 @@ pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let ctx = SessionContext::new();
     let frame = ctx.read_table(Arc::new(FileTable::new(lake, Table::Run, files)))?;
-    let batches =
-        frame.select_columns(&["run_id", "quarter", "as_of", "mart_versions", "number"])?.collect().await?;
+    let batches = frame.select_columns(&["run_id", "quarter", "as_of", "mart_versions", "number"])?.collect().await?;
     let mut found = Vec::new();
     for batch in batches {
         let text = |at: usize, row: usize| -> datafusion::common::Result<String> {

@@ -32,9 +32,8 @@ pub fn to_batch(findings: &[&Finding], run_id: &str) -> Result<RecordBatch, Arro
     let month = |get: fn(&Finding) -> Option<Month>| -> ArrayRef {
         Arc::new(findings.iter().map(|f| get(f).map(month_days)).collect::<Date32Array>())
     };
-    let real = |get: fn(&Finding) -> Option<f64>| -> ArrayRef {
-        Arc::new(findings.iter().map(|f| get(f)).collect::<Float64Array>())
-    };
+    let real =
+        |get: fn(&Finding) -> Option<f64>| -> ArrayRef { Arc::new(findings.iter().map(|f| get(f)).collect::<Float64Array>()) };
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("finding_id", text(&|f| Some(f.finding_id.clone()))),
         ("signal", text(&|f| Some(f.signal.clone()))),

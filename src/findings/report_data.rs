@@ -177,9 +177,7 @@ async fn chart(ctx: &SessionContext, finding: &Finding, quarter: Quarter) -> Res
     let (kind, left, right) = match finding.signal.as_str() {
         "cost_charge_drift" => (ChartKind::CostCharge, "cost", "revenue"),
         "arpu_decline" => (ChartKind::Arpu, "exact_quotient(revenue, active_subjects)", "active_subjects"),
-        "underbilled_quantity" | "psa_change_not_billed" => {
-            (ChartKind::QuantityBilled, "billable_quantity", "billed_quantity")
-        }
+        "underbilled_quantity" | "psa_change_not_billed" => (ChartKind::QuantityBilled, "billable_quantity", "billed_quantity"),
         _ => (ChartKind::UsageRevenue, "delivered_quantity", "revenue"),
     };
     let quoted = |key: &Option<String>| format!("'{}'", key.clone().unwrap_or_default().replace('\'', "''"));

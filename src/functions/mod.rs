@@ -30,12 +30,7 @@ pub fn register(ctx: &SessionContext) {
 }
 
 /// A function over whole columns, with fixed argument types.
-fn columnar(
-    name: &str,
-    arguments: Vec<DataType>,
-    returns: DataType,
-    compute: fn(&[ArrayRef]) -> Result<ArrayRef>,
-) -> ScalarUDF {
+fn columnar(name: &str, arguments: Vec<DataType>, returns: DataType, compute: fn(&[ArrayRef]) -> Result<ArrayRef>) -> ScalarUDF {
     let implementation = move |values: &[ColumnarValue]| {
         let arrays = ColumnarValue::values_to_arrays(values)?;
         compute(&arrays).map(ColumnarValue::Array)

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `levels`, `active`, `suspended` | list of `{from_day, to_day, quantity}` |
 //! | `contract` | list of `{from_day, to_day, quantity, included_quantity, unit_price, is_billable}` |
-//! | `terms` | list of `{from_day, to_day, model, flat_fee, unit_price, included_quantity, minimum_quantity, quantity_basis}` |
+//! | `terms` | list of `{from_day, to_day, model, flat_fee, unit_price, included_quantity, minimum_quantity, quantity_basis, overage_unit_price, escalator_percent}` |
 //!
 //! Days are dates, half-open, and may reach beyond the month. Returns a struct with the fields of [`crate::rating::Rated`].
 
@@ -182,8 +182,9 @@ impl Items {
     /// The items of a row whose days are given, in a fixed order whatever order they were gathered in.
     fn of<T>(&self, row: usize, read: impl Fn(&Self, usize, i32, i32) -> Option<T>) -> Vec<T> {
         let (from, to) = self.offsets[row];
-        let mut items: Vec<(i32, i32, usize)> =
-            (from..to).filter_map(|at| Some((self.day("from_day", at)?, self.day("to_day", at).unwrap_or(i32::MAX), at))).collect();
+        let mut items: Vec<(i32, i32, usize)> = (from..to)
+            .filter_map(|at| Some((self.day("from_day", at)?, self.day("to_day", at).unwrap_or(i32::MAX), at)))
+            .collect();
         items.sort_by_key(|&(from, to, at)| (from, to, self.amount("unit_price", at), self.amount("quantity", at)));
         items.into_iter().filter_map(|(from, to, at)| read(self, at, from, to)).collect()
     }
@@ -230,12 +231,17 @@ fn contract(items: Option<&Items>, row: usize) -> Vec<ContractSegment> {
 
 fn terms(items: Option<&Items>, row: usize) -> Vec<TermsSegment> {
     let read = |items: &Items, at, from, to| {
-        let is_flat = items.text("model", at).as_deref() == Some("flat_fee");
+        let model = items.text("model", at).unwrap_or_default();
+        let is_flat = model == "flat_fee";
+        let is_plain = matches!(model.as_str(), "per_unit" | "flat_fee")
+            && items.amount("overage_unit_price", at).is_none()
+            && items.amount("escalator_percent", at).is_none();
         Some(TermsSegment {
             from,
             to,
             flat_fee: if is_flat { items.amount("flat_fee", at) } else { None },
             unit_price: items.amount("unit_price", at),
+            is_rated: is_plain,
             included: items.amount("included_quantity", at).unwrap_or_default(),
             minimum: items.amount("minimum_quantity", at).unwrap_or_default(),
             basis: match items.text("quantity_basis", at).as_deref() {

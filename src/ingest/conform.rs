@@ -118,7 +118,7 @@ impl Typed<'_> {
         match self.column.kind {
             Kind::Text => {
                 let mut values = StringBuilder::with_capacity(count, count * 16);
-                self.each(cells, |text| Ok::<_, String>(text), |value| values.append_option(value));
+                self.each(cells, Ok::<_, String>, |value| values.append_option(value));
                 Arc::new(values.finish())
             }
             Kind::Decimal => {
@@ -355,7 +355,18 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_no_date() {
-        for text in ["2026-02-30", "13/1/2026", "1/13/26", "2026-7-1", "yesterday", "", "0206-01-01", "2026-01-01T25:00", "2026-01-01T24:30", "-5"] {
+        for text in [
+            "2026-02-30",
+            "13/1/2026",
+            "1/13/26",
+            "2026-7-1",
+            "yesterday",
+            "",
+            "0206-01-01",
+            "2026-01-01T25:00",
+            "2026-01-01T24:30",
+            "-5",
+        ] {
             assert_eq!(iso(text), None, "{text:?}");
         }
     }

@@ -142,13 +142,8 @@ fn discover_csv(path: &Path, text: &[u8], system: Option<&str>) -> Result<Discov
         }
         unrecognised(path, &header, near)
     })?;
-    let missing: Vec<String> = found
-        .export
-        .columns
-        .iter()
-        .filter(|c| c.required && !contains(&header, c.name))
-        .map(|c| c.name.to_owned())
-        .collect();
+    let missing: Vec<String> =
+        found.export.columns.iter().filter(|c| c.required && !contains(&header, c.name)).map(|c| c.name.to_owned()).collect();
     if !missing.is_empty() {
         return Err(IngestError::MissingColumns {
             path: path.to_owned(),
@@ -258,9 +253,8 @@ fn date_in_path(path: &Path) -> Option<DateTime<Utc>> {
 
 fn date_in(name: &str) -> Option<DateTime<Utc>> {
     let bytes = name.as_bytes();
-    let is_digits = |from: usize, count: usize| {
-        bytes.get(from..from + count).is_some_and(|part| part.iter().all(u8::is_ascii_digit))
-    };
+    let is_digits =
+        |from: usize, count: usize| bytes.get(from..from + count).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
     let at = |from: usize, wanted: u8| bytes.get(from) == Some(&wanted);
     let mut found = None;
     for start in 0..bytes.len() {

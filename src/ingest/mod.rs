@@ -24,6 +24,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicr
 use chrono::{DateTime, Utc};
 use deltalake_core::kernel::Add;
 use discover::Discovered;
+use rayon::prelude::*;
 use reject::Reject;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -260,15 +261,18 @@ pub fn ingest(
     runtime: &Handle,
     progress: &dyn Progress,
 ) -> Result<Vec<(PathBuf, Outcome)>, IngestError> {
-    let _lock = lock(lake)?;
+    let _lock = lake.lock()?.ok_or(IngestError::Locked)?;
     let mut known = if lake.folder(Table::Batch).exists() { runtime.block_on(visible_batches(lake))? } else { HashSet::new() };
     let unfinished = runtime.block_on(unfinished_batches(lake, &known))?;
     let sizes: Vec<u64> = paths.iter().map(|p| std::fs::metadata(p).map_or(0, |m| m.len())).collect();
     progress.start(sizes.iter().sum());
     let mut outcomes = Vec::with_capacity(paths.len());
     let mut pending = Pending::default();
-    for (path, size) in paths.iter().zip(sizes) {
-        let outcome = match one_file(lake, path, options, runtime, progress, &known) {
+    let fingerprints: Vec<_> = paths.par_iter().map(|path| archive::fingerprint(path)).collect();
+    for ((path, size), fingerprint) in paths.iter().zip(sizes).zip(fingerprints) {
+        let landed = named(path, fingerprint)
+            .and_then(|(sha256, bytes)| one_file(lake, path, sha256, bytes, options, runtime, progress, &known));
+        let outcome = match landed {
             Ok(Some((batch, adds, rejects))) => {
                 known.insert(batch.batch_id.clone());
                 pending.take(batch.clone(), adds, rejects);
@@ -293,14 +297,6 @@ pub fn ingest(
     Ok(outcomes)
 }
 
-/// Only one process writes at a time; the lock goes with the process, however it ends.
-fn lock(lake: &Lake) -> Result<std::fs::File, IngestError> {
-    let path = lake.root().join(".lock");
-    let file = std::fs::File::create(&path).map_err(|e| LakeError::io("create", &path, e))?;
-    file.try_lock().map_err(|_| IngestError::Locked)?;
-    Ok(file)
-}
-
 /// Batches whose rows were committed to some table by a run that was stopped before it committed `core/batch`.
 async fn unfinished_batches(lake: &Lake, known: &HashSet<String>) -> Result<HashSet<(Table, String)>, IngestError> {
     let mut unfinished = HashSet::new();
@@ -318,18 +314,25 @@ async fn unfinished_batches(lake: &Lake, known: &HashSet<String>) -> Result<Hash
 
 type Landed = (Batch, Vec<(Table, Vec<Add>)>, Vec<Reject>);
 
+/// A file that cannot be read is the file's fault, not the lake's.
+fn named(path: &std::path::Path, fingerprint: Result<(String, u64), LakeError>) -> Result<(String, u64), IngestError> {
+    fingerprint.map_err(|e| match e {
+        LakeError::Io { source, .. } => IngestError::unreadable(path, &source),
+        other => IngestError::Lake(other),
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "one file of one ingest, with everything the ingest shares")]
 fn one_file(
     lake: &Lake,
     path: &std::path::Path,
+    sha256: String,
+    bytes: u64,
     options: &Options,
     runtime: &Handle,
     progress: &dyn Progress,
     known: &HashSet<String>,
 ) -> Result<Option<Landed>, IngestError> {
-    let (sha256, bytes) = archive::fingerprint(path).map_err(|e| match e {
-        LakeError::Io { source, .. } => IngestError::unreadable(path, &source),
-        other => IngestError::Lake(other),
-    })?;
     let (recorded_at, is_stated) = discover::arrival(path, options.recorded_at);
     let batch_id = batch_id(&sha256, is_stated.then_some(recorded_at));
     if known.contains(&batch_id) {
@@ -439,9 +442,8 @@ fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
 }
 
 fn rows(table: Table, columns: Vec<ArrayRef>) -> Result<RecordBatch, IngestError> {
-    RecordBatch::try_new(table.schema(), columns).map_err(|e| {
-        IngestError::Lake(LakeError::Encode { table: table.name(), action: "build rows", detail: e.to_string() })
-    })
+    RecordBatch::try_new(table.schema(), columns)
+        .map_err(|e| IngestError::Lake(LakeError::Encode { table: table.name(), action: "build rows", detail: e.to_string() }))
 }
 
 fn reject_rows(batch_id: &str, rejects: &[Reject]) -> Result<RecordBatch, IngestError> {

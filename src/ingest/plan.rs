@@ -17,11 +17,8 @@ pub struct NothingThere {
 pub fn files(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, NothingThere> {
     let mut found: Vec<PathBuf> = Vec::new();
     for argument in arguments {
-        let mut here: Vec<PathBuf> = if argument.exists() {
-            walk(argument)
-        } else {
-            matches(argument).iter().flat_map(|path| walk(path)).collect()
-        };
+        let mut here: Vec<PathBuf> =
+            if argument.exists() { walk(argument) } else { matches(argument).iter().flat_map(|path| walk(path)).collect() };
         if here.is_empty() && !argument.is_dir() {
             return Err(NothingThere { path: argument.clone() });
         }
@@ -40,9 +37,7 @@ pub fn outside(files: Vec<PathBuf>, lake: &Path) -> Vec<PathBuf> {
 }
 
 fn walk(path: &Path) -> Vec<PathBuf> {
-    let is_hidden = |entry: &walkdir::DirEntry| {
-        entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.')
-    };
+    let is_hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
     WalkDir::new(path)
         .follow_links(true)
         .into_iter()

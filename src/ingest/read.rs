@@ -169,8 +169,7 @@ fn csv_blocks(
             let rest = pending.split_off(framed.end);
             let bytes = std::mem::replace(&mut pending, rest);
             if framed.records > 0 {
-                let block =
-                    Block::Csv { bytes, first_row: next_row, records: framed.records, is_regular: framed.is_regular };
+                let block = Block::Csv { bytes, first_row: next_row, records: framed.records, is_regular: framed.is_regular };
                 next_row += framed.records as u64;
                 if !sink(block, layout.as_ref()) {
                     return Ok(());
@@ -275,9 +274,8 @@ fn json_lines(path: &Path, sink: &mut dyn FnMut(Block, Option<&Arc<Layout>>) -> 
         if text.is_empty() {
             continue;
         }
-        let value = serde_json::from_slice(text).map_err(|e| {
-            Reject::new(next_row, "", &String::from_utf8_lossy(text), &format!("not a JSON object: {e}"))
-        });
+        let value = serde_json::from_slice(text)
+            .map_err(|e| Reject::new(next_row, "", &String::from_utf8_lossy(text), &format!("not a JSON object: {e}")));
         rows.push((next_row, value));
         next_row += 1;
         if rows.len() >= JSON_BLOCK_ROWS && !sink(Block::Json { rows: std::mem::take(&mut rows) }, None) {
@@ -294,9 +292,10 @@ pub fn whole_json(path: &Path) -> Result<Vec<Value>, IngestError> {
     let mut text = Vec::new();
     open(path)?.read_to_end(&mut text).map_err(|e| IngestError::unreadable(path, &e))?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    serde_json::Deserializer::from_slice(text).into_iter::<Value>().collect::<Result<_, _>>().map_err(|e| {
-        IngestError::BrokenJson { path: path.to_owned(), line: e.line(), column: e.column(), detail: e.to_string() }
-    })
+    serde_json::Deserializer::from_slice(text)
+        .into_iter::<Value>()
+        .collect::<Result<_, _>>()
+        .map_err(|e| IngestError::BrokenJson { path: path.to_owned(), line: e.line(), column: e.column(), detail: e.to_string() })
 }
 
 /// The records in some JSON values: the values themselves, the items of arrays, or of the array under the envelope's key.
@@ -481,7 +480,8 @@ fn one_by_one(bytes: &[u8], first_row: u64, layout: &Layout, rejects: &mut Vec<R
             // Whatever the quote swallowed is given back line by line.
             let reason = format!("the quote opened in row {this_row} is never closed");
             let lines = raw.split(|&b| b == b'\n').map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
-            rejects.extend((this_row..).zip(lines).map(|(row, line)| Reject::new(row, "", &String::from_utf8_lossy(line), &reason)));
+            rejects
+                .extend((this_row..).zip(lines).map(|(row, line)| Reject::new(row, "", &String::from_utf8_lossy(line), &reason)));
             break;
         }
         if is_header_again(&record, layout) {

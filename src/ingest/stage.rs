@@ -15,6 +15,7 @@ use chrono::Datelike;
 use datafusion::prelude::SessionContext;
 use deltalake_core::kernel::Add;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -44,19 +45,29 @@ pub(super) fn stage(
     let threads = if export.unique.is_empty() { options.threads.max(1) } else { 1 };
     let (sender, receiver) = sync_channel::<Work>(2);
     let receiver = Mutex::new(receiver);
+    let has_failed = AtomicBool::new(false);
     let mut total = Staged::default();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|number| {
-                let receiver = &receiver;
+                let (receiver, has_failed) = (&receiver, &has_failed);
                 scope.spawn(move || {
-                    let mut worker = Worker::new(lake, found, batch, is_always_known, options, runtime, number)?;
-                    loop {
-                        let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                        let Ok((block, layout, bytes)) = next else { return worker.finish() };
-                        let rows = worker.take(block, layout.as_deref())?;
-                        progress.advance(rows, bytes);
+                    let next = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let work = || {
+                        let mut worker = Worker::new(lake, found, batch, is_always_known, options, runtime, number)?;
+                        while let Ok((block, layout, bytes)) = next() {
+                            let rows = worker.take(block, layout.as_deref())?;
+                            progress.advance(rows, bytes);
+                        }
+                        worker.finish()
+                    };
+                    let staged = work();
+                    if staged.is_err() {
+                        // The reader must not wait for a worker that is gone: tell it to stop, and take what it still sends.
+                        has_failed.store(true, Ordering::Relaxed);
+                        while next().is_ok() {}
                     }
+                    staged
                 })
             })
             .collect();
@@ -68,7 +79,7 @@ pub(super) fn stage(
                 Block::Json { .. } => 0,
             };
             left -= bytes;
-            sender.send((block, layout.cloned(), bytes)).is_ok()
+            !has_failed.load(Ordering::Relaxed) && sender.send((block, layout.cloned(), bytes)).is_ok()
         });
         drop(sender);
         let mut failed = read.err();

@@ -66,10 +66,7 @@ pub(super) fn lag1(points: &[Point], residuals: &mut [f64], magnitude: f64) -> O
     }
     let pairs = count(pairs);
     // Scaled so that a series without gaps gives the textbook sum_{n-1} / sum_n.
-    Some(Lag1 {
-        r: product / total * (n - 1.0) / pairs,
-        n: pairs + 1.0,
-    })
+    Some(Lag1 { r: product / total * (n - 1.0) / pairs, n: pairs + 1.0 })
 }
 
 /// How an estimated r is distributed when the truth is phi: r ~ N(phi - (a + b phi) / n, (1 - phi^2) / n) after a fit that

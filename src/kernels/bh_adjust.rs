@@ -51,16 +51,10 @@ pub struct FamilyKernel {
 }
 
 /// SQL: `bh_adjust(p) over (...)`.
-pub static BH: FamilyKernel = FamilyKernel {
-    name: "bh_adjust",
-    adjust: bh_adjust,
-};
+pub static BH: FamilyKernel = FamilyKernel { name: "bh_adjust", adjust: bh_adjust };
 
 /// SQL: `by_adjust(p) over (...)`.
-pub static BY: FamilyKernel = FamilyKernel {
-    name: "by_adjust",
-    adjust: by_adjust,
-};
+pub static BY: FamilyKernel = FamilyKernel { name: "by_adjust", adjust: by_adjust };
 
 /// Benjamini-Hochberg adjusted p-values, in the order given.
 #[must_use]
@@ -76,11 +70,8 @@ pub fn by_adjust(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
 }
 
 fn step_up(p_values: &[Option<f64>], dependence: impl Fn(usize) -> f64) -> Vec<Option<f64>> {
-    let mut tested: Vec<(f64, usize)> = p_values
-        .iter()
-        .enumerate()
-        .filter_map(|(row, p)| p.filter(|p| !p.is_nan()).map(|p| (p, row)))
-        .collect();
+    let mut tested: Vec<(f64, usize)> =
+        p_values.iter().enumerate().filter_map(|(row, p)| p.filter(|p| !p.is_nan()).map(|p| (p, row))).collect();
     tested.sort_unstable_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
     let scale = count(tested.len()) * dependence(tested.len());
     let mut adjusted = vec![None; p_values.len()];

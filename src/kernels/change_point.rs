@@ -100,9 +100,7 @@
 
 use super::autocorrelation::{Bias, ENVELOPE, envelope_weights, lag1};
 use super::segments::SegmentCost;
-use super::series::{
-    Arguments, Point, SeriesKernel, Value, count, fill_row, median, monthly, real, whole,
-};
+use super::series::{Arguments, Point, SeriesKernel, Value, count, fill_row, median, monthly, real, whole};
 use super::tails::share_tail;
 
 /// Fewest months on either side of a change. Two could be one outlier and its neighbour.
@@ -113,10 +111,7 @@ pub const MIN_MONTHS: usize = 2 * MIN_SEGMENT;
 
 /// Removing the best-placed step shifts the expected lag-1 autocorrelation by about -(2.9 + 7.2 phi) / n: fitted to 100,000
 /// trendless series per cell, n 8-36, phi 0-0.8. A true step shifts it less, which makes p larger, never smaller.
-const STEPPED: Bias = Bias {
-    at_zero: 2.9,
-    per_phi: 7.2,
-};
+const STEPPED: Bias = Bias { at_zero: 2.9, per_phi: 7.2 };
 
 /// 95 % point of the likelihood ratio of a change date: -2 ln(1 - sqrt(0.95)).
 const DATE_RATIO_95: f64 = 7.352_276_694_155_739;
@@ -224,17 +219,10 @@ pub fn change_point(points: &[Point]) -> Option<ChangePoint> {
     let split = best_split(&cost, n);
     let (before, after) = (cost.mean(0, split), cost.mean(split, n));
     // Squared errors again from the residuals: prefix sums leave rounding where an exact step leaves nothing.
-    let mut residuals: Vec<f64> = ys
-        .iter()
-        .enumerate()
-        .map(|(i, y)| y - centre - if i < split { before } else { after })
-        .collect();
+    let mut residuals: Vec<f64> =
+        ys.iter().enumerate().map(|(i, y)| y - centre - if i < split { before } else { after }).collect();
     let within: f64 = residuals.iter().map(|residual| residual * residual).sum();
-    let within = if within <= count(n) * (ROUNDING * magnitude).powi(2) {
-        0.0
-    } else {
-        within
-    };
+    let within = if within <= count(n) * (ROUNDING * magnitude).powi(2) { 0.0 } else { within };
     let leverage = count(split) * count(n - split) / count(n);
     let between = (after - before).powi(2) * leverage;
     let confirmed = confirmed_step(after - before, &ys, split).powi(2) * leverage;
@@ -249,8 +237,7 @@ pub fn change_point(points: &[Point]) -> Option<ChangePoint> {
     let mut p_gaussian = 0.0;
     let mut mean_ratio = 0.0;
     for (weight, ratio) in weights.iter().zip(ratios) {
-        p_gaussian +=
-            weight * (cuts * share_tail(confirmed / (confirmed + noise * ratio), freedom)).min(1.0);
+        p_gaussian += weight * (cuts * share_tail(confirmed / (confirmed + noise * ratio), freedom)).min(1.0);
         mean_ratio += weight * ratio;
     }
 
@@ -319,27 +306,16 @@ fn order_floor(n: usize, split: usize) -> f64 {
 fn confirmed_step(step: f64, ys: &[f64], split: usize) -> f64 {
     let mut ordered = ys.to_vec();
     let (before, after) = ordered.split_at_mut(split);
-    let between_medians = median(after)
-        .zip(median(before))
-        .map_or(0.0, |(after, before)| after - before);
-    if between_medians * step <= 0.0 {
-        0.0
-    } else {
-        step.abs().min(between_medians.abs())
-    }
+    let between_medians = median(after).zip(median(before)).map_or(0.0, |(after, before)| after - before);
+    if between_medians * step <= 0.0 { 0.0 } else { step.abs().min(between_medians.abs()) }
 }
 
 /// First and last cut whose likelihood ratio against the best one stays under [`DATE_RATIO_95`].
 fn date_interval(cost: &SegmentCost, n: usize, best: usize, variance: f64) -> (usize, usize) {
     let error = |split: usize| cost.error(0, split) + cost.error(split, n);
     let limit = error(best) + DATE_RATIO_95 * variance;
-    let first = splits(n)
-        .find(|&split| error(split) <= limit)
-        .unwrap_or(best);
-    let last = splits(n)
-        .rev()
-        .find(|&split| error(split) <= limit)
-        .unwrap_or(best);
+    let first = splits(n).find(|&split| error(split) <= limit).unwrap_or(best);
+    let last = splits(n).rev().find(|&split| error(split) <= limit).unwrap_or(best);
     (first.min(best), last.max(best))
 }
 
@@ -362,8 +338,7 @@ fn variance_ratio(phi: f64, n: usize) -> f64 {
         let (before, after) = (count(split), count(n - split));
         let (left, right) = (sum_variance[split], sum_variance[n - split]);
         let across = 0.5 * (variance - left - right);
-        let difference =
-            left / (before * before) + right / (after * after) - 2.0 * across / (before * after);
+        let difference = left / (before * before) + right / (after * after) - 2.0 * across / (before * after);
         largest = largest.max(before * after / length * difference);
     }
     (length - 2.0) * largest / (total - largest)
@@ -371,10 +346,7 @@ fn variance_ratio(phi: f64, n: usize) -> f64 {
 
 /// The smallest gap between two different values: the unit in which the series moves.
 fn grain(sorted: &[f64], magnitude: f64) -> f64 {
-    let gaps = sorted
-        .windows(2)
-        .map(|pair| pair[1] - pair[0])
-        .filter(|gap| *gap > SAME_VALUE * magnitude);
+    let gaps = sorted.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > SAME_VALUE * magnitude);
     let smallest = gaps.fold(f64::INFINITY, f64::min);
     if smallest.is_finite() { smallest } else { 0.0 }
 }
@@ -383,11 +355,7 @@ fn grain(sorted: &[f64], magnitude: f64) -> f64 {
 fn line_share(points: &[Point], centre: f64) -> f64 {
     let n = count(points.len());
     let origin = f64::from(points[0].x);
-    let mean_x = points
-        .iter()
-        .map(|point| f64::from(point.x) - origin)
-        .sum::<f64>()
-        / n;
+    let mean_x = points.iter().map(|point| f64::from(point.x) - origin).sum::<f64>() / n;
     let mean_y = points.iter().map(|point| point.y - centre).sum::<f64>() / n;
     let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
     for point in points {
@@ -418,16 +386,8 @@ mod tests {
 
     #[test]
     fn order_floor_is_two_over_the_binomial_coefficient() {
-        for (n, split, choices) in [
-            (6, 3, 20.0),
-            (12, 9, 220.0),
-            (12, 6, 924.0),
-            (24, 8, 735_471.0),
-        ] {
-            assert!(
-                (order_floor(n, split) * choices / 2.0 - 1.0).abs() < 1e-12,
-                "n = {n}, split = {split}"
-            );
+        for (n, split, choices) in [(6, 3, 20.0), (12, 9, 220.0), (12, 6, 924.0), (24, 8, 735_471.0)] {
+            assert!((order_floor(n, split) * choices / 2.0 - 1.0).abs() < 1e-12, "n = {n}, split = {split}");
         }
     }
 
@@ -447,14 +407,9 @@ mod tests {
     fn one_spike_is_not_a_change() {
         for n in [8, 12, 24, 36] {
             for place in 0..n {
-                let mut y: Vec<f64> = (0..n)
-                    .map(|i| f64::from(u8::try_from(i * 7 % 5).unwrap()) / 100.0)
-                    .collect();
+                let mut y: Vec<f64> = (0..n).map(|i| f64::from(u8::try_from(i * 7 % 5).unwrap()) / 100.0).collect();
                 y[place] += 50.0;
-                assert!(
-                    change_point(&series(&y)).unwrap().p > 0.5,
-                    "n = {n}, spike at {place}"
-                );
+                assert!(change_point(&series(&y)).unwrap().p > 0.5, "n = {n}, spike at {place}");
             }
         }
     }
@@ -462,14 +417,8 @@ mod tests {
     #[test]
     fn exact_step_is_dated_to_the_month_and_its_p_is_not_zero() {
         let change = change_point(&series(&[vec![100.0; 6], vec![90.0; 6]].concat())).unwrap();
-        assert_eq!(
-            (change.month, change.month_low, change.month_high),
-            (Some(106), Some(106), Some(106))
-        );
-        assert_eq!(
-            (change.step, change.noise_sd, change.step_share),
-            (-10.0, 0.0, 1.0)
-        );
+        assert_eq!((change.month, change.month_low, change.month_high), (Some(106), Some(106), Some(106)));
+        assert_eq!((change.step, change.noise_sd, change.step_share), (-10.0, 0.0, 1.0));
         assert!(change.p > 1e-5 && change.p < 0.1, "p = {}", change.p);
     }
 

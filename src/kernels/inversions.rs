@@ -60,10 +60,7 @@ fn merge_count(values: &mut [f64], middle: usize, scratch: &mut Vec<f64>) -> usi
 pub(super) fn tie_sum(sorted: &[f64], term: impl Fn(f64) -> f64) -> f64 {
     #[expect(clippy::float_cmp, reason = "a tie is exact equality")]
     let groups = sorted.chunk_by(|left, right| left == right);
-    groups
-        .filter(|group| group.len() > 1)
-        .map(|group| term(count(group.len())))
-        .sum()
+    groups.filter(|group| group.len() > 1).map(|group| term(count(group.len()))).sum()
 }
 
 #[cfg(test)]
@@ -73,31 +70,19 @@ mod tests {
     #[test]
     fn counts_like_the_double_loop_and_sorts() {
         for n in [0_usize, 1, 2, 7, 8, 9, 16, 17, 100] {
-            let values: Vec<f64> = (0..n)
-                .map(|i| f64::from(u32::try_from((i * 37) % 11).unwrap()))
-                .collect();
+            let values: Vec<f64> = (0..n).map(|i| f64::from(u32::try_from((i * 37) % 11).unwrap())).collect();
             let mut plain = 0;
             for i in 0..n {
-                plain += values[i + 1..]
-                    .iter()
-                    .filter(|&&later| later < values[i])
-                    .count();
+                plain += values[i + 1..].iter().filter(|&&later| later < values[i]).count();
             }
             let mut sorted = values.clone();
-            assert_eq!(
-                count_inversions(&mut sorted, &mut Vec::new()),
-                plain,
-                "n = {n}"
-            );
+            assert_eq!(count_inversions(&mut sorted, &mut Vec::new()), plain, "n = {n}");
             assert!(sorted.is_sorted());
         }
     }
 
     #[test]
     fn sums_over_tie_groups_only() {
-        assert_eq!(
-            tie_sum(&[1.0, 1.0, 2.0, 3.0, 3.0, 3.0], |t| t * (t - 1.0) / 2.0),
-            4.0
-        );
+        assert_eq!(tie_sum(&[1.0, 1.0, 2.0, 3.0, 3.0, 3.0], |t| t * (t - 1.0) / 2.0), 4.0);
     }
 }

@@ -126,10 +126,7 @@ use super::theil_sen::{sen_slope, sigma_squared};
 pub const MIN_MONTHS: usize = 4; // below it no order of the values reaches 5 % (3 months: at best 1/3)
 
 /// Removing a Sen line shifts the expected lag-1 autocorrelation by -(2 + 4 phi) / n.
-const DETRENDED: Bias = Bias {
-    at_zero: 2.0,
-    per_phi: 4.0,
-};
+const DETRENDED: Bias = Bias { at_zero: 2.0, per_phi: 4.0 };
 
 /// What z assumes when the autocorrelation cannot be measured.
 const UNKNOWN_AUTOCORRELATION: f64 = 0.6;
@@ -235,21 +232,14 @@ pub fn mann_kendall(points: &[Point]) -> Option<MannKendall> {
 }
 
 /// S as an integer; it is one, held in a float.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "|S| <= n(n-1)/2, exact in both types"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "|S| <= n(n-1)/2, exact in both types")]
 fn whole_s(s: f64) -> i64 {
     s as i64
 }
 
 /// (|S| - 1) / sd with the sign of S, 0 when S is 0 or every value is tied.
 fn standardised(s: f64, variance: f64) -> f64 {
-    if variance <= 0.0 {
-        0.0
-    } else {
-        s.signum() * (s.abs() - 1.0).max(0.0) / variance.sqrt()
-    }
+    if variance <= 0.0 { 0.0 } else { s.signum() * (s.abs() - 1.0).max(0.0) / variance.sqrt() }
 }
 
 /// Lag-1 autocorrelation after removing the Sen line.
@@ -295,11 +285,7 @@ fn rank_inflation(phi: f64, n: usize) -> f64 {
             break;
         }
         let left = length - count(k);
-        sum += left
-            * (left - 1.0)
-            * (left - 2.0)
-            * (6.0 / std::f64::consts::PI)
-            * (0.5 * power).asin();
+        sum += left * (left - 1.0) * (left - 2.0) * (6.0 / std::f64::consts::PI) * (0.5 * power).asin();
     }
     1.0 + scale * sum
 }
@@ -316,13 +302,7 @@ fn averaged_p(s: f64, untied: f64, var_s: f64, n: usize, estimate: Option<Lag1>)
     let p: f64 = weights
         .iter()
         .zip(ENVELOPE)
-        .map(|(weight, phi)| {
-            weight
-                * share_tail(
-                    share,
-                    1.0 / (relative_variance * rank_inflation(phi, n)) - 1.0,
-                )
-        })
+        .map(|(weight, phi)| weight * share_tail(share, 1.0 / (relative_variance * rank_inflation(phi, n)) - 1.0))
         .sum();
     p.clamp(0.0, 1.0)
 }
@@ -338,35 +318,20 @@ mod tests {
     #[test]
     fn constant_series_has_no_trend() {
         let test = mann_kendall(&series(&[7.0; 12])).unwrap();
-        assert_eq!(
-            (test.s, test.var_s, test.z, test.p, test.p_plain, test.p_ess),
-            (0, 0.0, 0.0, 1.0, 1.0, 1.0)
-        );
+        assert_eq!((test.s, test.var_s, test.z, test.p, test.p_plain, test.p_ess), (0, 0.0, 0.0, 1.0, 1.0, 1.0));
     }
 
     #[test]
     fn three_months_are_too_few() {
         assert!(mann_kendall(&series(&[1.0, 2.0, 3.0])).is_none());
-        assert_eq!(
-            mann_kendall(&series(&[1.0, 2.0, 3.0, 4.0])).map(|test| test.n),
-            Some(MIN_MONTHS)
-        );
+        assert_eq!(mann_kendall(&series(&[1.0, 2.0, 3.0, 4.0])).map(|test| test.n), Some(MIN_MONTHS));
     }
 
     #[test]
     fn variance_of_s_matches_simulation() {
         // 2e7 (n = 12) and 1e7, 5e6 series of Gaussian AR(1): variance of S over its value at phi = 0.
-        for (n, phi, simulated) in [
-            (12, 0.6, 2.509),
-            (12, 0.3, 1.535),
-            (24, 0.6, 3.088),
-            (36, 0.6, 3.328),
-            (8, 0.6, 2.100),
-        ] {
-            assert!(
-                (rank_inflation(phi, n) / simulated - 1.0).abs() < 0.02,
-                "n = {n}, phi = {phi}"
-            );
+        for (n, phi, simulated) in [(12, 0.6, 2.509), (12, 0.3, 1.535), (24, 0.6, 3.088), (36, 0.6, 3.328), (8, 0.6, 2.100)] {
+            assert!((rank_inflation(phi, n) / simulated - 1.0).abs() < 0.02, "n = {n}, phi = {phi}");
         }
     }
 
@@ -382,9 +347,7 @@ mod tests {
 
     #[test]
     fn memory_never_deflates_the_variance() {
-        let zigzag: Vec<f64> = (0..12)
-            .map(|i| f64::from(i) + if i % 2 == 0 { 3.0 } else { -3.0 })
-            .collect();
+        let zigzag: Vec<f64> = (0..12).map(|i| f64::from(i) + if i % 2 == 0 { 3.0 } else { -3.0 }).collect();
         let test = mann_kendall(&series(&zigzag)).unwrap();
         assert_eq!((test.autocorrelation, test.inflation), (Some(0.0), 1.0));
         assert_eq!(test.z.to_bits(), test.z_plain.to_bits());

@@ -37,9 +37,7 @@
 //! assert_eq!((interval.median, interval.low, interval.high), (5.0, Some(2.0), Some(8.0)));
 //! ```
 
-use super::series::{
-    Arguments, LARGEST_VALUE, SeriesKernel, Value, count, fill_row, median, real, whole,
-};
+use super::series::{Arguments, LARGEST_VALUE, SeriesKernel, Value, count, fill_row, median, real, whole};
 use super::tails::fair_coin_below;
 
 const ONE_TAIL: f64 = 0.025; // half of 1 - 95 %
@@ -63,13 +61,7 @@ pub struct MedianInterval {
 pub static KERNEL: SeriesKernel = SeriesKernel {
     name: "median_interval",
     arguments: Arguments::ValueOnly,
-    fields: &[
-        whole("n"),
-        real("median"),
-        real("low"),
-        real("high"),
-        real("coverage"),
-    ],
+    fields: &[whole("n"), real("median"), real("low"), real("high"), real("coverage")],
     fill: |points, row| {
         let values: Vec<f64> = points.iter().map(|point| point.y).collect();
         let cells = median_interval(&values).map(|interval| {
@@ -88,11 +80,7 @@ pub static KERNEL: SeriesKernel = SeriesKernel {
 /// Median and order-statistic interval; `None` without a usable value.
 #[must_use]
 pub fn median_interval(values: &[f64]) -> Option<MedianInterval> {
-    let mut sorted: Vec<f64> = values
-        .iter()
-        .copied()
-        .filter(|value| value.abs() <= LARGEST_VALUE)
-        .collect();
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.abs() <= LARGEST_VALUE).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let n = sorted.len();
     let rank = interval_rank(n);
@@ -109,13 +97,8 @@ pub fn median_interval(values: &[f64]) -> Option<MedianInterval> {
 /// The largest k (one-based, at least 1) with P(Binomial(n, 1/2) < k) <= 2.5 %.
 fn interval_rank(n: usize) -> Option<usize> {
     // The answer is near n/2 - 0.98 sqrt(n); start a little below and climb.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to 1..n before"
-    )]
-    let mut k =
-        (0.5 * count(n) - 0.98 * count(n).sqrt() - 1.0).clamp(1.0, count(n.max(1))) as usize;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 1..n before")]
+    let mut k = (0.5 * count(n) - 0.98 * count(n).sqrt() - 1.0).clamp(1.0, count(n.max(1))) as usize;
     while k > 1 && fair_coin_below(k, n) > ONE_TAIL {
         k -= 1;
     }
@@ -135,18 +118,7 @@ mod tests {
     #[test]
     fn ranks_follow_the_published_table() {
         // David & Nagaraja table 7.1 / Dixon & Massey: n -> k for 95 %.
-        for (n, k) in [
-            (6, 1),
-            (8, 1),
-            (9, 2),
-            (11, 2),
-            (12, 3),
-            (15, 4),
-            (20, 6),
-            (25, 8),
-            (36, 12),
-            (50, 18),
-        ] {
+        for (n, k) in [(6, 1), (8, 1), (9, 2), (11, 2), (12, 3), (15, 4), (20, 6), (25, 8), (36, 12), (50, 18)] {
             assert_eq!(interval_rank(n), Some(k), "n = {n}");
         }
         assert_eq!((interval_rank(0), interval_rank(5)), (None, None));

@@ -60,12 +60,8 @@ use datafusion::prelude::SessionContext;
 use series::SeriesKernel;
 
 /// Every kernel that is an SQL aggregate over one series.
-pub static KERNELS: &[&SeriesKernel] = &[
-    &theil_sen::KERNEL,
-    &mann_kendall::KERNEL,
-    &change_point::KERNEL,
-    &median_interval::KERNEL,
-];
+pub static KERNELS: &[&SeriesKernel] =
+    &[&theil_sen::KERNEL, &mann_kendall::KERNEL, &change_point::KERNEL, &median_interval::KERNEL];
 
 /// Every kernel that is an SQL window function over a family of series.
 pub static FAMILY_KERNELS: &[&FamilyKernel] = &[&bh_adjust::BH, &bh_adjust::BY];
@@ -90,32 +86,15 @@ mod tests {
         let ctx = SessionContext::new();
         let built_in = ctx.state();
         let mut seen = BTreeSet::new();
-        let names = KERNELS
-            .iter()
-            .map(|kernel| kernel.name)
-            .chain(FAMILY_KERNELS.iter().map(|kernel| kernel.name));
+        let names = KERNELS.iter().map(|kernel| kernel.name).chain(FAMILY_KERNELS.iter().map(|kernel| kernel.name));
         for name in names {
             assert!(seen.insert(name), "{name} is listed twice");
-            assert!(
-                !built_in.aggregate_functions().contains_key(name),
-                "{name} shadows a built-in aggregate"
-            );
-            assert!(
-                !built_in.window_functions().contains_key(name),
-                "{name} shadows a built-in window function"
-            );
+            assert!(!built_in.aggregate_functions().contains_key(name), "{name} shadows a built-in aggregate");
+            assert!(!built_in.window_functions().contains_key(name), "{name} shadows a built-in window function");
         }
         register(&ctx);
-        assert!(
-            KERNELS
-                .iter()
-                .all(|kernel| ctx.state().aggregate_functions().contains_key(kernel.name))
-        );
-        assert!(
-            FAMILY_KERNELS
-                .iter()
-                .all(|kernel| ctx.state().window_functions().contains_key(kernel.name))
-        );
+        assert!(KERNELS.iter().all(|kernel| ctx.state().aggregate_functions().contains_key(kernel.name)));
+        assert!(FAMILY_KERNELS.iter().all(|kernel| ctx.state().window_functions().contains_key(kernel.name)));
     }
 
     #[test]

@@ -100,10 +100,6 @@ mod tests {
         let spike = [0.0, 0.0, 0.0, 9.0, 0.0, 0.0, 0.0];
         assert_eq!(segment_ends(&spike, 1.0, 1), [3, 4, 7]);
         assert_eq!(segment_ends(&spike[..2], 1.0, 3), Vec::<usize>::new());
-        assert!(
-            segment_ends(&spike, 1.0, 3)
-                .windows(2)
-                .all(|ends| ends[1] - ends[0] >= 3)
-        );
+        assert!(segment_ends(&spike, 1.0, 3).windows(2).all(|ends| ends[1] - ends[0] >= 3));
     }
 }

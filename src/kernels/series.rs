@@ -43,8 +43,7 @@ impl Point {
 /// which is the case for everything that comes through the SQL adapter from a clean mart.
 #[must_use]
 pub fn monthly(points: &[Point]) -> Cow<'_, [Point]> {
-    let is_clean =
-        points.iter().all(Point::is_usable) && points.windows(2).all(|pair| pair[0].x < pair[1].x);
+    let is_clean = points.iter().all(Point::is_usable) && points.windows(2).all(|pair| pair[0].x < pair[1].x);
     if is_clean {
         return Cow::Borrowed(points);
     }
@@ -60,10 +59,7 @@ pub fn monthly(points: &[Point]) -> Cow<'_, [Point]> {
 }
 
 /// A length as a float: exact below 2^53, and no series is that long.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "series are far shorter than 2^53 points"
-)]
+#[expect(clippy::cast_precision_loss, reason = "series are far shorter than 2^53 points")]
 #[must_use]
 pub fn count(length: usize) -> f64 {
     length as f64
@@ -82,11 +78,7 @@ pub fn median(values: &mut [f64]) -> Option<f64> {
     if !is_even {
         return Some(upper);
     }
-    below
-        .iter()
-        .copied()
-        .max_by(f64::total_cmp)
-        .map(|lower| 0.5 * lower + 0.5 * upper)
+    below.iter().copied().max_by(f64::total_cmp).map(|lower| 0.5 * lower + 0.5 * upper)
 }
 
 /// One cell of a kernel's answer.
@@ -142,19 +134,13 @@ pub struct OutputField {
 /// Shorthand for a whole-number field.
 #[must_use]
 pub const fn whole(name: &'static str) -> OutputField {
-    OutputField {
-        name,
-        kind: FieldKind::Whole,
-    }
+    OutputField { name, kind: FieldKind::Whole }
 }
 
 /// Shorthand for a real field.
 #[must_use]
 pub const fn real(name: &'static str) -> OutputField {
-    OutputField {
-        name,
-        kind: FieldKind::Real,
-    }
+    OutputField { name, kind: FieldKind::Real }
 }
 
 /// A kernel as SQL needs it: name, arguments, output fields and the function.
@@ -194,15 +180,9 @@ mod tests {
             Point { x: 0, y: f64::NAN },
             Point { x: 1, y: 4.0 },
             Point { x: 2, y: 5.0 },
-            Point {
-                x: 3,
-                y: f64::INFINITY,
-            },
+            Point { x: 3, y: f64::INFINITY },
         ];
-        assert_eq!(
-            monthly(&dirty).as_ref(),
-            &[Point { x: 1, y: 4.0 }, Point { x: 2, y: 4.0 }]
-        );
+        assert_eq!(monthly(&dirty).as_ref(), &[Point { x: 1, y: 4.0 }, Point { x: 2, y: 4.0 }]);
     }
 
     #[test]

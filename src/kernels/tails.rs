@@ -100,10 +100,7 @@ fn beta_fraction(x: f64, a: f64, b: f64) -> f64 {
 }
 
 /// ln Gamma(x) for x > 0: Lanczos approximation (g = 7, nine terms; Godfrey 2001), relative error under 1e-14.
-#[expect(
-    clippy::excessive_precision,
-    reason = "published coefficients, kept as printed"
-)]
+#[expect(clippy::excessive_precision, reason = "published coefficients, kept as printed")]
 fn ln_gamma(x: f64) -> f64 {
     const COEFFICIENTS: [f64; 8] = [
         676.520_368_121_885_1,
@@ -137,12 +134,7 @@ pub fn fair_coin_below(k: usize, n: usize) -> f64 {
     if k > n {
         return 1.0;
     }
-    incomplete_beta(
-        0.5,
-        0.5,
-        super::series::count(n - k + 1),
-        super::series::count(k),
-    )
+    incomplete_beta(0.5, 0.5, super::series::count(n - k + 1), super::series::count(k))
 }
 
 #[cfg(test)]
@@ -151,18 +143,8 @@ mod tests {
 
     #[test]
     fn edges_are_probabilities() {
-        assert_eq!(
-            (
-                share_tail(0.0, 5.0),
-                share_tail(1.0, 5.0),
-                share_tail(0.5, 0.0)
-            ),
-            (1.0, 0.0, 1.0)
-        );
-        assert_eq!(
-            (normal_two_sided(0.0), normal_two_sided(f64::NAN)),
-            (1.0, 1.0)
-        );
+        assert_eq!((share_tail(0.0, 5.0), share_tail(1.0, 5.0), share_tail(0.5, 0.0)), (1.0, 0.0, 1.0));
+        assert_eq!((normal_two_sided(0.0), normal_two_sided(f64::NAN)), (1.0, 1.0));
         assert_eq!((fair_coin_below(0, 4), fair_coin_below(5, 4)), (0.0, 1.0));
         assert!((fair_coin_below(1, 4) - 1.0 / 16.0).abs() < 1e-15);
     }

@@ -47,9 +47,7 @@
 //! ```
 
 use super::inversions::{count_inversions, tie_sum};
-use super::series::{
-    Arguments, Point, SeriesKernel, Value, count, fill_row, median, monthly, real, whole,
-};
+use super::series::{Arguments, Point, SeriesKernel, Value, count, fill_row, median, monthly, real, whole};
 use super::tails::NORMAL_975;
 
 /// Largest n for which all pair slopes are laid out: at 1,000 points 499,500 slopes, 4 MB, a few milliseconds.
@@ -74,13 +72,7 @@ pub struct TheilSen {
 pub static KERNEL: SeriesKernel = SeriesKernel {
     name: "theil_sen",
     arguments: Arguments::MonthAndValue,
-    fields: &[
-        whole("n"),
-        real("slope"),
-        real("intercept"),
-        real("slope_low"),
-        real("slope_high"),
-    ],
+    fields: &[whole("n"), real("slope"), real("intercept"), real("slope_low"), real("slope_high")],
     fill: |points, row| {
         let cells = theil_sen(points).map(|line| {
             [
@@ -114,13 +106,7 @@ pub fn theil_sen(points: &[Point]) -> Option<TheilSen> {
     let mut slopes = Slopes::new(&points);
     let slope = slopes.middle()?;
     let (slope_low, slope_high) = (slopes.ranked(low)?, slopes.ranked(high)?);
-    Some(TheilSen {
-        n,
-        slope,
-        intercept: median_y - slope * median_x,
-        slope_low,
-        slope_high,
-    })
+    Some(TheilSen { n, slope, intercept: median_y - slope * median_x, slope_low, slope_high })
 }
 
 /// Sen's slope alone: what other kernels detrend with. Points must be [`monthly`]; `None` below two.
@@ -137,17 +123,11 @@ pub(super) fn sigma_squared(n: usize, ys: &mut [f64]) -> f64 {
 }
 
 /// Zero-based ranks of the interval's ends, with SciPy's rounding (half to even) and cutting.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "clamped to 0..pairs just before"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..pairs just before")]
 fn interval_ranks(pairs: usize, sigma: f64) -> (usize, usize) {
     let half = NORMAL_975 * sigma;
     let last = count(pairs) - 1.0;
-    let high = (0.5 * (count(pairs) + half))
-        .round_ties_even()
-        .clamp(0.0, last);
+    let high = (0.5 * (count(pairs) + half)).round_ties_even().clamp(0.0, last);
     let low = ((0.5 * (count(pairs) - half)).round_ties_even() - 1.0).clamp(0.0, last);
     (low as usize, high as usize)
 }
@@ -181,11 +161,7 @@ impl<'a> Slopes<'a> {
             Self::Counted { pairs: 0, .. } => None,
             Self::Counted { points, pairs } => {
                 let upper = slope_by_counting(points, *pairs / 2);
-                let lower = if pairs.is_multiple_of(2) {
-                    slope_by_counting(points, *pairs / 2 - 1)
-                } else {
-                    upper
-                };
+                let lower = if pairs.is_multiple_of(2) { slope_by_counting(points, *pairs / 2 - 1) } else { upper };
                 Some(0.5 * lower + 0.5 * upper)
             }
         }
@@ -194,16 +170,11 @@ impl<'a> Slopes<'a> {
     /// The slope of this zero-based rank; call after [`Self::middle`], whose partition halves the list to search.
     fn ranked(&mut self, rank: usize) -> Option<f64> {
         match self {
-            Self::Counted { points, pairs } => {
-                (rank < *pairs).then(|| slope_by_counting(points, rank))
-            }
+            Self::Counted { points, pairs } => (rank < *pairs).then(|| slope_by_counting(points, rank)),
             Self::Listed(slopes) => {
                 let middle = slopes.len() / 2;
-                let (part, rank) = if rank < middle {
-                    (&mut slopes[..middle], rank)
-                } else {
-                    (&mut slopes[middle..], rank - middle)
-                };
+                let (part, rank) =
+                    if rank < middle { (&mut slopes[..middle], rank) } else { (&mut slopes[middle..], rank - middle) };
                 (rank < part.len()).then(|| *part.select_nth_unstable_by(rank, f64::total_cmp).1)
             }
         }
@@ -229,11 +200,7 @@ fn slope_by_counting(points: &[Point], rank: usize) -> f64 {
     // Invariant: at most `rank` slopes lie below low's value, more than `rank` below high's.
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        if count_below(from_ordered_bits(middle)) > rank {
-            high = middle
-        } else {
-            low = middle
-        }
+        if count_below(from_ordered_bits(middle)) > rank { high = middle } else { low = middle }
     }
     from_ordered_bits(low)
 }
@@ -241,19 +208,11 @@ fn slope_by_counting(points: &[Point], rank: usize) -> f64 {
 /// Maps finite floats to integers in the same order.
 fn ordered_bits(value: f64) -> u64 {
     let bits = value.to_bits();
-    if bits >> 63 == 1 {
-        !bits
-    } else {
-        bits | 1 << 63
-    }
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
 fn from_ordered_bits(ordered: u64) -> f64 {
-    f64::from_bits(if ordered >> 63 == 1 {
-        ordered & !(1 << 63)
-    } else {
-        !ordered
-    })
+    f64::from_bits(if ordered >> 63 == 1 { ordered & !(1 << 63) } else { !ordered })
 }
 
 #[cfg(test)]
@@ -267,50 +226,31 @@ mod tests {
     #[test]
     fn ordered_bits_keep_the_order_and_return() {
         let values = [-f64::MAX, -1.0, -1e-300, 0.0, 1e-300, 1.0, f64::MAX];
-        assert!(
-            values
-                .windows(2)
-                .all(|pair| ordered_bits(pair[0]) < ordered_bits(pair[1]))
-        );
-        assert!(
-            values
-                .iter()
-                .all(|&v| from_ordered_bits(ordered_bits(v)).to_bits() == v.to_bits())
-        );
+        assert!(values.windows(2).all(|pair| ordered_bits(pair[0]) < ordered_bits(pair[1])));
+        assert!(values.iter().all(|&v| from_ordered_bits(ordered_bits(v)).to_bits() == v.to_bits()));
     }
 
     #[test]
     fn counting_finds_the_listed_slopes() {
-        let y: Vec<f64> = (0..40)
-            .map(|i| f64::from((i * 7919) % 101) + 0.25 * f64::from(i))
-            .collect();
+        let y: Vec<f64> = (0..40).map(|i| f64::from((i * 7919) % 101) + 0.25 * f64::from(i)).collect();
         let points = series(&y);
         let mut listed = Slopes::new(&points);
         assert!(listed.middle().is_some());
         for rank in [0, 1, 100, 389, 390, 778, 779] {
             let expected = listed.ranked(rank).unwrap();
-            assert!(
-                (slope_by_counting(&points, rank) - expected).abs() < 1e-9,
-                "rank {rank}"
-            );
+            assert!((slope_by_counting(&points, rank) - expected).abs() < 1e-9, "rank {rank}");
         }
     }
 
     #[test]
     fn one_month_has_no_slope() {
         assert_eq!(theil_sen(&series(&[1.0])), None);
-        assert_eq!(
-            theil_sen(&[Point { x: 3, y: 1.0 }, Point { x: 3, y: 2.0 }]),
-            None
-        );
+        assert_eq!(theil_sen(&[Point { x: 3, y: 1.0 }, Point { x: 3, y: 2.0 }]), None);
     }
 
     #[test]
     fn constant_series_is_flat() {
         let line = theil_sen(&series(&[5.0; 9])).unwrap();
-        assert_eq!(
-            (line.slope, line.intercept, line.slope_low, line.slope_high),
-            (0.0, 5.0, 0.0, 0.0)
-        );
+        assert_eq!((line.slope, line.intercept, line.slope_low, line.slope_high), (0.0, 5.0, 0.0, 0.0));
     }
 }

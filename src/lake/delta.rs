@@ -128,6 +128,20 @@ impl Lake {
         }
     }
 
+    /// The right to write, or nothing while another process holds it; it goes with the process, however that ends.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`] if the lock file cannot be made.
+    pub fn lock(&self) -> Result<Option<std::fs::File>, LakeError> {
+        let path = self.root.join(".lock");
+        let file = std::fs::File::create(&path).map_err(|e| LakeError::io("create", &path, e))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(e)) => Err(LakeError::io("lock", &path, e)),
+        }
+    }
+
     /// Where the lake lies.
     #[must_use]
     pub fn root(&self) -> &Path {
@@ -142,9 +156,8 @@ impl Lake {
 
     fn url(&self, table: Table) -> Result<Url, LakeError> {
         let folder = self.folder(table);
-        Url::from_directory_path(&folder).map_err(|()| {
-            LakeError::io("name as URL", &folder, std::io::Error::other("not an absolute path"))
-        })
+        Url::from_directory_path(&folder)
+            .map_err(|()| LakeError::io("name as URL", &folder, std::io::Error::other("not an absolute path")))
     }
 
     /// The table at `version` (newest if none), or nothing if it was never written.
@@ -155,8 +168,8 @@ impl Lake {
         if !self.folder(table).join("_delta_log").is_dir() {
             return Ok(None);
         }
-        let mut builder = DeltaTableBuilder::from_url(self.url(table)?)
-            .map_err(|e| LakeError::delta(table, "open the table", e))?;
+        let mut builder =
+            DeltaTableBuilder::from_url(self.url(table)?).map_err(|e| LakeError::delta(table, "open the table", e))?;
         if let Some(version) = version {
             builder = builder.with_version(version);
         }
@@ -173,14 +186,9 @@ impl Lake {
         }
         let folder = self.folder(table);
         std::fs::create_dir_all(&folder).map_err(|e| LakeError::io("create", &folder, e))?;
-        let schema: StructType = table
-            .schema()
-            .as_ref()
-            .try_into_kernel()
-            .map_err(|e: deltalake_core::arrow::error::ArrowError| LakeError::Encode {
-                table: table.name(),
-                action: "describe the schema",
-                detail: e.to_string(),
+        let schema: StructType =
+            table.schema().as_ref().try_into_kernel().map_err(|e: deltalake_core::arrow::error::ArrowError| {
+                LakeError::Encode { table: table.name(), action: "describe the schema", detail: e.to_string() }
             })?;
         let unopened = DeltaTableBuilder::from_url(self.url(table)?)
             .and_then(DeltaTableBuilder::build)
@@ -262,8 +270,7 @@ impl Lake {
         let mut files: Vec<DataFile> = views
             .iter()
             .map(|view| {
-                let stats: serde_json::Value =
-                    view.stats().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+                let stats: serde_json::Value = view.stats().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
                 let path = view.object_store_path().to_string();
                 DataFile {
                     batch_id: batch_of(&path).to_owned(),

@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod delta;
+mod order;
 pub mod scan;
 pub mod schema;
 pub mod truth;

@@ -153,9 +153,7 @@ impl Table {
             Self::InvoiceLine => &["invoice_id", "line_id"],
             Self::ContractLine => &["contract_id", "line_id"],
             Self::Contract => &["contract_id"],
-            Self::LifecycleEvent => {
-                &["customer_native_id", "native_sku", "subject_kind", "subject_id", "event", "event_at"]
-            }
+            Self::LifecycleEvent => &["customer_native_id", "native_sku", "subject_kind", "subject_id", "event", "event_at"],
             Self::Company => &["native_id"],
             Self::CustomerMap => &["native_id", "valid_from"],
             Self::ServiceMap => &["native_sku", "valid_from"],
@@ -286,13 +284,9 @@ impl Table {
                 ("valid_from", instant()),
                 ("valid_to", instant()),
             ],
-            Self::Fx => vec![
-                ("date", instant()),
-                ("from_currency", TEXT),
-                ("to_currency", TEXT),
-                ("rate", DECIMAL),
-                ("source", TEXT),
-            ],
+            Self::Fx => {
+                vec![("date", instant()), ("from_currency", TEXT), ("to_currency", TEXT), ("rate", DECIMAL), ("source", TEXT)]
+            }
             Self::ContractTerms => vec![
                 ("customer_key", TEXT),
                 ("service_key", TEXT),
@@ -323,13 +317,9 @@ impl Table {
                 ("rows_rejected", COUNT),
                 ("recorded_at", instant()),
             ],
-            Self::Reject => vec![
-                ("batch_id", TEXT),
-                ("source_row", COUNT),
-                ("column_name", TEXT),
-                ("value", TEXT),
-                ("reason", TEXT),
-            ],
+            Self::Reject => {
+                vec![("batch_id", TEXT), ("source_row", COUNT), ("column_name", TEXT), ("value", TEXT), ("reason", TEXT)]
+            }
             Self::FactMonthly => vec![
                 ("customer_key", TEXT),
                 ("service_key", TEXT),

@@ -33,11 +33,7 @@ pub type Versions = BTreeMap<String, u64>;
 ///
 /// # Errors
 /// [`LakeError`] if a table log is damaged, or a DataFusion error in its words.
-pub async fn register(
-    ctx: &SessionContext,
-    lake: &Lake,
-    as_of: Option<DateTime<Utc>>,
-) -> Result<Versions, TruthError> {
+pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<Utc>>) -> Result<Versions, TruthError> {
     register_schemas(ctx)?;
     let mut versions = Versions::new();
     let visible = visible_batches(lake).await?;
@@ -122,8 +118,7 @@ async fn register_versions(
     {
         files.retain(|file| file.recorded_at.is_none_or(|(first, _)| first <= limit));
     }
-    let needs_filter =
-        limit.is_some_and(|limit| files.iter().any(|file| file.recorded_at.is_none_or(|(_, last)| last > limit)));
+    let needs_filter = limit.is_some_and(|limit| files.iter().any(|file| file.recorded_at.is_none_or(|(_, last)| last > limit)));
     let moment = as_of.map(|as_of| format!("TIMESTAMP '{}'", as_of.format("%Y-%m-%dT%H:%M:%S%.6fZ")));
     let filter = match &moment {
         Some(moment) if needs_filter => format!("WHERE recorded_at <= {moment} OR is_always_known"),

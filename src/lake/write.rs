@@ -7,11 +7,11 @@
 //! largest is written. Files are written before anything is committed; an interrupted run leaves files that no table names.
 
 use super::delta::{Lake, LakeError};
+use super::order::sorted_rows;
 use super::schema::Table;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
-use arrow::row::{RowConverter, SortField};
 use chrono::{DateTime, NaiveDate};
 use deltalake_core::kernel::Add;
 use parquet::arrow::ArrowWriter;
@@ -56,8 +56,7 @@ impl TableWriter {
     pub fn new(lake: &Lake, table: Table, batch_id: &str, attempt: &str) -> Self {
         let schema = table.schema();
         let partition = table.partition_columns();
-        let file_fields: Vec<_> =
-            schema.fields().iter().filter(|f| !partition.contains(&f.name().as_str())).cloned().collect();
+        let file_fields: Vec<_> = schema.fields().iter().filter(|f| !partition.contains(&f.name().as_str())).cloned().collect();
         Self {
             lake: lake.clone(),
             table,
@@ -158,8 +157,7 @@ impl TableWriter {
                 let part = if single {
                     data.clone()
                 } else {
-                    take_record_batch(&data, &UInt32Array::from(rows))
-                        .map_err(|e| self.encode_error("split by partition", &e))?
+                    take_record_batch(&data, &UInt32Array::from(rows)).map_err(|e| self.encode_error("split by partition", &e))?
                 };
                 Ok((values, part))
             })
@@ -222,16 +220,7 @@ impl TableWriter {
         if columns.is_empty() {
             return Ok(rows);
         }
-        let fields = columns.iter().map(|c| SortField::new(c.data_type().clone())).collect();
-        let keys = RowConverter::new(fields)
-            .and_then(|converter| converter.convert_columns(&columns))
-            .map_err(|e| self.encode_error("sort rows", &e))?;
-        let count = u32::try_from(rows.num_rows()).unwrap_or(u32::MAX);
-        if (1..rows.num_rows()).all(|i| keys.row(i - 1) <= keys.row(i)) {
-            return Ok(rows);
-        }
-        let mut order: Vec<u32> = (0..count).collect();
-        order.sort_unstable_by(|&a, &b| keys.row(a as usize).cmp(&keys.row(b as usize)).then(a.cmp(&b)));
+        let Some(order) = sorted_rows(&columns) else { return Ok(rows) };
         take_record_batch(&rows, &UInt32Array::from(order)).map_err(|e| self.encode_error("sort rows", &e))
     }
 }

@@ -33,9 +33,7 @@ pub struct Parameters {
 
 impl Parameters {
     fn values(self) -> Vec<(&'static str, ScalarValue)> {
-        let date = |date: NaiveDate| {
-            ScalarValue::Date32(i32::try_from((date - NaiveDate::default()).num_days()).ok())
-        };
+        let date = |date: NaiveDate| ScalarValue::Date32(i32::try_from((date - NaiveDate::default()).num_days()).ok());
         vec![
             ("quarter_start", date(self.quarter_start)),
             ("last_month", date(self.last_month)),
@@ -68,10 +66,9 @@ impl QueryError {
     pub fn from_engine(query: &Query, error: &DataFusionError) -> Self {
         let root = error.find_root();
         if let Some(diagnostic) = error.diagnostic() {
-            let place = diagnostic.span.map_or_else(
-                || query.path.clone(),
-                |span| format!("{}:{}:{}", query.path, span.start.line, span.start.column),
-            );
+            let place = diagnostic
+                .span
+                .map_or_else(|| query.path.clone(), |span| format!("{}:{}:{}", query.path, span.start.line, span.start.column));
             let notes = diagnostic.notes.iter().map(|n| &n.message).chain(diagnostic.helps.iter().map(|h| &h.message));
             let notes = notes.map(|note| format!("\n  {note}")).collect();
             return Self { place, message: diagnostic.message.clone(), notes };

@@ -38,6 +38,9 @@ pub struct TermsSegment {
     pub flat_fee: Option<Decimal>,
     /// Price of a unit and month.
     pub unit_price: Option<Decimal>,
+    /// Whether these terms can be rated: tiers, mark-ups, overage prices and escalators cannot yet, and are left without a price
+    /// rather than rated wrongly.
+    pub is_rated: bool,
     /// Free units.
     pub included: Decimal,
     /// Units that are billed even if neither committed nor used.
@@ -265,23 +268,18 @@ fn level(segments: &[Segment], day: i32) -> Option<Decimal> {
 }
 
 fn rate_day(input: &MonthInput, day: i32) -> Option<Day> {
-    let lines: Vec<&ContractSegment> =
-        input.contract.iter().filter(|line| line.days.from <= day && day < line.days.to).collect();
+    let lines: Vec<&ContractSegment> = input.contract.iter().filter(|line| line.days.from <= day && day < line.days.to).collect();
     let terms = input.terms.iter().rev().find(|t| t.from <= day && day < t.to);
     // A line without a price beside metered consumption is a placeholder ("1 x as used"), not a commitment.
     let commits = |line: &&&ContractSegment| line.unit_price.is_some() || input.delivered.flow.is_none();
-    let contracted = if lines.is_empty() {
-        None
-    } else {
-        Some(lines.iter().filter(commits).map(|l| l.days.quantity).sum::<Decimal>())
-    };
+    let contracted =
+        if lines.is_empty() { None } else { Some(lines.iter().filter(commits).map(|l| l.days.quantity).sum::<Decimal>()) };
     let vendor = level(&input.delivered.levels, day);
     let (active, suspended) = lifecycle_counts(&input.lifecycle, day);
     let delivered = delivered_level(vendor, contracted, active, suspended, input.lifecycle.is_complete);
 
     // Units that the contract gives away: allowances, and lines that are kept but not billed.
-    let given_away: Decimal =
-        lines.iter().map(|l| if l.is_billable { l.included } else { l.days.quantity }).sum::<Decimal>();
+    let given_away: Decimal = lines.iter().map(|l| if l.is_billable { l.included } else { l.days.quantity }).sum::<Decimal>();
     let included = given_away + terms.map_or(Decimal::ZERO, |t| t.included);
     let basis = terms.map_or(Basis::Max, |t| t.basis);
     let committed = contracted.unwrap_or_default();
@@ -296,16 +294,10 @@ fn rate_day(input: &MonthInput, day: i32) -> Option<Day> {
     let billable = (owed - included).max(minimum).max(Decimal::ZERO);
     let billable_contracted = (owed_by_contract - included).max(minimum).max(Decimal::ZERO);
 
-    let mut result = Day {
-        delivered,
-        contracted,
-        billable,
-        billable_contracted,
-        included,
-        active,
-        suspended,
-        ..Day::default()
-    };
+    let mut result = Day { delivered, contracted, billable, billable_contracted, included, active, suspended, ..Day::default() };
+    if terms.is_some_and(|t| !t.is_rated) {
+        return Some(result);
+    }
     if let Some(fee) = terms.and_then(|t| t.flat_fee) {
         result.is_flat_fee = true;
         result.money = Some(fee);
@@ -424,6 +416,7 @@ mod tests {
             to: 31,
             flat_fee: None,
             unit_price: Some(dec("0.25")),
+            is_rated: true,
             included: dec("100"),
             minimum: Decimal::ZERO,
             basis: Basis::Max,
@@ -442,6 +435,7 @@ mod tests {
             to: 31,
             flat_fee: Some(dec("100")),
             unit_price: None,
+            is_rated: true,
             included: Decimal::ZERO,
             minimum: Decimal::ZERO,
             basis: Basis::Max,

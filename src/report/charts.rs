@@ -58,16 +58,7 @@ impl Role {
         }
     }
 
-    const ALL: [Self; 8] = [
-        Self::Left,
-        Self::Right,
-        Self::Loss,
-        Self::Quarter,
-        Self::Change,
-        Self::Grid,
-        Self::Axis,
-        Self::Text,
-    ];
+    const ALL: [Self; 8] = [Self::Left, Self::Right, Self::Loss, Self::Quarter, Self::Change, Self::Grid, Self::Axis, Self::Text];
 
     fn class(self) -> &'static str {
         match self {
@@ -111,19 +102,9 @@ pub(super) struct Canvas {
 }
 
 /// For desks and paper.
-pub(super) const WIDE: Canvas = Canvas {
-    width: 620,
-    height: 270,
-    label_room: 118,
-    month_labels: 7,
-};
+pub(super) const WIDE: Canvas = Canvas { width: 620, height: 270, label_room: 118, month_labels: 7 };
 /// For phones.
-pub(super) const NARROW: Canvas = Canvas {
-    width: 340,
-    height: 240,
-    label_room: LABEL_ROOM_MINIMUM,
-    month_labels: 4,
-};
+pub(super) const NARROW: Canvas = Canvas { width: 340, height: 240, label_room: LABEL_ROOM_MINIMUM, month_labels: 4 };
 
 /// The horizontal axis: month indexes with half a month of room at both ends.
 #[derive(Clone)]
@@ -137,10 +118,7 @@ impl Ranged for MonthAxis {
     type FormatOption = DefaultFormatting;
     type ValueType = f64;
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a pixel coordinate: the share is clamped to 0..=1"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "a pixel coordinate: the share is clamped to 0..=1")]
     fn map(&self, value: &f64, pixels: (i32, i32)) -> i32 {
         let Range { start, end } = self.range();
         let share = ((value - start) / (end - start)).clamp(0.0, 1.0);
@@ -153,10 +131,7 @@ impl Ranged for MonthAxis {
         let fits = |step: i32| (months + step - 1) / step <= self.labels;
         let step = [1, 2, 3, 4, 6].into_iter().find(|step| fits(*step));
         let step = step.unwrap_or_else(|| 12 * (months / (12 * self.labels) + 1));
-        (self.first..=self.last)
-            .filter(|month| month % step == 0)
-            .map(f64::from)
-            .collect()
+        (self.first..=self.last).filter(|month| month % step == 0).map(f64::from).collect()
     }
 
     fn range(&self) -> Range<f64> {
@@ -173,27 +148,17 @@ impl MonthAxis {
         (from < to).then_some((from, to))
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a month index that `key_points` made from an i32"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "a month index that `key_points` made from an i32")]
     fn name(point: f64) -> String {
         format::month(Month::from_index(point.round() as i32))
     }
 }
 
 /// The markup inside the `<svg>` element of `chart`, drawn for `canvas`.
-pub(super) fn draw(
-    chart: &FindingChart,
-    panels: &[Panel],
-    quarter: Quarter,
-    canvas: Canvas,
-) -> Result<String, ReportError> {
+pub(super) fn draw(chart: &FindingChart, panels: &[Panel], quarter: Quarter, canvas: Canvas) -> Result<String, ReportError> {
     let mut svg = String::new();
-    draw_panels(&mut svg, chart, panels, quarter, canvas).map_err(|source| ReportError::Chart {
-        finding_id: chart.finding_id.clone(),
-        source,
-    })?;
+    draw_panels(&mut svg, chart, panels, quarter, canvas)
+        .map_err(|source| ReportError::Chart { finding_id: chart.finding_id.clone(), source })?;
     Ok(classes_for_colours(&svg))
 }
 
@@ -204,23 +169,12 @@ fn draw_panels(
     quarter: Quarter,
     canvas: Canvas,
 ) -> Result<(), DrawError> {
-    let months = || {
-        panels
-            .iter()
-            .flat_map(|panel| &panel.lines)
-            .flat_map(|line| line.values.keys().copied())
-    };
+    let months = || panels.iter().flat_map(|panel| &panel.lines).flat_map(|line| line.values.keys().copied());
     let (Some(first), Some(last)) = (months().min(), months().max()) else {
         return Ok(());
     };
-    let axis = MonthAxis {
-        first,
-        last,
-        labels: canvas.month_labels,
-    };
-    let change = chart
-        .change_month
-        .filter(|month| (first..=last).contains(&month.index()));
+    let axis = MonthAxis { first, last, labels: canvas.month_labels };
+    let change = chart.change_month.filter(|month| (first..=last).contains(&month.index()));
     let root = SVGBackend::with_string(svg, (canvas.width, canvas.height)).into_drawing_area();
     let (_, body) = root.split_vertically(HEADER);
     // The first panel carries the finding; a second only says how many users stand behind it.
@@ -239,20 +193,11 @@ fn draw_panels(
             .x_label_area_size(if is_lowest { FOOTER } else { 2 })
             .y_label_area_size(46)
             .build_cartesian_2d(axis.clone(), panel.range.0..panel.range.1)?;
-        draw_ground(
-            &mut context,
-            quarter,
-            &axis,
-            is_lowest,
-            if panels.len() > 1 { 3 } else { 5 },
-        )?;
+        draw_ground(&mut context, quarter, &axis, is_lowest, if panels.len() > 1 { 3 } else { 5 })?;
         draw_lines(&mut context, panel)?;
         if let Some(change) = change {
             let x = f64::from(change.index());
-            let mark = PathElement::new(
-                [(x, panel.range.0), (x, panel.range.1)],
-                Role::Change.line(1),
-            );
+            let mark = PathElement::new([(x, panel.range.0), (x, panel.range.1)], Role::Change.line(1));
             context.draw_series([mark])?;
         }
         if position == 0 {
@@ -265,10 +210,7 @@ fn draw_panels(
     root.present()
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a share of a picture's height in pixels"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a share of a picture's height in pixels")]
 fn relative_height(area: &Area<'_>, share: f64) -> i32 {
     (f64::from(area.dim_in_pixel().1) * share).round() as i32
 }
@@ -281,22 +223,12 @@ fn draw_ground(
     names_months: bool,
     value_labels: usize,
 ) -> Result<(), DrawError> {
-    let Range {
-        start: bottom,
-        end: top,
-    } = context.y_range();
+    let Range { start: bottom, end: top } = context.y_range();
     if let Some((start, end)) = axis.band(quarter) {
-        context.draw_series([Rectangle::new(
-            [(start, top), (end, bottom)],
-            Role::Quarter.marker().filled(),
-        )])?;
+        context.draw_series([Rectangle::new([(start, top), (end, bottom)], Role::Quarter.marker().filled())])?;
     }
     let month_name = |month: &f64| {
-        if names_months {
-            MonthAxis::name(*month)
-        } else {
-            String::new()
-        }
+        if names_months { MonthAxis::name(*month) } else { String::new() }
     };
     context
         .configure_mesh()
@@ -313,23 +245,11 @@ fn draw_ground(
 }
 
 fn draw_lines(context: &mut Context<'_, '_>, panel: &Panel) -> Result<(), DrawError> {
-    context.draw_series(
-        panel
-            .loss_areas()
-            .into_iter()
-            .map(|area| Polygon::new(area, Role::Loss.marker().filled())),
-    )?;
+    context.draw_series(panel.loss_areas().into_iter().map(|area| Polygon::new(area, Role::Loss.marker().filled())))?;
     for line in &panel.lines {
         let role = Role::of(line.side);
-        context.draw_series(
-            unbroken(line)
-                .into_iter()
-                .map(|run| PathElement::new(run, role.line(2))),
-        )?;
-        let dots = line
-            .values
-            .iter()
-            .map(|(month, value)| (f64::from(*month), *value));
+        context.draw_series(unbroken(line).into_iter().map(|run| PathElement::new(run, role.line(2))))?;
+        let dots = line.values.iter().map(|(month, value)| (f64::from(*month), *value));
         context.draw_series(dots.map(|dot| Circle::new(dot, 3, role.marker().filled())))?;
     }
     Ok(())
@@ -362,11 +282,7 @@ fn name_periods(
     if let Some(change) = change {
         let x = f64::from(change.index());
         let is_late = x > f64::midpoint(f64::from(axis.first), f64::from(axis.last));
-        let (side, gap) = if is_late {
-            (HPos::Right, 2)
-        } else {
-            (HPos::Left, -2)
-        };
+        let (side, gap) = if is_late { (HPos::Right, 2) } else { (HPos::Left, -2) };
         let (pixel, _) = context.backend_coord(&(x, top));
         let label = format!("Change: {}", format::month(change));
         root.draw_text(&label, &Role::Text.text(side, VPos::Top), (pixel + gap, 2))?;
@@ -395,11 +311,7 @@ fn name_lines(root: &Area<'_>, context: &Context<'_, '_>, panel: &Panel) -> Resu
         *lower += overlap / 2;
     }
     for (x, y, line) in names {
-        root.draw_text(
-            line.label,
-            &Role::of(line.side).text(HPos::Left, VPos::Center),
-            (x + 9, y),
-        )?;
+        root.draw_text(line.label, &Role::of(line.side).text(HPos::Left, VPos::Center), (x + 9, y))?;
     }
     Ok(())
 }
@@ -414,10 +326,7 @@ fn compact(value: f64) -> String {
         _ => (value, ""),
     };
     let text = format!("{scaled:.2}");
-    format!(
-        "{}{suffix}",
-        text.trim_end_matches('0').trim_end_matches('.')
-    )
+    format!("{}{suffix}", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// Replaces each role's colour by its class and drops attributes that only repeat a default. Text is safe from this:
@@ -435,10 +344,7 @@ fn classes_for_colours(svg: &str) -> String {
         let RGBColor(red, green, blue) = role.marker();
         let colour = format!("#{red:02X}{green:02X}{blue:02X}");
         for paint in ["fill", "stroke"] {
-            body = body.replace(
-                &format!("{paint}=\"{colour}\""),
-                &format!("class=\"{paint}-{}\"", role.class()),
-            );
+            body = body.replace(&format!("{paint}=\"{colour}\""), &format!("class=\"{paint}-{}\"", role.class()));
         }
     }
     body
@@ -457,27 +363,10 @@ mod tests {
     #[test]
     fn month_labels_fit_and_follow_the_calendar() {
         let first = Month::new(2025, 10).expect("a month").index();
-        let axis = MonthAxis {
-            first,
-            last: first + 11,
-            labels: 7,
-        };
-        let names: Vec<String> = axis
-            .key_points(12)
-            .into_iter()
-            .map(MonthAxis::name)
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "Nov 2025", "Jan 2026", "Mar 2026", "May 2026", "Jul 2026", "Sep 2026"
-            ]
-        );
-        let decade = MonthAxis {
-            first,
-            last: first + 119,
-            labels: 4,
-        };
+        let axis = MonthAxis { first, last: first + 11, labels: 7 };
+        let names: Vec<String> = axis.key_points(12).into_iter().map(MonthAxis::name).collect();
+        assert_eq!(names, ["Nov 2025", "Jan 2026", "Mar 2026", "May 2026", "Jul 2026", "Sep 2026"]);
+        let decade = MonthAxis { first, last: first + 119, labels: 4 };
         assert!(decade.key_points(12).len() <= 4);
     }
 }

@@ -14,20 +14,14 @@ pub(super) fn money(amount: Decimal, currency: &str) -> String {
 
 /// [`money`] without the code, for columns whose header names the currency.
 pub(super) fn plain_money(amount: Decimal, currency: &str) -> String {
-    let minor_units = Currency::from_code(currency)
-        .and_then(Currency::exponent)
-        .map_or_else(|| amount.normalize().scale().max(2), u32::from);
-    grouped(
-        amount.round_dp_with_strategy(minor_units, RoundingStrategy::MidpointAwayFromZero),
-        minor_units,
-    )
+    let minor_units =
+        Currency::from_code(currency).and_then(Currency::exponent).map_or_else(|| amount.normalize().scale().max(2), u32::from);
+    grouped(amount.round_dp_with_strategy(minor_units, RoundingStrategy::MidpointAwayFromZero), minor_units)
 }
 
 /// A quantity with at most two decimals and no trailing zeros.
 pub(super) fn quantity(amount: Decimal) -> String {
-    let rounded = amount
-        .round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
-        .normalize();
+    let rounded = amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero).normalize();
     grouped(rounded, rounded.scale())
 }
 
@@ -42,24 +36,12 @@ pub(super) fn share(part: Decimal, whole: Decimal) -> Option<String> {
         return None;
     }
     let percent = part.checked_div(whole)?.checked_mul(Decimal::ONE_HUNDRED)?;
-    Some(format!(
-        "{}%",
-        grouped(
-            percent.round_dp_with_strategy(1, RoundingStrategy::MidpointAwayFromZero),
-            1
-        )
-    ))
+    Some(format!("{}%", grouped(percent.round_dp_with_strategy(1, RoundingStrategy::MidpointAwayFromZero), 1)))
 }
 
 fn grouped(amount: Decimal, decimals: u32) -> String {
-    let text = format!(
-        "{:.*}",
-        usize::try_from(decimals).unwrap_or(0),
-        amount.abs()
-    );
-    let (whole, fraction) = text
-        .split_once('.')
-        .map_or((text.as_str(), None), |(w, f)| (w, Some(f)));
+    let text = format!("{:.*}", usize::try_from(decimals).unwrap_or(0), amount.abs());
+    let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(w, f)| (w, Some(f)));
     let mut out = String::with_capacity(text.len() + text.len() / 3 + 1);
     if amount.is_sign_negative() && !amount.is_zero() {
         out.push('-');
@@ -88,9 +70,7 @@ pub(super) fn months(first: Month, last: Month) -> String {
         return month(first);
     }
     let same_year = first.first_day().year() == last.first_day().year();
-    let first = first
-        .first_day()
-        .format(if same_year { "%b" } else { "%b %Y" });
+    let first = first.first_day().format(if same_year { "%b" } else { "%b %Y" });
     format!("{first} to {}", month(last))
 }
 
@@ -107,11 +87,7 @@ pub(super) fn date(date: NaiveDate) -> String {
 
 /// A p- or q-value: three decimals, never a false zero.
 pub(super) fn probability(p: f64) -> String {
-    if p < 0.001 {
-        "below 0.001".to_owned()
-    } else {
-        format!("{p:.3}")
-    }
+    if p < 0.001 { "below 0.001".to_owned() } else { format!("{p:.3}") }
 }
 
 /// A monthly slope of a logarithm as the percentage it means: `-2.4%`.
@@ -180,14 +156,8 @@ mod tests {
     fn month_ranges_repeat_the_year_only_where_it_changes() {
         let month = |text: &str| text.parse::<Month>().expect("a month");
         assert_eq!(months(month("2026-07"), month("2026-07")), "Jul 2026");
-        assert_eq!(
-            months(month("2026-07"), month("2026-09")),
-            "Jul to Sep 2026"
-        );
-        assert_eq!(
-            months(month("2025-11"), month("2026-09")),
-            "Nov 2025 to Sep 2026"
-        );
+        assert_eq!(months(month("2026-07"), month("2026-09")), "Jul to Sep 2026");
+        assert_eq!(months(month("2025-11"), month("2026-09")), "Nov 2025 to Sep 2026");
     }
 
     #[test]

@@ -60,16 +60,10 @@ fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = (0..3).fold(0_usize, |group, i| {
-            group << 8 | usize::from(chunk.get(i).copied().unwrap_or(0))
-        });
+        let group = (0..3).fold(0_usize, |group, i| group << 8 | usize::from(chunk.get(i).copied().unwrap_or(0)));
         for position in 0..4 {
             let digit = DIGITS[group >> (18 - 6 * position) & 63];
-            out.push(if position <= chunk.len() {
-                char::from(digit)
-            } else {
-                '='
-            });
+            out.push(if position <= chunk.len() { char::from(digit) } else { '=' });
         }
     }
     out

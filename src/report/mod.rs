@@ -162,9 +162,7 @@ pub struct CoverageRow {
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// A headline that contradicts itself must not be printed.
-    #[error(
-        "totals in {currency} do not add up: leakage {leakage} is not revenue {leakage_revenue} plus cost {leakage_cost}"
-    )]
+    #[error("totals in {currency} do not add up: leakage {leakage} is not revenue {leakage_revenue} plus cost {leakage_cost}")]
     TotalsDisagree {
         /// Currency of the row.
         currency: String,

@@ -71,31 +71,14 @@ pub(super) struct Panel {
 pub(super) fn panels(chart: &FindingChart) -> Vec<Panel> {
     let (left_label, right_label) = chart.kind.series();
     let series = |value: fn(&ChartPoint) -> Option<Decimal>| -> BTreeMap<i32, f64> {
-        chart
-            .points
-            .iter()
-            .filter_map(|p| Some((p.month.index(), value(p)?.to_f64()?)))
-            .collect()
+        chart.points.iter().filter_map(|p| Some((p.month.index(), value(p)?.to_f64()?))).collect()
     };
-    let mut left = Line {
-        side: Side::Left,
-        label: left_label,
-        values: series(|p| p.left),
-    };
-    let mut right = Line {
-        side: Side::Right,
-        label: right_label,
-        values: series(|p| p.right),
-    };
+    let mut left = Line { side: Side::Left, label: left_label, values: series(|p| p.left) };
+    let mut right = Line { side: Side::Right, label: right_label, values: series(|p| p.right) };
     let groups = match chart.kind {
         ChartKind::UsageRevenue => {
-            let months: Vec<i32> = left
-                .values
-                .keys()
-                .filter(|m| right.values.contains_key(m))
-                .take(BASE_MONTHS)
-                .copied()
-                .collect();
+            let months: Vec<i32> =
+                left.values.keys().filter(|m| right.values.contains_key(m)).take(BASE_MONTHS).copied().collect();
             left.values = indexed(&left.values, &months);
             right.values = indexed(&right.values, &months);
             vec![vec![left, right]]
@@ -103,11 +86,7 @@ pub(super) fn panels(chart: &FindingChart) -> Vec<Panel> {
         ChartKind::CostCharge | ChartKind::QuantityBilled => vec![vec![left, right]],
         ChartKind::Arpu => vec![vec![left], vec![right]],
     };
-    groups
-        .into_iter()
-        .filter(|lines| lines.iter().any(|line| !line.values.is_empty()))
-        .map(Panel::new)
-        .collect()
+    groups.into_iter().filter(|lines| lines.iter().any(|line| !line.values.is_empty())).map(Panel::new).collect()
 }
 
 /// `values` with the mean over `base_months` as 100, or that of its first positive months where
@@ -115,26 +94,12 @@ pub(super) fn panels(chart: &FindingChart) -> Vec<Panel> {
 fn indexed(values: &BTreeMap<i32, f64>, base_months: &[i32]) -> BTreeMap<i32, f64> {
     let mean = |chosen: &[f64]| {
         let n = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
-        (n > 0)
-            .then(|| chosen.iter().sum::<f64>() / f64::from(n))
-            .filter(|mean| *mean > 0.0)
+        (n > 0).then(|| chosen.iter().sum::<f64>() / f64::from(n)).filter(|mean| *mean > 0.0)
     };
-    let common: Vec<f64> = base_months
-        .iter()
-        .filter_map(|m| values.get(m))
-        .copied()
-        .collect();
-    let own: Vec<f64> = values
-        .values()
-        .copied()
-        .filter(|v| *v > 0.0)
-        .take(BASE_MONTHS)
-        .collect();
+    let common: Vec<f64> = base_months.iter().filter_map(|m| values.get(m)).copied().collect();
+    let own: Vec<f64> = values.values().copied().filter(|v| *v > 0.0).take(BASE_MONTHS).collect();
     let base = mean(&common).or_else(|| mean(&own)).unwrap_or(1.0);
-    values
-        .iter()
-        .map(|(month, value)| (*month, value / base * 100.0))
-        .collect()
+    values.iter().map(|(month, value)| (*month, value / base * 100.0)).collect()
 }
 
 impl Panel {
@@ -144,27 +109,10 @@ impl Panel {
         let high = values().fold(f64::NEG_INFINITY, f64::max);
         let spread = high - low;
         let cut = low > 0.0 && spread > 0.0 && spread < FLAT_SPREAD * high;
-        let headroom = if high > 0.0 && !cut {
-            high * 0.08
-        } else {
-            spread * 0.15
-        };
-        let bottom = if cut {
-            (low - spread * 0.5).max(0.0)
-        } else {
-            low.min(0.0)
-        };
-        let top = if high + headroom > bottom {
-            high + headroom
-        } else {
-            bottom + 1.0
-        };
-        let mut panel = Self {
-            lines,
-            cut,
-            shaded: false,
-            range: (bottom, top),
-        };
+        let headroom = if high > 0.0 && !cut { high * 0.08 } else { spread * 0.15 };
+        let bottom = if cut { (low - spread * 0.5).max(0.0) } else { low.min(0.0) };
+        let top = if high + headroom > bottom { high + headroom } else { bottom + 1.0 };
+        let mut panel = Self { lines, cut, shaded: false, range: (bottom, top) };
         panel.shaded = !panel.loss_areas().is_empty();
         panel
     }
@@ -174,9 +122,7 @@ impl Panel {
         let [left, right] = self.lines.as_slice() else {
             return Vec::new();
         };
-        let gap = |month: i32| {
-            Some((*left.values.get(&month)?, *right.values.get(&month)?)).filter(|(l, r)| l >= r)
-        };
+        let gap = |month: i32| Some((*left.values.get(&month)?, *right.values.get(&month)?)).filter(|(l, r)| l >= r);
         left.values
             .keys()
             .filter_map(|&month| {
@@ -203,14 +149,7 @@ mod tests {
                 right: right.map(Decimal::from),
             })
             .collect();
-        FindingChart {
-            finding_id: "f".into(),
-            kind,
-            currency: "EUR".into(),
-            unit: None,
-            points,
-            change_month: None,
-        }
+        FindingChart { finding_id: "f".into(), kind, currency: "EUR".into(), unit: None, points, change_month: None }
     }
 
     fn values(line: &Line) -> Vec<f64> {
@@ -221,9 +160,7 @@ mod tests {
     fn usage_and_revenue_share_a_base() {
         let points = [(50, 5), (100, 10), (150, 15), (200, 10)].map(|(l, r)| (Some(l), Some(r)));
         let panels = panels(&chart(ChartKind::UsageRevenue, &points));
-        let [panel] = panels.as_slice() else {
-            panic!("one panel, not {panels:?}")
-        };
+        let [panel] = panels.as_slice() else { panic!("one panel, not {panels:?}") };
         assert_eq!(values(&panel.lines[0]), [50.0, 100.0, 150.0, 200.0]);
         assert_eq!(values(&panel.lines[1]), [50.0, 100.0, 150.0, 100.0]);
         assert!(panel.shaded);
@@ -231,10 +168,7 @@ mod tests {
 
     #[test]
     fn revenue_that_never_came_stays_at_zero() {
-        let panels = panels(&chart(
-            ChartKind::UsageRevenue,
-            &[(Some(4), Some(0)), (Some(4), Some(0))],
-        ));
+        let panels = panels(&chart(ChartKind::UsageRevenue, &[(Some(4), Some(0)), (Some(4), Some(0))]));
         assert_eq!(values(&panels[0].lines[1]), [0.0, 0.0]);
     }
 
@@ -247,10 +181,7 @@ mod tests {
 
     #[test]
     fn a_flat_series_is_not_magnified() {
-        let panels = panels(&chart(
-            ChartKind::Arpu,
-            &[(Some(100), None), (Some(100), None)],
-        ));
+        let panels = panels(&chart(ChartKind::Arpu, &[(Some(100), None), (Some(100), None)]));
         assert!(!panels[0].cut);
         assert!(panels[0].range.0 <= 0.0);
     }

@@ -147,11 +147,7 @@ impl Page {
     /// Formats `data` and draws the charts of the findings that are shown.
     pub(super) fn new(data: &ReportData) -> Result<Self, ReportError> {
         let titles = signal_titles(data);
-        let charts: BTreeMap<&str, &FindingChart> = data
-            .charts
-            .iter()
-            .map(|chart| (chart.finding_id.as_str(), chart))
-            .collect();
+        let charts: BTreeMap<&str, &FindingChart> = data.charts.iter().map(|chart| (chart.finding_id.as_str(), chart)).collect();
         let shown = data.findings.iter().take(MAX_FINDINGS);
         let findings = (1..)
             .zip(shown)
@@ -164,16 +160,8 @@ impl Page {
         let total = counted.max(u64::try_from(data.findings.len()).unwrap_or(u64::MAX));
         let hidden = total.saturating_sub(u64::try_from(findings.len()).unwrap_or(u64::MAX));
         let tested: u64 = data.coverage.iter().map(|row| row.tested).sum();
-        let untested: u64 = data
-            .coverage
-            .iter()
-            .map(|row| row.too_short + row.not_testable)
-            .sum();
-        let is_silent = total == 0
-            && data
-                .totals
-                .iter()
-                .all(|t| t.leakage.is_zero() && t.overbilled.is_zero());
+        let untested: u64 = data.coverage.iter().map(|row| row.too_short + row.not_testable).sum();
+        let is_silent = total == 0 && data.totals.iter().all(|t| t.leakage.is_zero() && t.overbilled.is_zero());
         let verdict = match (is_silent, tested) {
             (false, _) => Verdict::Findings,
             (true, 0) => Verdict::Untested,
@@ -194,24 +182,14 @@ impl Page {
             findings_total: format::count(total),
             findings_hidden: (hidden > 0).then(|| format::count(hidden)),
             coverage: data.coverage.iter().map(CoverageView::new).collect(),
-            notes: data
-                .notes
-                .iter()
-                .map(|note| format::shortened(note, LONG_TEXT))
-                .collect(),
+            notes: data.notes.iter().map(|note| format::shortened(note, LONG_TEXT)).collect(),
         })
     }
 }
 
 fn signal_titles(data: &ReportData) -> BTreeMap<&str, &str> {
-    let covered = data
-        .coverage
-        .iter()
-        .map(|row| (row.signal.as_str(), row.title.as_str()));
-    let found = data
-        .by_signal
-        .iter()
-        .map(|row| (row.signal.as_str(), row.title.as_str()));
+    let covered = data.coverage.iter().map(|row| (row.signal.as_str(), row.title.as_str()));
+    let found = data.by_signal.iter().map(|row| (row.signal.as_str(), row.title.as_str()));
     covered.chain(found).collect()
 }
 
@@ -222,29 +200,17 @@ impl Headline {
         Self {
             currency: format::clean(&total.currency),
             leakage: money(total.leakage),
-            range: is_range.then(|| {
-                format!(
-                    "{} to {}",
-                    money(total.leakage_low),
-                    money(total.leakage_high)
-                )
-            }),
+            range: is_range.then(|| format!("{} to {}", money(total.leakage_low), money(total.leakage_high))),
             findings: total.findings,
             findings_text: format::count(total.findings),
             revenue: money(total.leakage_revenue),
             cost: money(total.leakage_cost),
-            split: (total.leakage > Decimal::ZERO).then(|| {
-                (
-                    bar(total.leakage_revenue, total.leakage),
-                    bar(total.leakage_cost, total.leakage),
-                )
-            }),
+            split: (total.leakage > Decimal::ZERO)
+                .then(|| (bar(total.leakage_revenue, total.leakage), bar(total.leakage_cost, total.leakage))),
             overbilled: money(total.overbilled),
             expected: total.expected.map(money),
             billed: total.billed.map(money),
-            share_of_expected: total
-                .expected
-                .and_then(|expected| format::share(total.leakage_revenue, expected)),
+            share_of_expected: total.expected.and_then(|expected| format::share(total.leakage_revenue, expected)),
         }
     }
 }
@@ -254,12 +220,8 @@ fn bar(part: Decimal, whole: Decimal) -> String {
     if part <= Decimal::ZERO || whole <= Decimal::ZERO {
         return "0".to_owned();
     }
-    let width = part
-        .checked_div(whole)
-        .and_then(|share| share.checked_mul(Decimal::ONE_HUNDRED));
-    let width = width
-        .unwrap_or(Decimal::ONE_HUNDRED)
-        .clamp(Decimal::new(5, 1), Decimal::ONE_HUNDRED);
+    let width = part.checked_div(whole).and_then(|share| share.checked_mul(Decimal::ONE_HUNDRED));
+    let width = width.unwrap_or(Decimal::ONE_HUNDRED).clamp(Decimal::new(5, 1), Decimal::ONE_HUNDRED);
     width.round_dp(1).normalize().to_string()
 }
 
@@ -273,28 +235,18 @@ fn cause_tables(data: &ReportData) -> Vec<CauseTable> {
     }
     let table = |currency: &str| {
         let rows = || data.by_signal.iter().filter(|row| row.currency == currency);
-        let largest = rows()
-            .map(|row| row.leakage.max(row.overbilled))
-            .max()
-            .unwrap_or_default();
+        let largest = rows().map(|row| row.leakage.max(row.overbilled)).max().unwrap_or_default();
         let row = |row: &super::SignalTotal| CauseRow {
             title: format::clean(&row.title),
             question: format::clean(&row.question),
-            method: if row.family == "trend" {
-                "Trend"
-            } else {
-                "Row by row"
-            },
+            method: if row.family == "trend" { "Trend" } else { "Row by row" },
             findings: format::count(row.findings),
             leakage: format::plain_money(row.leakage, currency),
             overbilled: format::plain_money(row.overbilled, currency),
             leakage_bar: bar(row.leakage, largest),
             overbilled_bar: bar(row.overbilled, largest),
         };
-        CauseTable {
-            currency: format::clean(currency),
-            rows: rows().map(row).collect(),
-        }
+        CauseTable { currency: format::clean(currency), rows: rows().map(row).collect() }
     };
     currencies.into_iter().map(table).collect()
 }
@@ -308,24 +260,12 @@ impl FindingRow {
         data: &ReportData,
     ) -> Result<Self, ReportError> {
         let is_overbilling = finding.basis == Basis::Overbilling;
-        let amount = if is_overbilling {
-            finding.overbilled
-        } else {
-            finding.leakage
-        };
-        let signal = titles
-            .get(finding.signal.as_str())
-            .map_or_else(|| finding.signal.replace('_', " "), |t| (*t).into());
-        let (no_customer, no_service) = if finding.signal == "unmapped" {
-            ("Not mapped", "Not mapped")
-        } else {
-            ("All customers", "All services")
-        };
+        let amount = if is_overbilling { finding.overbilled } else { finding.leakage };
+        let signal = titles.get(finding.signal.as_str()).map_or_else(|| finding.signal.replace('_', " "), |t| (*t).into());
+        let (no_customer, no_service) =
+            if finding.signal == "unmapped" { ("Not mapped", "Not mapped") } else { ("All customers", "All services") };
         let name = |name: &Option<String>, key: &Option<String>, otherwise: &str| {
-            let text = name
-                .as_deref()
-                .or(key.as_deref())
-                .filter(|text| !text.trim().is_empty());
+            let text = name.as_deref().or(key.as_deref()).filter(|text| !text.trim().is_empty());
             format::shortened(text.unwrap_or(otherwise), ROW_NAME)
         };
         Ok(Self {
@@ -348,10 +288,7 @@ impl FindingRow {
                 shell_word(&format::shortened(&data.lake, LONG_TEXT)),
                 shell_word(&format::shortened(&finding.finding_id, ROW_NAME))
             ),
-            chart: chart
-                .map(|chart| ChartView::new(chart, data.quarter))
-                .transpose()?
-                .flatten(),
+            chart: chart.map(|chart| ChartView::new(chart, data.quarter)).transpose()?.flatten(),
             sort: SortKeys {
                 currency: format::clean(&finding.currency),
                 amount: amount.to_string(),
@@ -367,11 +304,9 @@ impl FindingRow {
 fn facts(finding: &Finding, quarter: Quarter) -> Vec<(&'static str, String)> {
     let money = |amount: Decimal| format::money(amount, &finding.currency);
     let named = |name: &Option<String>, key: &Option<String>| match (name, key) {
-        (Some(name), Some(key)) if name != key => Some(format!(
-            "{} ({})",
-            format::shortened(name, LONG_TEXT),
-            format::shortened(key, ROW_NAME)
-        )),
+        (Some(name), Some(key)) if name != key => {
+            Some(format!("{} ({})", format::shortened(name, LONG_TEXT), format::shortened(key, ROW_NAME)))
+        }
         (Some(text), _) | (None, Some(text)) => Some(format::shortened(text, LONG_TEXT)),
         (None, None) => None,
     };
@@ -381,52 +316,25 @@ fn facts(finding: &Finding, quarter: Quarter) -> Vec<(&'static str, String)> {
         Basis::Overbilling => "The customer's: charged too much, to give back",
     };
     let is_range = finding.leakage_low != finding.leakage_high;
-    let range = is_range.then(|| {
-        format!(
-            "{} to {}",
-            money(finding.leakage_low),
-            money(finding.leakage_high)
-        )
+    let range = is_range.then(|| format!("{} to {}", money(finding.leakage_low), money(finding.leakage_high)));
+    let slope = finding.slope.map(|slope| match (finding.slope_low, finding.slope_high) {
+        (Some(low), Some(high)) => format!(
+            "{} a month (95% interval {} to {})",
+            format::log_slope(slope),
+            format::log_slope(low),
+            format::log_slope(high)
+        ),
+        _ => format!("{} a month", format::log_slope(slope)),
     });
-    let slope = finding
-        .slope
-        .map(|slope| match (finding.slope_low, finding.slope_high) {
-            (Some(low), Some(high)) => format!(
-                "{} a month (95% interval {} to {})",
-                format::log_slope(slope),
-                format::log_slope(low),
-                format::log_slope(high)
-            ),
-            _ => format!("{} a month", format::log_slope(slope)),
-        });
     let probability = |p: Option<f64>| p.map(format::probability);
     [
-        (
-            "Customer",
-            named(&finding.customer_name, &finding.customer_key),
-        ),
-        (
-            "Service",
-            named(&finding.service_name, &finding.service_key),
-        ),
+        ("Customer", named(&finding.customer_name, &finding.customer_key)),
+        ("Service", named(&finding.service_name, &finding.service_key)),
         ("Whose money", Some(whose.to_owned())),
-        (
-            "Leakage in the quarter",
-            Some(format!(
-                "{} ({})",
-                money(finding.leakage),
-                format::quarter(quarter)
-            )),
-        ),
+        ("Leakage in the quarter", Some(format!("{} ({})", money(finding.leakage), format::quarter(quarter)))),
         ("Range", range),
-        (
-            "Over-billed in the quarter",
-            (!finding.overbilled.is_zero()).then(|| money(finding.overbilled)),
-        ),
-        (
-            "If it goes on for a year",
-            Some(money(finding.annual_run_rate)),
-        ),
+        ("Over-billed in the quarter", (!finding.overbilled.is_zero()).then(|| money(finding.overbilled))),
+        ("If it goes on for a year", Some(money(finding.annual_run_rate))),
         ("First seen", Some(format::month(finding.first_month))),
         ("Change point", finding.change_month.map(format::month)),
         ("Trend of the tested ratio", slope),
@@ -450,20 +358,12 @@ impl ChartView {
             .into_iter()
             .map(|(size, canvas)| {
                 let markup = charts::draw(chart, &panels, quarter, canvas)?;
-                Ok(Drawing {
-                    size,
-                    width: canvas.width,
-                    height: canvas.height,
-                    markup,
-                })
+                Ok(Drawing { size, width: canvas.width, height: canvas.height, markup })
             })
             .collect::<Result<_, ReportError>>()?;
         let (left, right) = chart.kind.series();
         let (left_is_money, right_is_money) = chart.kind.is_money();
-        let unit = chart
-            .unit
-            .as_deref()
-            .map(|unit| format::shortened(unit, 20));
+        let unit = chart.unit.as_deref().map(|unit| format::shortened(unit, 20));
         let column = |name: &str, is_money: bool| match (is_money, &unit) {
             (true, _) => format!("{name}, {}", format::clean(&chart.currency)),
             (false, Some(unit)) => format!("{name}, {unit}"),
@@ -476,45 +376,26 @@ impl ChartView {
         };
         let mut points = chart.points.clone();
         points.sort_by_key(|point| point.month);
-        let rows: Vec<_> = points
-            .iter()
-            .map(|p| {
-                (
-                    format::month(p.month),
-                    cell(p.left, left_is_money),
-                    cell(p.right, right_is_money),
-                )
-            })
-            .collect();
-        let from_to =
-            |name: &str, value: fn(&super::ChartPoint) -> Option<Decimal>, is_money: bool| {
-                let mut known = points.iter().filter_map(|p| Some((p.month, value(p)?)));
-                let (first_month, first) = known.next()?;
-                let (last_month, last) = known.next_back().unwrap_or((first_month, first));
-                Some(format!(
-                    "{}: {} in {}, {} in {}.",
-                    column(name, is_money),
-                    cell(Some(first), is_money),
-                    format::month(first_month),
-                    cell(Some(last), is_money),
-                    format::month(last_month)
-                ))
-            };
-        let change = chart
-            .change_month
-            .map(|month| format!("Change in {}.", format::month(month)));
-        let sentences = [
-            from_to(left, |p| p.left, left_is_money),
-            from_to(right, |p| p.right, right_is_money),
-            change,
-        ];
+        let rows: Vec<_> =
+            points.iter().map(|p| (format::month(p.month), cell(p.left, left_is_money), cell(p.right, right_is_money))).collect();
+        let from_to = |name: &str, value: fn(&super::ChartPoint) -> Option<Decimal>, is_money: bool| {
+            let mut known = points.iter().filter_map(|p| Some((p.month, value(p)?)));
+            let (first_month, first) = known.next()?;
+            let (last_month, last) = known.next_back().unwrap_or((first_month, first));
+            Some(format!(
+                "{}: {} in {}, {} in {}.",
+                column(name, is_money),
+                cell(Some(first), is_money),
+                format::month(first_month),
+                cell(Some(last), is_money),
+                format::month(last_month)
+            ))
+        };
+        let change = chart.change_month.map(|month| format!("Change in {}.", format::month(month)));
+        let sentences = [from_to(left, |p| p.left, left_is_money), from_to(right, |p| p.right, right_is_money), change];
         Ok(Some(Self {
             title: title(chart.kind).to_owned(),
-            description: sentences
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(" "),
+            description: sentences.into_iter().flatten().collect::<Vec<_>>().join(" "),
             caption: caption(chart, &panels, &column(left, left_is_money)),
             left,
             right,
@@ -538,9 +419,7 @@ fn title(kind: ChartKind) -> &'static str {
 /// How to read the chart: its scale, and what is shaded or cut off.
 fn caption(chart: &FindingChart, panels: &[series::Panel], left_column: &str) -> String {
     let mut sentences = vec![match chart.kind {
-        ChartKind::UsageRevenue => {
-            "Index: 100 is the average of the first three months that have both.".to_owned()
-        }
+        ChartKind::UsageRevenue => "Index: 100 is the average of the first three months that have both.".to_owned(),
         ChartKind::CostCharge => format!("In {}.", format::clean(&chart.currency)),
         ChartKind::Arpu => format!("{left_column}, above the number of active users."),
         ChartKind::QuantityBilled => match &chart.unit {
@@ -550,11 +429,7 @@ fn caption(chart: &FindingChart, panels: &[series::Panel], left_column: &str) ->
     }];
     if panels.iter().any(|panel| panel.shaded) {
         let (left, right) = chart.kind.series();
-        sentences.push(format!(
-            "Shaded: {} above {}.",
-            left.to_lowercase(),
-            right.to_lowercase()
-        ));
+        sentences.push(format!("Shaded: {} above {}.", left.to_lowercase(), right.to_lowercase()));
     }
     if panels.iter().any(|panel| panel.cut) {
         sentences.push("The vertical axis does not start at zero.".to_owned());
@@ -577,9 +452,7 @@ impl CoverageView {
 fn capitalised(text: &str) -> String {
     let text = format::shortened(text, ROW_NAME);
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// `text` as one word of a POSIX shell, quoted only where it must be.

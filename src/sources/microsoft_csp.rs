@@ -21,7 +21,15 @@ pub static SOURCE: Source = Source {
         entity: "licence_reconciliation",
         how_to_export: "Partner Center > Billing > Billing history > invoice > Reconciliation file (new commerce), or the Graph billing export",
         shape: Shape::CsvOrJsonLines,
-        signature: &["CustomerId", "ProductId", "SubscriptionId", "ChargeStartDate", "ChargeEndDate", "EffectiveUnitPrice", "Subtotal"],
+        signature: &[
+            "CustomerId",
+            "ProductId",
+            "SubscriptionId",
+            "ChargeStartDate",
+            "ChargeEndDate",
+            "EffectiveUnitPrice",
+            "Subtotal",
+        ],
         columns: &[
             Column::text("CustomerId").required(),
             Column::text("CustomerName"),

@@ -53,9 +53,7 @@ fn standing(world: &World) -> Vec<Benign> {
             note("currency", None, "pays euros, costs dollars".to_owned());
         }
         match customer.billing {
-            Billing::Advance => {
-                note("billed_in_advance", None, "invoice of the first is for the month ahead".to_owned())
-            }
+            Billing::Advance => note("billed_in_advance", None, "invoice of the first is for the month ahead".to_owned()),
             Billing::Arrears => {}
             Billing::Anchor15 => note("anchor_day", None, "billing periods run from the 15th to the 15th".to_owned()),
         }
@@ -157,8 +155,7 @@ fn trials(world: &mut World, dice: &mut Dice, listed: &mut Vec<Benign>) {
     let mut customers: Vec<usize> = (0..world.customers.len())
         .filter(|customer| {
             let has_it = world.pairs.iter().any(|pair| pair.customer == *customer && pair.service.key == copilot.key);
-            let stays =
-                world.customers[*customer].left.is_none() && world.customers[*customer].joined < world.span().from;
+            let stays = world.customers[*customer].left.is_none() && world.customers[*customer].joined < world.span().from;
             !has_it && stays && !world.customers[*customer].is_internal
         })
         .collect();

@@ -115,10 +115,7 @@ fn addition(world: &World, index: usize, pair: &Pair, day: NaiveDate) -> Value {
     }
     fields.put("taxableFlag", true);
     fields.put("invoiceDescription", pair.pack.map_or(pair.service.name, |pack| pack.name));
-    fields.put(
-        "billedQuantity",
-        number(if pair.do_not_bill { Decimal::ZERO } else { (quantity - less_included).normalize() }),
-    );
+    fields.put("billedQuantity", number(if pair.do_not_bill { Decimal::ZERO } else { (quantity - less_included).normalize() }));
     if let Some(price) = price {
         fields.put("extPrice", number((price * (quantity - less_included)).round_dp(2)));
     }

@@ -131,11 +131,7 @@ fn customer(seed: u64, index: usize, first_month: Month, n_months: i32) -> Custo
     let tenants = (0..n_tenants)
         .map(|tenant| Tenant {
             id: guid(seed, 10 + tenant, number),
-            domain: if tenant == 0 {
-                format!("{domain}.onmicrosoft.com")
-            } else {
-                format!("{domain}2.onmicrosoft.com")
-            },
+            domain: if tenant == 0 { format!("{domain}.onmicrosoft.com") } else { format!("{domain}2.onmicrosoft.com") },
         })
         .collect();
     Customer {

@@ -7,9 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum SynthError {
     /// The configuration describes no possible book.
-    #[error(
-        "cannot simulate {months} months for {customers} customers: at least {min_months} months and 1 customer are needed"
-    )]
+    #[error("cannot simulate {months} months for {customers} customers: at least {min_months} months and 1 customer are needed")]
     TooSmall {
         /// Months asked for.
         months: usize,

@@ -91,8 +91,7 @@ pub(crate) fn write(world: &World, output: &mut Output) -> Result<(), SynthError
             let provider = Provider::of(meter, number);
             let mut table = Table::new(&provider.columns());
             let rows = month_rows(world, meter, month);
-            table.rows =
-                rows.iter().map(|row| table.header.iter().map(|column| row.cell(column, provider)).collect()).collect();
+            table.rows = rows.iter().map(|row| table.header.iter().map(|column| row.cell(column, provider)).collect()).collect();
             let name = format!("focus/{}_focus_{}.csv", meter.provider.to_ascii_lowercase(), nth(month.plus(1), 3));
             output.csv("focus", &name, &table)?;
         }
@@ -228,8 +227,7 @@ fn month_rows(world: &World, meter: Meter, month: Month) -> Vec<Row<'_>> {
             continue;
         }
         let before = rows.len();
-        let is_late =
-            |day: NaiveDate, month| pair.late_usage.is_some_and(|late| late.month == month && day >= late.from);
+        let is_late = |day: NaiveDate, month| pair.late_usage.is_some_and(|late| late.month == month && day >= late.from);
         for (day, quantity) in days(pair, month.plus(-1)).filter(|(day, _)| is_late(*day, month.plus(-1))) {
             rows.push(usage_row(world, pair, meter, month, day, quantity, true));
         }

@@ -78,8 +78,7 @@ impl Book<'_> {
             let start = period.from.max(pair.since);
             let (first_date, later_date) = invoice_dates(billing, period, start);
             self.charge(index, pair, first_date, start, period, Decimal::ONE);
-            let mut days: Vec<NaiveDate> =
-                changes.iter().copied().filter(|day| *day > start && *day < period.until).collect();
+            let mut days: Vec<NaiveDate> = changes.iter().copied().filter(|day| *day > start && *day < period.until).collect();
             days.sort_unstable();
             days.dedup();
             let mut before = start;
@@ -94,15 +93,7 @@ impl Book<'_> {
         }
     }
 
-    fn give_back(
-        &mut self,
-        index: usize,
-        pair: &Pair,
-        date: NaiveDate,
-        terms_of: NaiveDate,
-        day: NaiveDate,
-        period: Span,
-    ) {
+    fn give_back(&mut self, index: usize, pair: &Pair, date: NaiveDate, terms_of: NaiveDate, day: NaiveDate, period: Span) {
         let rest = Span { from: day, until: period.until };
         let line = recurring(index, pair, terms_of, rest, period, Decimal::NEGATIVE_ONE);
         self.add_if_any(date, pair.customer, line);
@@ -124,8 +115,7 @@ impl Book<'_> {
     fn usage(&mut self, index: usize, pair: &Pair, month: Month, usage: &MonthlyUsage) {
         let Some(billed) = usage.billed else { return };
         let until = Span::month(month).until;
-        let period =
-            Span { from: month.first_day().max(pair.since), until: pair.until.map_or(until, |end| end.min(until)) };
+        let period = Span { from: month.first_day().max(pair.since), until: pair.until.map_or(until, |end| end.min(until)) };
         let invoiced_on = nth(month.plus(1), 5);
         let late = pair.late_usage.filter(|late| late.month == month);
         if let Some(late) = late {

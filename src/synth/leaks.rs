@@ -158,8 +158,7 @@ fn try_plant(world: &mut World, dice: &mut Dice, kind: Kind, index: usize, quart
 
 fn is_worthwhile(worth: &Worth) -> bool {
     let lost = worth.leakage + worth.overbilled;
-    lost >= Decimal::from(LEAST_MONEY)
-        && lost * Decimal::from(100) >= worth.turnover * Decimal::from(LEAST_SHARE_PERCENT)
+    lost >= Decimal::from(LEAST_MONEY) && lost * Decimal::from(100) >= worth.turnover * Decimal::from(LEAST_SHARE_PERCENT)
 }
 
 fn onset(dice: &mut Dice, kind: Kind, first_month: Month, quarter: Quarter) -> Month {
@@ -190,9 +189,7 @@ fn unbilled_delivery(dice: &mut Dice, pair: &mut Pair, customer: &Customer, leak
             }
         }
         Volume::Flow(months) => {
-            for (_, usage) in
-                months.iter_mut().filter(|(month, _)| **month >= from && until.is_none_or(|end| **month < end))
-            {
+            for (_, usage) in months.iter_mut().filter(|(month, _)| **month >= from && until.is_none_or(|end| **month < end)) {
                 usage.billed = None;
             }
         }

@@ -102,19 +102,11 @@ impl Config {
 
     fn check(&self) -> Result<(), SynthError> {
         if self.customers == 0 || self.months < MIN_MONTHS {
-            return Err(SynthError::TooSmall {
-                months: self.months,
-                customers: self.customers,
-                min_months: MIN_MONTHS,
-            });
+            return Err(SynthError::TooSmall { months: self.months, customers: self.customers, min_months: MIN_MONTHS });
         }
         let quarter = self.analysed_quarter;
         if quarter.first_month() < self.first_month || quarter.last_month() > self.last_month() {
-            return Err(SynthError::QuarterOutsideSpan {
-                quarter,
-                first_month: self.first_month,
-                last_month: self.last_month(),
-            });
+            return Err(SynthError::QuarterOutsideSpan { quarter, first_month: self.first_month, last_month: self.last_month() });
         }
         Ok(())
     }

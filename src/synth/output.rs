@@ -55,13 +55,7 @@ impl Output {
         Self { root: root.to_owned(), counts: BTreeMap::new() }
     }
 
-    pub(crate) fn bytes(
-        &mut self,
-        kind: &'static str,
-        name: &str,
-        rows: usize,
-        bytes: &[u8],
-    ) -> Result<(), SynthError> {
+    pub(crate) fn bytes(&mut self, kind: &'static str, name: &str, rows: usize, bytes: &[u8]) -> Result<(), SynthError> {
         let path = self.root.join(name);
         let folder = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(folder).map_err(|source| SynthError::CreateFolder { path: folder.to_owned(), source })?;
@@ -77,15 +71,8 @@ impl Output {
         self.bytes(kind, name, table.rows.len(), &bytes)
     }
 
-    pub(crate) fn json(
-        &mut self,
-        kind: &'static str,
-        name: &str,
-        rows: usize,
-        value: &Value,
-    ) -> Result<(), SynthError> {
-        let bytes =
-            serde_json::to_vec(value).map_err(|source| SynthError::WriteJson { path: self.root.join(name), source })?;
+    pub(crate) fn json(&mut self, kind: &'static str, name: &str, rows: usize, value: &Value) -> Result<(), SynthError> {
+        let bytes = serde_json::to_vec(value).map_err(|source| SynthError::WriteJson { path: self.root.join(name), source })?;
         self.bytes(kind, name, rows, &bytes)
     }
 

@@ -133,9 +133,7 @@ impl Pair {
     /// What the service month should have brought, to the cent.
     pub(crate) fn expected(&self, month: Month, billing: Billing) -> Decimal {
         match &self.volume {
-            Volume::Level { .. } => {
-                by_day(month, billing, |day| self.owed_on(day) * self.contract_price.at(day)).round_dp(2)
-            }
+            Volume::Level { .. } => by_day(month, billing, |day| self.owed_on(day) * self.contract_price.at(day)).round_dp(2),
             Volume::Flow(months) => months.get(&month).map_or(Decimal::ZERO, |usage| {
                 let billable = (usage.delivered() - self.included).max(Decimal::ZERO);
                 self.usage_amount(month, usage, billable, &self.contract_price)
@@ -146,9 +144,7 @@ impl Pair {
     /// What invoices carry for the service month, to the cent.
     pub(crate) fn billed(&self, month: Month, billing: Billing) -> Decimal {
         match &self.volume {
-            Volume::Level { .. } => {
-                by_day(month, billing, |day| self.billed_on(day) * self.billed_price.at(day)).round_dp(2)
-            }
+            Volume::Level { .. } => by_day(month, billing, |day| self.billed_on(day) * self.billed_price.at(day)).round_dp(2),
             Volume::Flow(months) => months.get(&month).map_or(Decimal::ZERO, |usage| {
                 usage.billed.map_or(Decimal::ZERO, |billed| self.usage_amount(month, usage, billed, &self.billed_price))
             }),

@@ -190,8 +190,7 @@ fn month_rows(world: &World, month: Month, edition: Edition) -> Vec<Row<'_>> {
             Edition::First => world.reissues.iter().find(|reissue| reissue.pair == index && reissue.month == month),
             Edition::Corrected => None,
         };
-        let source =
-            Subscriptions { world, index, pair, product, sku, missed: missed.map_or(Decimal::ZERO, |it| it.units) };
+        let source = Subscriptions { world, index, pair, product, sku, missed: missed.map_or(Decimal::ZERO, |it| it.units) };
         for tenant in 0..world.customer_of(pair).tenants.len() {
             let late = pair.late_changes == Some(month);
             rows.extend(source.cycle(tenant, month));
@@ -364,9 +363,7 @@ fn write_json_lines(output: &mut Output, issued_on: NaiveDate, rows: &[Row<'_>])
         for row in part {
             // The second member writes its numbers as text, as some API versions do.
             let line = format!("{}\n", json_row(row, member == 1));
-            encoder
-                .write_all(line.as_bytes())
-                .map_err(|source| SynthError::Write { path: output.path(&name), source })?;
+            encoder.write_all(line.as_bytes()).map_err(|source| SynthError::Write { path: output.path(&name), source })?;
         }
         bytes = encoder.finish().map_err(|source| SynthError::Write { path: output.path(&name), source })?;
     }

@@ -198,12 +198,10 @@ fn finds(finding: &Finding, row: &TruthRow) -> bool {
 }
 
 fn leak_score(row: &TruthRow, verdicts: &[Verdict<'_>]) -> LeakScore {
-    let on_pair: Vec<&Finding> =
-        verdicts.iter().map(|verdict| verdict.finding).filter(|finding| names(finding, row)).collect();
+    let on_pair: Vec<&Finding> = verdicts.iter().map(|verdict| verdict.finding).filter(|finding| names(finding, row)).collect();
     let own: Vec<&Finding> = on_pair.iter().copied().filter(|finding| finds(finding, row)).collect();
     let money = |findings: &[&Finding]| -> Decimal {
-        let comparable =
-            findings.iter().filter(|finding| finding.currency == row.currency && finding.basis == row.basis);
+        let comparable = findings.iter().filter(|finding| finding.currency == row.currency && finding.basis == row.basis);
         comparable.map(|finding| money_of(finding)).sum()
     };
     let (own_money, joint_money) = (money(&own), money(&on_pair));

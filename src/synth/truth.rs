@@ -78,8 +78,7 @@ pub(crate) struct Worth {
 
 /// What `leak` costs in `quarter` if its pair's history is `pair`.
 pub(crate) fn worth(leak: &Leak, pair: &Pair, billing: Billing, quarter: Quarter) -> Worth {
-    let mut worth =
-        Worth { leakage: Decimal::ZERO, overbilled: Decimal::ZERO, turnover: Decimal::ZERO, last_month: None };
+    let mut worth = Worth { leakage: Decimal::ZERO, overbilled: Decimal::ZERO, turnover: Decimal::ZERO, last_month: None };
     for month in months(quarter.first_month(), 3).filter(|month| *month >= leak.first_month) {
         let (expected, billed) = (pair.expected(month, billing), pair.billed(month, billing));
         let lost = match leak.kind {

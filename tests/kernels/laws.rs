@@ -11,54 +11,27 @@ use shortfall::kernels::series::Point;
 use shortfall::kernels::theil_sen::theil_sen;
 
 fn fixed() -> ProptestConfig {
-    ProptestConfig {
-        cases: 96,
-        rng_seed: RngSeed::Fixed(20_261_122),
-        failure_persistence: None,
-        ..Default::default()
-    }
+    ProptestConfig { cases: 96, rng_seed: RngSeed::Fixed(20_261_122), failure_persistence: None, ..Default::default() }
 }
 
 /// Months with gaps and values with ties.
 fn tied_series() -> impl Strategy<Value = Vec<Point>> {
-    prop::collection::btree_map(0..60_i32, -6..7_i32, 6..40).prop_map(|months| {
-        months
-            .into_iter()
-            .map(|(x, y)| Point { x, y: f64::from(y) })
-            .collect()
-    })
+    prop::collection::btree_map(0..60_i32, -6..7_i32, 6..40)
+        .prop_map(|months| months.into_iter().map(|(x, y)| Point { x, y: f64::from(y) }).collect())
 }
 
 /// Anything a column may hold, in any order, months repeated.
 fn wild_series() -> impl Strategy<Value = Vec<Point>> {
-    let value = prop_oneof![
-        any::<f64>(),
-        -1e3..1e3_f64,
-        Just(0.0),
-        Just(-0.0),
-        Just(f64::NAN),
-        Just(1e308),
-        Just(5e-324)
-    ];
-    prop::collection::vec(
-        (-30..30_i32, value).prop_map(|(x, y)| Point { x, y }),
-        0..40,
-    )
+    let value = prop_oneof![any::<f64>(), -1e3..1e3_f64, Just(0.0), Just(-0.0), Just(f64::NAN), Just(1e308), Just(5e-324)];
+    prop::collection::vec((-30..30_i32, value).prop_map(|(x, y)| Point { x, y }), 0..40)
 }
 
 fn mapped(points: &[Point], y: impl Fn(f64) -> f64) -> Vec<Point> {
-    points
-        .iter()
-        .map(|point| Point {
-            x: point.x,
-            y: y(point.y),
-        })
-        .collect()
+    points.iter().map(|point| Point { x: point.x, y: y(point.y) }).collect()
 }
 
 fn close(left: f64, right: f64) -> bool {
-    (left - right).abs() <= 1e-9 * left.abs().max(right.abs()).max(1e-300)
-        || (left - right).abs() < 1e-12
+    (left - right).abs() <= 1e-9 * left.abs().max(right.abs()).max(1e-300) || (left - right).abs() < 1e-12
 }
 
 fn pair_slopes(points: &[Point]) -> Vec<f64> {
@@ -85,9 +58,7 @@ fn squared_error(values: &[f64]) -> f64 {
 fn cheapest(values: &[f64], penalty: f64, min_length: usize) -> f64 {
     let mut best = squared_error(values);
     for end in min_length..=values.len().saturating_sub(min_length) {
-        best = best.min(
-            squared_error(&values[..end]) + penalty + cheapest(&values[end..], penalty, min_length),
-        );
+        best = best.min(squared_error(&values[..end]) + penalty + cheapest(&values[end..], penalty, min_length));
     }
     best
 }
@@ -203,12 +174,7 @@ proptest! {
 
 #[test]
 fn long_series_select_the_same_slopes_without_listing_them() {
-    let points: Vec<Point> = (0..1_100)
-        .map(|x| Point {
-            x,
-            y: f64::from(x * 7_919 % 1_009) * 0.37 + f64::from(x),
-        })
-        .collect();
+    let points: Vec<Point> = (0..1_100).map(|x| Point { x, y: f64::from(x * 7_919 % 1_009) * 0.37 + f64::from(x) }).collect();
     let line = theil_sen(&points).unwrap();
     assert!(close(line.slope, middle(&pair_slopes(&points))));
     assert!(line.slope_low <= line.slope && line.slope <= line.slope_high);

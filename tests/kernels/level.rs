@@ -47,17 +47,9 @@ fn trendless_noise_keeps_its_level() {
     ];
     for (noise, at_five_percent) in kinds {
         for n in [6, 8, 12, 24, 36] {
-            for (kernel, [five_percent, one_permille]) in
-                ["trend", "change"].iter().zip(rates(noise, n, |_| 0.0))
-            {
-                assert!(
-                    five_percent <= at_five_percent,
-                    "{kernel} {noise:?} n = {n}: {five_percent} at 0.05"
-                );
-                assert!(
-                    one_permille <= 0.008,
-                    "{kernel} {noise:?} n = {n}: {one_permille} at 0.001"
-                );
+            for (kernel, [five_percent, one_permille]) in ["trend", "change"].iter().zip(rates(noise, n, |_| 0.0)) {
+                assert!(five_percent <= at_five_percent, "{kernel} {noise:?} n = {n}: {five_percent} at 0.05");
+                assert!(one_permille <= 0.008, "{kernel} {noise:?} n = {n}: {one_permille} at 0.001");
             }
         }
     }
@@ -80,33 +72,18 @@ fn a_book_of_twenty_thousand_trendless_pairs_gives_no_finding() {
         trends.push(mann_kendall(&series).map(|test| test.p));
         changes.push(change_point(&series).map(|change| change.p));
     }
-    let found = |p: &[Option<f64>]| {
-        bh_adjust(p)
-            .iter()
-            .flatten()
-            .filter(|&&q| q <= 0.05)
-            .count()
-    };
+    let found = |p: &[Option<f64>]| bh_adjust(p).iter().flatten().filter(|&&q| q <= 0.05).count();
     assert_eq!((found(&trends), found(&changes)), (0, 0));
 }
 
 #[test]
 fn real_trends_and_steps_are_found() {
     let [trend, _] = rates(Noise::Ar1(0.0), 24, |x| 0.2 * f64::from(x));
-    assert!(
-        trend[0] > 0.95 && trend[1] > 0.45,
-        "slope 0.2 sd a month, 24 months: {trend:?}"
-    );
+    assert!(trend[0] > 0.95 && trend[1] > 0.45, "slope 0.2 sd a month, 24 months: {trend:?}");
     let [trend, _] = rates(Noise::Ar1(0.4), 36, |x| 0.1 * f64::from(x));
-    assert!(
-        trend[0] > 0.8,
-        "slope 0.1 sd a month, 36 months, phi 0.4: {trend:?}"
-    );
+    assert!(trend[0] > 0.8, "slope 0.1 sd a month, 36 months, phi 0.4: {trend:?}");
     let [_, step] = rates(Noise::Ar1(0.3), 24, |x| if x >= 16 { 8.0 } else { 0.0 });
-    assert!(
-        step[1] > 0.9,
-        "step of 8 sd in month 16 of 24, phi 0.3: {step:?}"
-    );
+    assert!(step[1] > 0.9, "step of 8 sd in month 16 of 24, phi 0.3: {step:?}");
 }
 
 #[test]
@@ -125,10 +102,6 @@ fn a_few_real_leaks_in_a_large_book_are_found() {
     }
     let q = bh_adjust(&p);
     let found = |range: &[Option<f64>]| range.iter().flatten().filter(|&&q| q <= 0.05).count();
-    assert!(
-        found(&q[..40]) >= 36,
-        "{} of 40 leaks found",
-        found(&q[..40])
-    );
+    assert!(found(&q[..40]) >= 36, "{} of 40 leaks found", found(&q[..40]));
     assert!(found(&q[40..]) <= 4, "{} false findings", found(&q[40..]));
 }

@@ -1,5 +1,7 @@
 //! The statistical kernels against outside packages, plain re-implementations, laws, SQL shapes and simulated books.
 
+#![allow(clippy::unwrap_used, reason = "a test helper that fails should stop the test")]
+
 mod laws;
 mod level;
 #[path = "../oracle/noise.rs"]

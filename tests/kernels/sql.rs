@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, RecordBatch,
-};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema};
 use datafusion::datasource::MemTable;
@@ -29,11 +27,7 @@ fn book() -> Vec<Row> {
                 2 => Some(f64::from(rng.random_range(0..3_i32))),
                 _ => Some(rng.random_range(0.0..100.0)),
             };
-            rows.push(Row(
-                Some(client),
-                Some(month).filter(|_| rng.random_bool(0.95)),
-                y,
-            ));
+            rows.push(Row(Some(client), Some(month).filter(|_| rng.random_bool(0.95)), y));
             if rng.random_bool(0.05) {
                 rows.push(Row(Some(client), Some(month), Some(1e6)));
             }
@@ -47,10 +41,7 @@ fn session(rows: &[Row], partitions: usize, batch_size: usize, is_sorted: bool) 
     let config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_batch_size(batch_size)
-        .set_usize(
-            "datafusion.execution.skip_partial_aggregation_probe_rows_threshold",
-            batch_size * 5,
-        );
+        .set_usize("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", batch_size * 5);
     let ctx = SessionContext::new_with_config(config);
     register(&ctx);
     let schema = Arc::new(Schema::new(vec![
@@ -67,9 +58,7 @@ fn session(rows: &[Row], partitions: usize, batch_size: usize, is_sorted: bool) 
         RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()
     };
     let parts = rows.chunks(rows.len().div_ceil(partitions).max(1));
-    let mut batches: Vec<Vec<RecordBatch>> = parts
-        .map(|part| part.chunks(batch_size).map(batch).collect())
-        .collect();
+    let mut batches: Vec<Vec<RecordBatch>> = parts.map(|part| part.chunks(batch_size).map(batch).collect()).collect();
     if batches.is_empty() {
         batches.push(vec![batch(&[])]);
     }
@@ -82,9 +71,7 @@ fn session(rows: &[Row], partitions: usize, batch_size: usize, is_sorted: bool) 
 }
 
 fn run(ctx: &SessionContext, sql: &str) -> Result<RecordBatch, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let frame = ctx.sql(sql).await.map_err(|error| error.to_string())?;
         let schema = Arc::clone(frame.schema().inner());
@@ -103,18 +90,8 @@ fn bits(columns: &[ArrayRef]) -> Vec<Option<u64>> {
                 cells.extend((0..column.len()).map(|row| Some(u64::from(column.is_null(row)))));
                 cells.extend(bits(column.as_struct().columns()));
             }
-            DataType::Int64 => cells.extend(
-                column
-                    .as_primitive::<Int64Type>()
-                    .iter()
-                    .map(|v| v.map(i64::cast_unsigned)),
-            ),
-            DataType::Float64 => cells.extend(
-                column
-                    .as_primitive::<Float64Type>()
-                    .iter()
-                    .map(|v| v.map(f64::to_bits)),
-            ),
+            DataType::Int64 => cells.extend(column.as_primitive::<Int64Type>().iter().map(|v| v.map(i64::cast_unsigned))),
+            DataType::Float64 => cells.extend(column.as_primitive::<Float64Type>().iter().map(|v| v.map(f64::to_bits))),
             other => panic!("unexpected column type {other}"),
         }
     }
@@ -137,21 +114,12 @@ fn every_execution_shape_gives_the_same_bits() {
     let reference = run(&session(&rows, 1, 8192, false), EVERYTHING).unwrap();
     assert!(reference.num_rows() > 50);
     let trends = reference.column_by_name("trend").unwrap();
-    assert!(
-        trends.null_count() > 0 && trends.null_count() < 20,
-        "both short and long series are wanted"
-    );
+    assert!(trends.null_count() > 0 && trends.null_count() < 20, "both short and long series are wanted");
     let shapes = [
         ("4 partitions of batches of 3", session(&rows, 4, 3, false)),
-        (
-            "shuffled, 4 partitions of batches of 7",
-            session(&shuffled, 4, 7, false),
-        ),
+        ("shuffled, 4 partitions of batches of 7", session(&shuffled, 4, 7, false)),
         ("shuffled, one batch", session(&shuffled, 1, 8192, false)),
-        (
-            "sorted by client: groups are emitted as they end",
-            session(&rows, 1, 5, true),
-        ),
+        ("sorted by client: groups are emitted as they end", session(&rows, 1, 5, true)),
     ];
     for (shape, ctx) in shapes {
         let answer = run(&ctx, EVERYTHING).unwrap();
@@ -166,34 +134,19 @@ fn ungrouped_aggregates_merge_partitions() {
     let one = run(&session(&rows, 1, 8192, false), sql).unwrap();
     let four = run(&session(&rows, 4, 3, false), sql).unwrap();
     assert_eq!(bits(one.columns()), bits(four.columns()));
-    let none = run(
-        &session(&[], 1, 8192, false),
-        "select theil_sen(month, y) as line from series",
-    )
-    .unwrap();
+    let none = run(&session(&[], 1, 8192, false), "select theil_sen(month, y) as line from series").unwrap();
     assert!(none.num_rows() == 1 && none.column(0).is_null(0));
 }
 
 #[test]
 fn sliding_windows_leave_the_tested_month_out_of_its_baseline() {
-    let rows: Vec<Row> = (0..10)
-        .map(|x| Row(Some(1), Some(x), Some(f64::from(x * x))))
-        .collect();
+    let rows: Vec<Row> = (0..10).map(|x| Row(Some(1), Some(x), Some(f64::from(x * x)))).collect();
     let sql = "select median_interval(y) over (order by month rows between 3 preceding and 1 preceding)['median'] as baseline,
                       theil_sen(month, y) over (order by month rows between 2 preceding and current row)['slope'] as slope
                from series order by month";
     let answer = run(&session(&rows, 1, 4, false), sql).unwrap();
-    let column = |i: usize| {
-        answer
-            .column(i)
-            .as_primitive::<Float64Type>()
-            .iter()
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        column(0)[..5],
-        [None, Some(0.0), Some(0.5), Some(1.0), Some(4.0)]
-    );
+    let column = |i: usize| answer.column(i).as_primitive::<Float64Type>().iter().collect::<Vec<_>>();
+    assert_eq!(column(0)[..5], [None, Some(0.0), Some(0.5), Some(1.0), Some(4.0)]);
     assert_eq!(column(1)[..4], [None, Some(1.0), Some(2.0), Some(4.0)]);
 }
 
@@ -208,11 +161,7 @@ fn documented_query_runs() {
     let p = answer.column(1).as_primitive::<Float64Type>();
     let q = answer.column(2).as_primitive::<Float64Type>();
     assert_eq!(p.null_count(), q.null_count());
-    assert!(
-        p.iter()
-            .zip(q)
-            .all(|(p, q)| p.zip(q).is_none_or(|(p, q)| q >= p))
-    );
+    assert!(p.iter().zip(q).all(|(p, q)| p.zip(q).is_none_or(|(p, q)| q >= p)));
 }
 
 #[test]
@@ -221,44 +170,19 @@ fn numeric_types_are_read_as_months_and_doubles() {
     let sql = "select theil_sen(x, y)['slope'] as slope
                from (values (cast(1 as smallint), cast(2.50 as decimal(10,2))), (2, 3.50), (3, 4.50)) as t(x, y)";
     let answer = run(&ctx, sql).unwrap();
-    assert_eq!(
-        answer
-            .column(0)
-            .as_primitive::<Float64Type>()
-            .value(0)
-            .to_bits(),
-        1.0_f64.to_bits()
-    );
+    assert_eq!(answer.column(0).as_primitive::<Float64Type>().value(0).to_bits(), 1.0_f64.to_bits());
 }
 
 #[test]
 fn misuse_is_refused_with_the_function_named() {
     let ctx = session(&book(), 1, 8192, false);
     for (sql, expected) in [
-        (
-            "select mann_kendall(y, month) from series",
-            "mann_kendall(x, y) needs a whole month index",
-        ),
-        (
-            "select mann_kendall(y) from series",
-            "mann_kendall(x, y) needs a whole month index",
-        ),
-        (
-            "select median_interval('a') from series",
-            "median_interval(y) needs one numeric value",
-        ),
-        (
-            "select theil_sen(distinct month, y) from series",
-            "theil_sen does not take DISTINCT",
-        ),
-        (
-            "select theil_sen(month * cast(1000000 as bigint), y) from series",
-            "theil_sen: month index",
-        ),
-        (
-            "select bh_adjust(y) over () from series",
-            "bh_adjust needs p-values between 0 and 1",
-        ),
+        ("select mann_kendall(y, month) from series", "mann_kendall(x, y) needs a whole month index"),
+        ("select mann_kendall(y) from series", "mann_kendall(x, y) needs a whole month index"),
+        ("select median_interval('a') from series", "median_interval(y) needs one numeric value"),
+        ("select theil_sen(distinct month, y) from series", "theil_sen does not take DISTINCT"),
+        ("select theil_sen(month * cast(1000000 as bigint), y) from series", "theil_sen: month index"),
+        ("select bh_adjust(y) over () from series", "bh_adjust needs p-values between 0 and 1"),
     ] {
         let error = run(&ctx, sql).unwrap_err();
         assert!(error.contains(expected), "{sql}\n  gave: {error}");

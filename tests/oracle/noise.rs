@@ -51,19 +51,13 @@ impl Noise {
                     y
                 }
                 Self::Poisson(mean) => poisson(mean, rng),
-                Self::Binomial(trials) => (0..trials)
-                    .map(|_| f64::from(u8::from(rng.random_bool(0.9))))
-                    .sum(),
+                Self::Binomial(trials) => (0..trials).map(|_| f64::from(u8::from(rng.random_bool(0.9)))).sum(),
                 Self::PairedWalk | Self::RawWalk => {
                     if rng.random_bool(0.3) {
                         state = (state + f64::from(rng.random_range(-5..=5))).max(10.0);
                     }
                     let delivered = state + f64::from(rng.random_range(-1..=1));
-                    if self == Self::PairedWalk {
-                        (delivered / state).ln()
-                    } else {
-                        state
-                    }
+                    if self == Self::PairedWalk { (delivered / state).ln() } else { state }
                 }
             };
             if !matches!(self, Self::Ar1WithGaps(_)) || rng.random_bool(0.8) {

@@ -164,19 +164,15 @@ impl Books {
                 self.cost_plus.insert(pair);
             } else {
                 let price = if row["unit_price"].is_empty() { &row["flat_fee"] } else { &row["unit_price"] };
-                let included = if row["included_quantity"].is_empty() {
-                    Decimal::ZERO
-                } else {
-                    decimal(&row["included_quantity"])
-                };
+                let included =
+                    if row["included_quantity"].is_empty() { Decimal::ZERO } else { decimal(&row["included_quantity"]) };
                 self.terms.entry(pair).or_default().insert(day(&row["valid_from"]), (decimal(price), included));
             }
         }
     }
 
     fn read_psa(&mut self, root: &Path, crosswalk: &Crosswalk) {
-        let agreements =
-            json(files(root, "connectwise").iter().rfind(|path| named(path, "agreements_")).expect("a file"));
+        let agreements = json(files(root, "connectwise").iter().rfind(|path| named(path, "agreements_")).expect("a file"));
         let customers: BTreeMap<String, String> = agreements
             .as_array()
             .expect("a bare array")

@@ -249,19 +249,14 @@ fn a_book_that_cannot_be_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let month = "2026-01".parse().expect("a month");
     let error = generate(&Config::spanning(1, 5, month, 6), folder.path()).expect_err("too short");
-    assert_eq!(
-        error.to_string(),
-        "cannot simulate 6 months for 5 customers: at least 12 months and 1 customer are needed"
-    );
+    assert_eq!(error.to_string(), "cannot simulate 6 months for 5 customers: at least 12 months and 1 customer are needed");
     let config = Config { analysed_quarter: "2030Q1".parse().expect("a quarter"), ..Config::default() };
     let error = generate(&config, folder.path()).expect_err("outside");
     assert_eq!(error.to_string(), "quarter 2030Q1 lies outside the simulated span 2024-01 to 2026-09");
     let blocked = folder.path().join("file");
     fs::write(&blocked, "").expect("a file");
     let config = Config::spanning(1, 1, month, 12);
-    assert!(
-        matches!(generate(&config, &blocked), Err(SynthError::CreateFolder { path, .. }) if path.starts_with(&blocked))
-    );
+    assert!(matches!(generate(&config, &blocked), Err(SynthError::CreateFolder { path, .. }) if path.starts_with(&blocked)));
 }
 
 #[test]
@@ -269,13 +264,9 @@ fn a_truth_file_that_cannot_be_read_says_where() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("truth.csv");
     let header = truth::COLUMNS.join(",");
-    fs::write(&path, format!("{header}\nL1,arpu_decline,a,b,2026-13,2026-09,2026Q3,USD,1.00,revenue,0.00,\n"))
-        .expect("a file");
+    fs::write(&path, format!("{header}\nL1,arpu_decline,a,b,2026-13,2026-09,2026Q3,USD,1.00,revenue,0.00,\n")).expect("a file");
     let error = truth::read(&path).expect_err("no such month");
-    let text = format!(
-        "truth file `{}`, line 2, column `first_month`: `2026-13` is not a month such as 2026-07",
-        path.display()
-    );
+    let text = format!("truth file `{}`, line 2, column `first_month`: `2026-13` is not a month such as 2026-07", path.display());
     assert_eq!(error.to_string(), text);
     fs::write(&path, "leak_id,signal\n").expect("a file");
     let error = truth::read(&path).expect_err("no such column");

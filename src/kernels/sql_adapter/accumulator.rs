@@ -19,10 +19,7 @@ pub(super) struct SeriesAccumulator {
 
 impl SeriesAccumulator {
     pub(super) fn new(kernel: &'static SeriesKernel) -> Self {
-        Self {
-            kernel,
-            points: Vec::new(),
-        }
+        Self { kernel, points: Vec::new() }
     }
 }
 
@@ -42,10 +39,7 @@ impl Accumulator for SeriesAccumulator {
         })?;
         // A frame only ever moves forward, so the rows that leave are the oldest ones.
         if leaving > self.points.len() {
-            return exec_err!(
-                "{}: more rows left the window frame than had entered it",
-                self.kernel.name
-            );
+            return exec_err!("{}: more rows left the window frame than had entered it", self.kernel.name);
         }
         self.points.drain(..leaving);
         Ok(())
@@ -65,10 +59,7 @@ impl Accumulator for SeriesAccumulator {
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         let points = std::mem::take(&mut self.points);
         let lists = point_lists(self.kernel, &[points.len()], &points)?;
-        Ok(lists
-            .into_iter()
-            .map(|list| ScalarValue::List(Arc::new(list)))
-            .collect())
+        Ok(lists.into_iter().map(|list| ScalarValue::List(Arc::new(list))).collect())
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {

@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int32Array, ListArray,
-};
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int32Array, ListArray};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, exec_err};
@@ -33,11 +31,7 @@ pub(super) struct GroupedPoints {
 
 impl GroupedPoints {
     pub(super) fn new(kernel: &'static SeriesKernel) -> Self {
-        Self {
-            kernel,
-            rows: Vec::new(),
-            groups: 0,
-        }
+        Self { kernel, rows: Vec::new(), groups: 0 }
     }
 
     fn push(rows: &mut Vec<Row>, group: usize, point: Point) -> Result<()> {
@@ -98,24 +92,13 @@ impl GroupsAccumulator for GroupedPoints {
         self.groups = total_num_groups;
         self.rows.reserve(group_indices.len());
         for_each_point(self.kernel, values, |row, point| {
-            if is_kept(opt_filter, row) {
-                Self::push(&mut self.rows, group_indices[row], point)
-            } else {
-                Ok(())
-            }
+            if is_kept(opt_filter, row) { Self::push(&mut self.rows, group_indices[row], point) } else { Ok(()) }
         })
     }
 
-    fn merge_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        total_num_groups: usize,
-    ) -> Result<()> {
+    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
         self.groups = total_num_groups;
-        for_each_state_point(self.kernel, values, |row, point| {
-            Self::push(&mut self.rows, group_indices[row], point)
-        })
+        for_each_state_point(self.kernel, values, |row, point| Self::push(&mut self.rows, group_indices[row], point))
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
@@ -133,17 +116,10 @@ impl GroupsAccumulator for GroupedPoints {
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
         let (sizes, points) = self.take(emit_to);
         let lists = point_lists(self.kernel, &sizes, &points)?;
-        Ok(lists
-            .into_iter()
-            .map(|list| Arc::new(list) as ArrayRef)
-            .collect())
+        Ok(lists.into_iter().map(|list| Arc::new(list) as ArrayRef).collect())
     }
 
-    fn convert_to_state(
-        &self,
-        values: &[ArrayRef],
-        opt_filter: Option<&BooleanArray>,
-    ) -> Result<Vec<ArrayRef>> {
+    fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let rows = values.first().map_or(0, Array::len);
         let mut sizes = vec![0; rows];
         let mut points = Vec::with_capacity(rows);
@@ -155,10 +131,7 @@ impl GroupsAccumulator for GroupedPoints {
             Ok(())
         })?;
         let lists = point_lists(self.kernel, &sizes, &points)?;
-        Ok(lists
-            .into_iter()
-            .map(|list| Arc::new(list) as ArrayRef)
-            .collect())
+        Ok(lists.into_iter().map(|list| Arc::new(list) as ArrayRef).collect())
     }
 
     fn size(&self) -> usize {
@@ -172,25 +145,13 @@ fn is_kept(filter: Option<&BooleanArray>, row: usize) -> bool {
 }
 
 /// Intermediate state: one list per state column, one entry per group.
-pub(super) fn point_lists(
-    kernel: &SeriesKernel,
-    sizes: &[usize],
-    points: &[Point],
-) -> Result<Vec<ListArray>> {
+pub(super) fn point_lists(kernel: &SeriesKernel, sizes: &[usize], points: &[Point]) -> Result<Vec<ListArray>> {
     if i32::try_from(points.len()).is_err() {
-        return exec_err!(
-            "{}: more than 2^31 rows in one partial state: raise target_partitions",
-            kernel.name
-        );
+        return exec_err!("{}: more than 2^31 rows in one partial state: raise target_partitions", kernel.name);
     }
     let offsets = OffsetBuffer::<i32>::from_lengths(sizes.iter().copied());
     let list = |items: ArrayRef, item: DataType| {
-        ListArray::try_new(
-            Arc::new(Field::new_list_field(item, true)),
-            offsets.clone(),
-            items,
-            None,
-        )
+        ListArray::try_new(Arc::new(Field::new_list_field(item, true)), offsets.clone(), items, None)
     };
     let ys = Float64Array::from_iter_values(points.iter().map(|point| point.y));
     let mut lists = Vec::with_capacity(2);
@@ -214,31 +175,16 @@ mod tests {
     }
 
     fn medians(answer: &ArrayRef) -> Vec<Option<f64>> {
-        answer
-            .as_struct()
-            .column(1)
-            .as_primitive::<Float64Type>()
-            .iter()
-            .collect()
+        answer.as_struct().column(1).as_primitive::<Float64Type>().iter().collect()
     }
 
     #[test]
     fn emitting_first_groups_shifts_the_rest() {
         let mut grouped = GroupedPoints::new(&median_interval::KERNEL);
-        grouped
-            .update_batch(&values(&[1.0, 20.0, 3.0, 300.0]), &[0, 1, 0, 2], None, 4)
-            .unwrap();
-        assert_eq!(
-            medians(&grouped.evaluate(EmitTo::First(2)).unwrap()),
-            [Some(2.0), Some(20.0)]
-        );
-        grouped
-            .update_batch(&values(&[500.0, 7.0]), &[0, 1], None, 2)
-            .unwrap();
-        assert_eq!(
-            medians(&grouped.evaluate(EmitTo::All).unwrap()),
-            [Some(400.0), Some(7.0)]
-        );
+        grouped.update_batch(&values(&[1.0, 20.0, 3.0, 300.0]), &[0, 1, 0, 2], None, 4).unwrap();
+        assert_eq!(medians(&grouped.evaluate(EmitTo::First(2)).unwrap()), [Some(2.0), Some(20.0)]);
+        grouped.update_batch(&values(&[500.0, 7.0]), &[0, 1], None, 2).unwrap();
+        assert_eq!(medians(&grouped.evaluate(EmitTo::All).unwrap()), [Some(400.0), Some(7.0)]);
         assert_eq!(grouped.evaluate(EmitTo::All).unwrap().len(), 0);
     }
 
@@ -250,9 +196,7 @@ mod tests {
         let converted = single.convert_to_state(&batch, Some(&filter)).unwrap();
         let mut grouped = GroupedPoints::new(&median_interval::KERNEL);
         grouped.merge_batch(&converted, &[0, 0, 1, 1], 2).unwrap();
-        grouped
-            .update_batch(&values(&[5.0]), &[0], None, 2)
-            .unwrap();
+        grouped.update_batch(&values(&[5.0]), &[0], None, 2).unwrap();
         let state = grouped.state(EmitTo::All).unwrap();
         grouped.merge_batch(&state, &[1, 0], 2).unwrap();
         let answer = grouped.evaluate(EmitTo::All).unwrap();

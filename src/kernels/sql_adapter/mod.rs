@@ -25,18 +25,14 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Float64Builder, Int64Builder, ListArray, NullBufferBuilder,
-    StructArray,
+    Array, ArrayRef, AsArray, Float64Builder, Int64Builder, ListArray, NullBufferBuilder, StructArray,
 };
-use datafusion::arrow::datatypes::{
-    DataType, Field, FieldRef, Fields, Float64Type, Int32Type, Int64Type,
-};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, Int32Type, Int64Type};
 use datafusion::common::{Result, exec_err, not_impl_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility,
-    WindowUDF,
+    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility, WindowUDF,
 };
 
 use super::bh_adjust::FamilyKernel;
@@ -45,10 +41,7 @@ use super::series::{Arguments, FieldKind, Point, SeriesKernel, Value};
 /// The SQL aggregate of a series kernel.
 #[must_use]
 pub fn aggregate(kernel: &'static SeriesKernel) -> AggregateUDF {
-    AggregateUDF::new_from_impl(SeriesAggregate {
-        kernel,
-        signature: Signature::user_defined(Volatility::Immutable),
-    })
+    AggregateUDF::new_from_impl(SeriesAggregate { kernel, signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 /// The SQL window function of a family kernel.
@@ -96,9 +89,7 @@ impl AggregateUDFImpl for SeriesAggregate {
             }
             (Arguments::ValueOnly, [y]) if numeric(y) => Ok(vec![DataType::Float64]),
             (Arguments::MonthAndValue, _) => {
-                plan_err!(
-                    "{name}(x, y) needs a whole month index and a numeric value, got {given:?}"
-                )
+                plan_err!("{name}(x, y) needs a whole month index and a numeric value, got {given:?}")
             }
             (Arguments::ValueOnly, _) => {
                 plan_err!("{name}(y) needs one numeric value, got {given:?}")
@@ -132,10 +123,7 @@ impl AggregateUDFImpl for SeriesAggregate {
         true
     }
 
-    fn create_groups_accumulator(
-        &self,
-        args: AccumulatorArgs,
-    ) -> Result<Box<dyn GroupsAccumulator>> {
+    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
         refuse_distinct(self.kernel, &args)?;
         Ok(Box::new(grouped::GroupedPoints::new(self.kernel)))
     }
@@ -144,10 +132,7 @@ impl AggregateUDFImpl for SeriesAggregate {
 /// DISTINCT would drop equal months silently differently per argument; no signal needs it.
 fn refuse_distinct(kernel: &SeriesKernel, args: &AccumulatorArgs) -> Result<()> {
     if args.is_distinct {
-        return not_impl_err!(
-            "{} does not take DISTINCT: select distinct rows in a subquery",
-            kernel.name
-        );
+        return not_impl_err!("{} does not take DISTINCT: select distinct rows in a subquery", kernel.name);
     }
     Ok(())
 }
@@ -173,17 +158,10 @@ fn for_each_point(
     mut visit: impl FnMut(usize, Point) -> Result<()>,
 ) -> Result<()> {
     let (months, values) = match (kernel.arguments, arguments) {
-        (Arguments::MonthAndValue, [x, y]) => (
-            Some(x.as_primitive::<Int64Type>()),
-            y.as_primitive::<Float64Type>(),
-        ),
+        (Arguments::MonthAndValue, [x, y]) => (Some(x.as_primitive::<Int64Type>()), y.as_primitive::<Float64Type>()),
         (Arguments::ValueOnly, [y]) => (None, y.as_primitive::<Float64Type>()),
         _ => {
-            return exec_err!(
-                "{} was called with {} arguments",
-                kernel.name,
-                arguments.len()
-            );
+            return exec_err!("{} was called with {} arguments", kernel.name, arguments.len());
         }
     };
     for row in 0..values.len() {
@@ -192,15 +170,9 @@ fn for_each_point(
         }
         let month = months.map_or(0, |months| months.value(row));
         let Ok(x) = i32::try_from(month) else {
-            return exec_err!(
-                "{}: month index {month} is out of range; x counts months, not days or seconds",
-                kernel.name
-            );
+            return exec_err!("{}: month index {month} is out of range; x counts months, not days or seconds", kernel.name);
         };
-        let point = Point {
-            x,
-            y: values.value(row),
-        };
+        let point = Point { x, y: values.value(row) };
         if point.is_usable() {
             visit(row, point)?;
         }
@@ -218,11 +190,7 @@ fn for_each_state_point(
         (Arguments::MonthAndValue, [x, y]) => (Some(x.as_list()), y.as_list()),
         (Arguments::ValueOnly, [y]) => (None, y.as_list()),
         _ => {
-            return exec_err!(
-                "{} was merged from {} state columns",
-                kernel.name,
-                states.len()
-            );
+            return exec_err!("{} was merged from {} state columns", kernel.name, states.len());
         }
     };
     let ys = values.values().as_primitive::<Float64Type>();
@@ -235,13 +203,7 @@ fn for_each_state_point(
         let first_x = months.map_or(Ok(0), |months| item(months.value_offsets()[row]))?;
         for offset in 0..item(values.value_length(row))? {
             let x = xs.map_or(0, |xs| xs.value(first_x + offset));
-            visit(
-                row,
-                Point {
-                    x,
-                    y: ys.value(first_y + offset),
-                },
-            )?;
+            visit(row, Point { x, y: ys.value(first_y + offset) })?;
         }
     }
     Ok(())
@@ -272,11 +234,7 @@ impl Answers {
         };
         Self {
             kernel,
-            columns: kernel
-                .fields
-                .iter()
-                .map(|field| column(field.kind))
-                .collect(),
+            columns: kernel.fields.iter().map(|field| column(field.kind)).collect(),
             validity: NullBufferBuilder::new(groups),
             row: vec![Value::Missing; kernel.fields.len()],
         }
@@ -292,12 +250,8 @@ impl Answers {
         self.validity.append(is_answered);
         for (column, value) in self.columns.iter_mut().zip(&self.row) {
             match (column, value) {
-                (Column::Whole(builder), Value::Whole(whole)) if is_answered => {
-                    builder.append_value(*whole)
-                }
-                (Column::Real(builder), Value::Real(real)) if is_answered => {
-                    builder.append_value(*real)
-                }
+                (Column::Whole(builder), Value::Whole(whole)) if is_answered => builder.append_value(*whole),
+                (Column::Real(builder), Value::Real(real)) if is_answered => builder.append_value(*real),
                 (Column::Whole(builder), _) => builder.append_null(),
                 (Column::Real(builder), _) => builder.append_null(),
             }
@@ -313,10 +267,6 @@ impl Answers {
                 Column::Real(mut builder) => Arc::new(builder.finish()) as ArrayRef,
             })
             .collect();
-        Ok(StructArray::try_new(
-            output_fields(self.kernel),
-            columns,
-            self.validity.finish(),
-        )?)
+        Ok(StructArray::try_new(output_fields(self.kernel), columns, self.validity.finish())?)
     }
 }

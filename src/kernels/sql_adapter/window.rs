@@ -7,9 +7,7 @@ use datafusion::arrow::array::{ArrayRef, AsArray, Float64Array};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
-use datafusion::logical_expr::{
-    LimitEffect, PartitionEvaluator, Signature, Volatility, WindowUDF, WindowUDFImpl,
-};
+use datafusion::logical_expr::{LimitEffect, PartitionEvaluator, Signature, Volatility, WindowUDF, WindowUDFImpl};
 use datafusion::physical_expr::PhysicalExpr;
 
 use crate::kernels::bh_adjust::FamilyKernel;
@@ -48,13 +46,8 @@ impl WindowUDFImpl for FamilyWindow {
         &self.signature
     }
 
-    fn partition_evaluator(
-        &self,
-        _: PartitionEvaluatorArgs,
-    ) -> Result<Box<dyn PartitionEvaluator>> {
-        Ok(Box::new(FamilyEvaluator {
-            kernel: self.kernel,
-        }))
+    fn partition_evaluator(&self, _: PartitionEvaluatorArgs) -> Result<Box<dyn PartitionEvaluator>> {
+        Ok(Box::new(FamilyEvaluator { kernel: self.kernel }))
     }
 
     fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
@@ -81,8 +74,6 @@ impl PartitionEvaluator for FamilyEvaluator {
         if let Some(p) = p_values.iter().flatten().find(|p| **p < 0.0 || **p > 1.0) {
             return exec_err!("{name} needs p-values between 0 and 1, got {p}");
         }
-        Ok(Arc::new(Float64Array::from((self.kernel.adjust)(
-            &p_values,
-        ))))
+        Ok(Arc::new(Float64Array::from((self.kernel.adjust)(&p_values))))
     }
 }

@@ -1,0 +1,229 @@
+"""The same two jobs in Shortfall, DuckDB and Polars: first whether they say the same, then how long they take.
+
+    pip install -r requirements.txt
+    python run.py                                 # 200,000 rows: anywhere, a minute
+    python run.py --rows 20000000 --work /big     # what the figures in the README come from; 25 GB of disk
+
+`lake`:  31 columns of FOCUS CSV to Parquet by service month, zstd, quantities and costs as DECIMAL(38,18).
+         Shortfall also hashes and archives the originals, checks every cell, keeps file and row of each row, sorts, and commits to a
+         Delta table; the peers do not.
+`facts`: usage joined with the crosswalks, summed to customer x service x month x currency without gaps, then per pair the Theil-Sen
+         slope of ln(quantity) and Mann-Kendall's S. For Shortfall twice: the facts alone (`SHORTFALL_TRACE`), and the whole of
+         `analyze` with all signals and marts.
+
+Every run is a process of its own with warm files. Peers do not count their start and imports, Shortfall's processes count from start to end.
+Memory is the peak resident set of the process.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+from generate import generate
+
+HERE = Path(__file__).parent
+PEERS = ["duckdb", "polars"]
+QUARTER = "2026Q4"
+# What `analyze` builds besides: not part of the job that the peers do.
+NOT_COMPARED = {"closed_month", "trend_input", "trend_baseline", "trend_test", "coverage", "unmapped", "yield_history"}
+SLOPES = """
+    SELECT customer_key, service_key, currency, theil_sen(x, y)['slope'] AS slope, mann_kendall(x, y)['s'] AS s
+    FROM (SELECT customer_key, service_key, currency, CAST(date_part('year', month) * 12 + date_part('month', month) AS BIGINT) AS x,
+                 ln(CAST(delivered_quantity AS DOUBLE)) AS y
+          FROM marts.fact_monthly WHERE delivered_quantity > 0)
+    GROUP BY customer_key, service_key, currency"""
+
+
+@dataclass
+class Timing:
+    """The runs of one job in one engine."""
+
+    seconds: list[float] = field(default_factory=list)
+    peak_kib: int = 0
+
+    def add(self, seconds: float, peak_kib: int) -> None:
+        self.seconds.append(seconds)
+        self.peak_kib = max(self.peak_kib, peak_kib)
+
+
+def process(command: list[str], environment: dict[str, str] | None = None) -> tuple[float, int, str, str]:
+    """Runs a command; seconds, peak memory in KiB, and what it wrote."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        started = time.perf_counter()
+        child = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **(environment or {})})
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - started
+        out.seek(0)
+        err.seek(0)
+        texts = out.read(), err.read()
+    if os.waitstatus_to_exitcode(status) != 0:
+        sys.exit(f"failed: {' '.join(command)}\n{texts[0]}{texts[1]}")
+    return seconds, usage.ru_maxrss, *texts
+
+
+class Bench:
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        self.data = arguments.work / f"data-{arguments.rows}"
+        self.timings: dict[tuple[str, str], Timing] = {}
+        self.facts: dict[str, list[float]] = {}
+
+    def timing(self, job: str, engine: str) -> Timing:
+        return self.timings.setdefault((job, engine), Timing())
+
+    def lake(self, engine: str) -> Path:
+        return self.arguments.work / f"lake-{engine}"
+
+    def result(self, engine: str) -> Path:
+        return self.arguments.work / f"result-{engine}"
+
+    def shortfall(self, *command: str) -> list[str]:
+        return [str(self.arguments.shortfall), *command, "--lake", str(self.lake("shortfall")), "--threads", str(self.arguments.threads)]
+
+    def run_lake(self, engine: str) -> None:
+        shutil.rmtree(self.lake(engine), ignore_errors=True)
+        if engine == "shortfall":
+            # The crosswalks lie beside the usage: the folder is what one ingests.
+            seconds, peak, _, _ = process(self.shortfall("ingest", str(self.data)))
+            self.timing("lake", engine).add(seconds, peak)
+        else:
+            self.run_peer("lake", engine)
+
+    def run_facts(self, engine: str) -> None:
+        if engine != "shortfall":
+            self.run_peer("facts", engine)
+            return
+        command = self.shortfall("analyze", "--quarter", QUARTER, "--queries", str(HERE / "queries"))
+        seconds, peak, _, trace = process(command, {"SHORTFALL_TRACE": "1"})
+        self.timing("facts", "shortfall, whole analyze").add(seconds, peak)
+        times = {name: float(took) for name, took in re.findall(r"^facts\.(\w+): \d+ rows in ([\d.]+) s", trace, re.M)}
+        for name, took in times.items():
+            self.facts.setdefault(name, []).append(took)
+        self.timing("facts", engine).add(sum(took for name, took in times.items() if name not in NOT_COMPARED), peak)
+
+    def run_peer(self, job: str, engine: str) -> None:
+        folders = [self.data, self.lake(engine)] + ([self.result(engine)] if job == "facts" else [])
+        command = [sys.executable, str(HERE / f"{engine}_peer.py"), job, *map(str, folders), "--threads", str(self.arguments.threads)]
+        _, _, out, _ = process(command)
+        said = json.loads(out)
+        self.timing(job, engine).add(said["seconds"], said["peak_kib"])
+
+    def compare(self) -> None:
+        """Ends the run with what differs, if anything does."""
+        slopes = self.result("shortfall") / "slopes.csv"
+        slopes.parent.mkdir(parents=True, exist_ok=True)
+        slopes.write_text(process([*self.shortfall("sql", SLOPES), "--csv"])[2])
+        connection = duckdb.connect()
+        connection.execute(f"""
+            CREATE VIEW usage_shortfall AS FROM read_parquet(
+              '{self.lake("shortfall")}/core/vendor_usage/*/*/*.parquet', hive_partitioning = true, hive_types = {{'service_month': DATE}});
+            CREATE VIEW fact_shortfall AS SELECT customer_key, service_key, month, currency, delivered_quantity AS quantity, cost
+              FROM read_parquet('{self.lake("shortfall")}/marts/fact_monthly/*.parquet');
+            CREATE VIEW slope_shortfall AS FROM read_csv('{slopes}')""")
+        for peer in PEERS:
+            connection.execute(f"""
+                CREATE VIEW usage_{peer} AS FROM read_parquet(
+                  '{self.lake(peer)}/*/*.parquet', hive_partitioning = true, hive_types = {{'service_month': DATE}});
+                CREATE VIEW fact_{peer} AS FROM '{self.result(peer)}/fact_monthly.parquet';
+                CREATE VIEW slope_{peer} AS FROM '{self.result(peer)}/slopes.parquet'""")
+        sums = "SELECT service_month, count(*) AS row_count, sum(quantity) AS quantity, sum(cost) AS cost FROM"
+        for peer in PEERS:
+            checks = {
+                "rows, quantity and cost of each month in the lake":
+                    f"({sums} usage_shortfall GROUP BY ALL EXCEPT {sums} usage_{peer} GROUP BY ALL) UNION ALL "
+                    f"({sums} usage_{peer} GROUP BY ALL EXCEPT {sums} usage_shortfall GROUP BY ALL)",
+                "rows of fact_monthly, quantity and cost to the last digit":
+                    f"""FROM fact_shortfall AS a FULL JOIN fact_{peer} AS b USING (customer_key, service_key, month, currency)
+                        WHERE coalesce(a.quantity, 0) <> coalesce(b.quantity, 0) OR coalesce(a.cost, 0) <> coalesce(b.cost, 0)
+                           OR (a.customer_key IS NULL) <> (b.customer_key IS NULL)""",
+                "slopes within 1e-9, S exactly":
+                    f"""FROM slope_shortfall AS a FULL JOIN slope_{peer} AS b USING (customer_key, service_key, currency)
+                        WHERE (abs(a.slope - b.slope) <= 1e-9 AND a.s = b.s) IS NOT TRUE""",
+            }
+            for what, sql in checks.items():
+                differing = connection.execute(f"SELECT count(*) FROM ({sql})").fetchone()[0]
+                if differing:
+                    connection.sql(sql).show(max_rows=10)
+                    sys.exit(f"shortfall and {peer} differ in {differing} rows: {what}")
+                print(f"  shortfall = {peer}: {what}")
+        counts = [connection.execute(f"SELECT count(*) FROM {t}_shortfall").fetchone()[0] for t in ["usage", "fact", "slope"]]
+        print("  {:,} usage rows, {:,} fact rows, {:,} slopes".format(*counts))
+
+    def table(self, rows: int) -> list[str]:
+        lines = [f"{'job':<6} {'engine':<26} {'seconds':>9} {'ratio':>6} {'rows/s':>12} {'peak MiB':>9}"]
+        for job in ["lake", "facts"]:
+            fastest = min(statistics.median(self.timings[job, peer].seconds) for peer in PEERS)
+            for (name, engine), timing in self.timings.items():
+                if name == job:
+                    seconds = statistics.median(timing.seconds)
+                    lines.append(f"{job:<6} {engine:<26} {seconds:>9.2f} {seconds / fastest:>6.2f} {rows / seconds:>12,.0f} {timing.peak_kib / 1024:>9,.0f}")
+        return lines
+
+
+def machine() -> str:
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    model = re.search(r"model name\s*: (.*)", info)
+    memory = re.search(r"MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text()) if info else None
+    gib = f", {int(memory[1]) / 2**20:.0f} GiB" if memory else ""
+    return f"{model[1] if model else platform.processor()}, {os.cpu_count()} cores{gib}, {platform.system()} {platform.release()}"
+
+
+def check_versions() -> None:
+    for line in (HERE / "requirements.txt").read_text().splitlines():
+        if "==" in line:
+            package, wanted = line.split("==")
+            found = importlib.metadata.version(package)
+            if found != wanted:
+                sys.exit(f"{package} {found} is installed, but the comparison is with {wanted}; `--any-version` goes on regardless")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--runs", type=int, default=3, help="how often each job runs; the median counts")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "shortfall-peers", help="folder for data, lakes and results")
+    parser.add_argument("--shortfall", type=Path, default=HERE / "../../target/release/shortfall", help="the release binary")
+    parser.add_argument("--any-version", action="store_true", help="accept other versions of the peers")
+    parser.add_argument("--keep", action="store_true", help="leave lakes and results in the work folder")
+    arguments = parser.parse_args()
+    if not arguments.any_version:
+        check_versions()
+    if not arguments.shortfall.exists():
+        sys.exit(f"{arguments.shortfall} is missing; `cargo build --release`, or name it with --shortfall")
+    bench = Bench(arguments)
+    rows = generate(arguments.rows, bench.data, arguments.seed)
+    engines = ["shortfall", *PEERS]
+    for run in range(arguments.runs):
+        for job in [bench.run_lake, bench.run_facts]:
+            for engine in engines:
+                job(engine)
+        if run == 0:
+            print("results:")
+            bench.compare()
+    print(f"\n{rows:,} usage rows, {arguments.threads} threads, median of {arguments.runs}; {machine()}")
+    print(", ".join(f"{p} {importlib.metadata.version(p)}" for p in PEERS) + "; ratio to the faster peer")
+    print("\n".join(bench.table(rows)))
+    parts = sorted(((statistics.median(times), name) for name, times in bench.facts.items()), reverse=True)
+    print("facts of shortfall: " + ", ".join(f"{name} {took:.3f} s" for took, name in parts[:8]))
+    if not arguments.keep:
+        for engine in engines:
+            shutil.rmtree(bench.lake(engine), ignore_errors=True)
+            shutil.rmtree(bench.result(engine), ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

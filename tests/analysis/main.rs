@@ -1,0 +1,10 @@
+//! From exports to findings: the worked example to the cent, laws of an analysis, a user's own signals, detection, false alarms,
+//! and what the folders must hold.
+
+mod detection;
+mod false_alarms;
+mod laws;
+mod own_signals;
+mod registry;
+mod support;
+mod worked_example;
