@@ -38,6 +38,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         truth::register(&ctx, &lake, as_of).await?;
         marts::register(&ctx, &lake, None).await?;
         views::register(&ctx, &Catalog::load(None)?).await?;
+        // Money is compared with what the user wrote, not with the nearest binary fraction.
+        ctx.state_ref().write().config_mut().options_mut().sql_parser.parse_float_as_decimal = true;
         // Reading only: no statement of a user creates, writes or sets anything.
         let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         let failed = |e: DataFusionError| Failure::from(QueryError::from_engine(&query, &e));

@@ -582,8 +582,8 @@ mod tests {
         let whole = |end, records| Frame { end, records, is_regular: true };
         assert_eq!(frame(b"a,b\nc,d\ne", 2, false, None), whole(8, 2));
         assert_eq!(frame(b"a,b\nc,d", 2, true, None), whole(7, 2));
-        assert_eq!(frame(b"a,\"x\ny,z\"\nc,d\n", 2, false, None), whole(15, 2));
-        assert_eq!(frame(b"a,\"x\"\"\n\"\"y\"\nc", 2, false, None), whole(13, 1));
+        assert_eq!(frame(b"a,\"x\ny,z\"\nc,d\n", 2, false, None), whole(14, 2));
+        assert_eq!(frame(b"a,\"x\"\"\n\"\"y\"\nc", 2, false, None), whole(12, 1));
         assert_eq!(frame(b"a,\"open\nc,d\n", 2, false, None), whole(0, 0));
     }
 

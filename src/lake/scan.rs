@@ -58,6 +58,8 @@ impl FileTable {
             .map(|field| partition_scalar(field, &file.partition))
             .collect::<Result<Vec<_>>>()?;
         let mut planned = PartitionedFile::new(path.to_string(), file.size).with_partition_values(values);
+        // From text the path would be percent-encoded a second time: `lake Ü` would not be found.
+        planned.object_meta.location = path;
         // The default modification time is "now" in some releases; a fixed one keeps metadata caches usable.
         planned.object_meta.last_modified = DateTime::UNIX_EPOCH;
         let mut statistics = Statistics::new_unknown(self.table_schema.file_schema());

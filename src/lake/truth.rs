@@ -37,15 +37,18 @@ pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<
     register_schemas(ctx)?;
     let mut versions = Versions::new();
     let visible = visible_batches(lake).await?;
+    // When a batch arrived decides between versions, so its table comes first.
+    let batches = FileTable::new(lake, Table::Batch, lake.files(Table::Batch, None).await?);
+    ctx.register_table(TableReference::partial("core", Table::Batch.name()), Arc::new(batches))?;
     for &table in TABLES.iter().filter(|table| table.area() == "core") {
         if let Some(version) = lake.version(table).await? {
             versions.insert(table.name().to_owned(), version);
         }
-        let mut files = lake.files(table, None).await?;
-        // The batch table's own files are named after the first of several batches.
-        if table != Table::Batch {
-            files.retain(|file| visible.contains(&file.batch_id));
+        if table == Table::Batch {
+            continue;
         }
+        let mut files = lake.files(table, None).await?;
+        files.retain(|file| visible.contains(&file.batch_id));
         if !table.is_ingested() {
             let name = TableReference::partial("core", table.name());
             ctx.register_table(name, Arc::new(FileTable::new(lake, table, files)))?;
@@ -116,10 +119,9 @@ async fn register_versions(
         files.retain(|file| file.recorded_at.is_none_or(|(first, _)| first <= limit));
     }
     let needs_filter = limit.is_some_and(|limit| files.iter().any(|file| file.recorded_at.is_none_or(|(_, last)| last > limit)));
-    let filter = match as_of {
-        Some(as_of) if needs_filter => {
-            format!("WHERE recorded_at <= TIMESTAMP '{}' OR is_always_known", as_of.format("%Y-%m-%dT%H:%M:%S%.6fZ"))
-        }
+    let moment = as_of.map(|as_of| format!("TIMESTAMP '{}'", as_of.format("%Y-%m-%dT%H:%M:%S%.6fZ")));
+    let filter = match &moment {
+        Some(moment) if needs_filter => format!("WHERE recorded_at <= {moment} OR is_always_known"),
         _ => String::new(),
     };
     let (plain, contested) = split_contested(table, files);
@@ -137,7 +139,7 @@ async fn register_versions(
     }
     let contested = format!("SELECT {columns} FROM core_history._{name}_contested {filter}");
     view(ctx, "core_history", name, &format!("{plain} UNION ALL {contested}")).await?;
-    let newest = newest_version(table, &contested, &columns);
+    let newest = newest_version(table, &contested, &columns, moment.as_deref());
     view(ctx, "known", name, &format!("{plain} UNION ALL {newest}")).await
 }
 
@@ -153,7 +155,10 @@ fn is_reference(table: Table) -> bool {
 }
 
 /// The newest differing set of rows per key, as a query over `rows`.
-fn newest_version(table: Table, rows: &str, columns: &str) -> String {
+///
+/// A source may date a row itself (an invoice's creation). That is when its first version became known; a later file that says
+/// otherwise under the same date became known when it arrived, else a correction would be taken for what was always known.
+fn newest_version(table: Table, rows: &str, columns: &str, as_of: Option<&str>) -> String {
     let key = table.key().join(", ");
     let provenance = ["recorded_at", "is_always_known", "batch_id", "source_row"];
     let content: Vec<String> = table
@@ -164,6 +169,7 @@ fn newest_version(table: Table, rows: &str, columns: &str) -> String {
         .filter(|name| !provenance.contains(&name.as_str()) && !table.key().contains(&name.as_str()))
         .collect();
     let content = content.join(", ");
+    let filter = as_of.map(|limit| format!("WHERE known_at <= {limit} OR is_always_known")).unwrap_or_default();
     format!(
         "SELECT {columns} FROM (
            SELECT version.*, chosen.version_key AS chosen_key
@@ -171,14 +177,24 @@ fn newest_version(table: Table, rows: &str, columns: &str) -> String {
            JOIN (
              SELECT version_key, recorded_at, batch_id FROM (
                SELECT version_key, recorded_at, batch_id,
-                      row_number() OVER (PARTITION BY version_key ORDER BY recorded_at DESC, batch_id DESC) AS newest
+                      row_number() OVER (PARTITION BY version_key ORDER BY known_at DESC, arrived_at DESC, batch_id DESC) AS newest
                FROM (
-                 SELECT version_key, recorded_at, batch_id, content,
-                        lag(content) OVER (PARTITION BY version_key ORDER BY recorded_at, batch_id) AS before
+                 SELECT version_key, recorded_at, known_at, arrived_at, batch_id, content,
+                        lag(content) OVER (PARTITION BY version_key ORDER BY known_at, arrived_at, batch_id) AS before
                  FROM (
-                   SELECT row_hash(system, {key}) AS version_key, recorded_at, batch_id, sum(row_hash({content})) AS content
-                   FROM ({rows}) GROUP BY 1, recorded_at, batch_id
-                 )
+                   SELECT version_key, recorded_at, arrived_at, batch_id, content, is_always_known,
+                          CASE WHEN batch_id = first_value(batch_id) OVER (PARTITION BY version_key ORDER BY arrived_at, batch_id)
+                               THEN recorded_at ELSE greatest(recorded_at, arrived_at) END AS known_at
+                   FROM (
+                     SELECT grouped.*, batch.recorded_at AS arrived_at
+                     FROM (
+                       SELECT row_hash(system, {key}) AS version_key, recorded_at, batch_id, sum(row_hash({content})) AS content,
+                              bool_or(is_always_known) AS is_always_known
+                       FROM ({rows}) GROUP BY 1, recorded_at, batch_id
+                     ) AS grouped
+                     JOIN core.batch AS batch ON grouped.batch_id = batch.batch_id
+                   )
+                 ) {filter}
                ) WHERE before IS DISTINCT FROM content
              ) WHERE newest = 1
            ) AS chosen

@@ -132,29 +132,9 @@ impl Place {
         (rows_in as u64, accepted as u64, rejected as u64)
     }
 
-    /// Every row of a table's files, as text by column; read without SQL, which costs a debug build a quarter of a second.
     #[track_caller]
-    pub fn rows(&self, table: Table) -> Vec<BTreeMap<String, String>> {
-        let lake = Lake::open(&self.lake()).expect("a lake");
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let files = runtime.block_on(lake.files(table, None)).expect("a table log");
-        let mut rows = Vec::new();
-        for file in files {
-            let parquet = std::fs::File::open(lake.folder(table).join(&file.path)).expect("a data file");
-            let reader = ParquetRecordBatchReaderBuilder::try_new(parquet).and_then(|b| b.build()).expect("Parquet");
-            for batch in reader.map(|batch| batch.expect("rows")) {
-                let schema = batch.schema();
-                let options = FormatOptions::default();
-                for at in 0..batch.num_rows() {
-                    let cell = |column: usize| {
-                        let cells = ArrayFormatter::try_new(batch.column(column), &options).expect("a printable type");
-                        (schema.field(column).name().clone(), cells.value(at).to_string())
-                    };
-                    rows.push((0..batch.num_columns()).map(cell).collect());
-                }
-            }
-        }
-        rows
+    fn rows(&self, table: Table) -> Vec<BTreeMap<String, String>> {
+        rows(&self.lake(), table)
     }
 
     #[track_caller]
@@ -211,4 +191,29 @@ pub fn fixtures() -> PathBuf {
 /// Names of the tables that ingest fills.
 pub fn ingested() -> impl Iterator<Item = &'static str> {
     TABLES.iter().filter(|table| table.is_ingested()).map(|table| table.name())
+}
+
+/// Every row of a table's files, as text by column; read without SQL, which costs a debug build a quarter of a second.
+#[track_caller]
+pub fn rows(lake: &Path, table: Table) -> Vec<BTreeMap<String, String>> {
+    let lake = Lake::open(lake).expect("a lake");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let files = runtime.block_on(lake.files(table, None)).expect("a table log");
+    let mut rows = Vec::new();
+    for file in files {
+        let parquet = std::fs::File::open(lake.folder(table).join(&file.path)).expect("a data file");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(parquet).and_then(|b| b.build()).expect("Parquet");
+        for batch in reader.map(|batch| batch.expect("rows")) {
+            let schema = batch.schema();
+            let options = FormatOptions::default();
+            for at in 0..batch.num_rows() {
+                let cell = |column: usize| {
+                    let cells = ArrayFormatter::try_new(batch.column(column), &options).expect("a printable type");
+                    (schema.field(column).name().clone(), cells.value(at).to_string())
+                };
+                rows.push((0..batch.num_columns()).map(cell).collect());
+            }
+        }
+    }
+    rows
 }
