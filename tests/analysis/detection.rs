@@ -11,6 +11,7 @@ fn config(seed: u64, customers: usize, leaks: LeakPlan) -> Config {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the measured figures, on request")]
 fn planted_leaks_are_found_and_little_else() {
     let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let config = config(5, 60, LeakPlan::Planted);

@@ -117,6 +117,7 @@ fn replace(ctx: &SessionContext, fact: &str, schema: SchemaRef, parts: Vec<Vec<R
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the measured figures, on request")]
 fn books_without_trends_give_next_to_no_findings() {
     let pairs: usize = std::env::var("SHORTFALL_PAIRS").ok().and_then(|n| n.parse().ok()).unwrap_or(4_000);
     on_large_stack(async move {
