@@ -4,6 +4,7 @@
 -- family: seam
 -- basis: revenue
 -- precedence: 30
+-- adds_to: psa_change_not_billed
 -- grain: customer x service x month
 -- reads: facts.fact_monthly, facts.closed_month
 -- fires_when: an invoice covers the month, but for fewer units than were delivered beyond what the PSA commits to, and less money

@@ -1,8 +1,9 @@
 //! Money counted once: where several signals point to one customer, service and month, each unit belongs to one of them.
 //!
 //! Signals claim in the order of their precedence: exact seams before trends. What a later one would add in a cell that is
-//! already claimed is reduced by the claim; if little is left (less than a tenth), it corroborates and adds nothing. Money of
-//! the customer (over-billing) is a matter of its own and never netted.
+//! already claimed is reduced by the claim; if little is left (less than a tenth), it corroborates and adds nothing. A signal that
+//! prices only what lies beyond another's money says so in its header (`adds_to`), and is not reduced by that one. Money of the
+//! customer (over-billing) is a matter of its own and never netted.
 
 use super::cell::{Cell, Subject};
 use super::schema::Basis;
@@ -13,16 +14,17 @@ use std::collections::HashMap;
 
 /// Sets [`Cell::counted`] of every signal's cells. `found` is in the order of precedence.
 pub fn count_once(found: &mut [(Signal, Vec<Cell>)]) {
-    let mut claimed: HashMap<(Subject, Month), Decimal> = HashMap::new();
+    let mut claimed: HashMap<(Subject, Month), Vec<(String, Decimal)>> = HashMap::new();
     for (signal, cells) in found.iter_mut() {
         if signal.basis == Basis::Overbilling {
             continue;
         }
         for cell in cells.iter_mut() {
-            let taken = claimed.entry((cell.subject.clone(), cell.month)).or_default();
-            let left = (cell.amount - *taken).max(Decimal::ZERO);
-            cell.counted = if *taken > Decimal::ZERO && left * Decimal::TEN < cell.amount { Decimal::ZERO } else { left };
-            *taken += cell.counted;
+            let claims = claimed.entry((cell.subject.clone(), cell.month)).or_default();
+            let taken: Decimal = claims.iter().filter(|(id, _)| !signal.adds_to.contains(id)).map(|(_, money)| *money).sum();
+            let left = (cell.amount - taken).max(Decimal::ZERO);
+            cell.counted = if taken > Decimal::ZERO && left * Decimal::TEN < cell.amount { Decimal::ZERO } else { left };
+            claims.push((signal.id.clone(), cell.counted));
         }
     }
 }

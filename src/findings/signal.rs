@@ -30,6 +30,8 @@ pub struct Signal {
     pub basis: Basis,
     /// Signals with a lower number claim money first.
     pub precedence: u32,
+    /// Signals whose money lies beside this one's by construction: their claims do not reduce it.
+    pub adds_to: Vec<String>,
     /// What a finance person does about it.
     pub action: String,
     /// Template of the explanation.
@@ -46,6 +48,11 @@ impl Signal {
     pub fn load_all(catalog: &Catalog) -> Result<Vec<Self>, QueryError> {
         let mut signals =
             catalog.folder("signals").map(|(name, query)| Self::load(name, query)).collect::<Result<Vec<_>, _>>()?;
+        for signal in &signals {
+            if let Some(unknown) = signal.adds_to.iter().find(|id| !signals.iter().any(|other| other.id == **id)) {
+                return Err(QueryError::new(&signal.query, &format!("`adds_to: {unknown}` names no signal")));
+            }
+        }
         signals.sort_by(|a, b| (a.precedence, &a.id).cmp(&(b.precedence, &b.id)));
         Ok(signals)
     }
@@ -85,6 +92,7 @@ impl Signal {
             family,
             basis,
             precedence,
+            adds_to: header.list("adds_to").into_iter().map(str::to_owned).collect(),
             action: text("action"),
             explanation: text("explanation"),
             query: query.clone(),

@@ -73,7 +73,7 @@ fn selects_everything(body: &SetExpr) -> bool {
     }
 }
 
-fn parameters() -> Parameters {
+pub fn parameters() -> Parameters {
     let day = |text: &str| text.parse().expect("a date");
     Parameters {
         quarter_start: day("2026-07-01"),
@@ -86,7 +86,7 @@ fn parameters() -> Parameters {
 }
 
 /// A session over a lake without rows, all facts built.
-async fn empty_lake(catalog: &Catalog) -> SessionContext {
+pub async fn empty_lake(catalog: &Catalog) -> SessionContext {
     let ctx = session::context(1);
     register_schemas(&ctx).expect("schemas");
     for table in TABLES.iter().copied().filter(|table| table.is_ingested()) {
@@ -100,7 +100,7 @@ async fn empty_lake(catalog: &Catalog) -> SessionContext {
 }
 
 /// Runs an async test on the stack that plans need.
-fn on_large_stack<F: Future<Output = ()> + Send + 'static>(test: F) {
+pub fn on_large_stack<F: Future<Output = ()> + Send + 'static>(test: F) {
     let runtime = runtime();
     runtime.block_on(async { tokio::spawn(test).await.expect("no panic") });
 }
@@ -170,6 +170,11 @@ fn a_signals_id_is_its_file_and_its_header_and_it_is_counted_in_coverage() {
         }
         if !precedences.insert(signal.precedence) {
             wrong.push(format!("{}: precedence {} occurs twice", signal.query.path, signal.precedence));
+        }
+        for other in &signal.adds_to {
+            if signals.iter().position(|s| s.id == *other) >= signals.iter().position(|s| s.id == signal.id) {
+                wrong.push(format!("{}: adds to {other}, which does not claim before it", signal.query.path));
+            }
         }
         for key in ["grain", "known_false_alarms", "action", "owner"] {
             if Header::parse(&signal.query.text).get(key).is_none() {

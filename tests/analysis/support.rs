@@ -31,7 +31,7 @@ pub fn end_of(day: &str) -> DateTime<Utc> {
 
 /// A lake and the runtime that works on it.
 pub struct Book {
-    pub folder: TempDir,
+    _folder: TempDir,
     pub lake: Lake,
     pub runtime: Runtime,
 }
@@ -51,7 +51,7 @@ impl Book {
                 other => panic!("{}: {other:?}", path.display()),
             }
         }
-        Self { folder, lake, runtime }
+        Self { _folder: folder, lake, runtime }
     }
 
     /// Analyses a quarter with all that is known, on two threads.
