@@ -584,6 +584,8 @@ mod tests {
         assert_eq!(frame(b"a,b\nc,d", 2, true, None), whole(7, 2));
         assert_eq!(frame(b"a,\"x\ny,z\"\nc,d\n", 2, false, None), whole(14, 2));
         assert_eq!(frame(b"a,\"x\"\"\n\"\"y\"\nc", 2, false, None), whole(12, 1));
+        // What a record that is not whole yet holds says nothing about those before it.
+        assert_eq!(frame(b"a,b\nc,\"x,y,z", 2, false, None), whole(4, 1));
         assert_eq!(frame(b"a,\"open\nc,d\n", 2, false, None), whole(0, 0));
     }
 

@@ -188,11 +188,6 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sources")
 }
 
-/// Names of the tables that ingest fills.
-pub fn ingested() -> impl Iterator<Item = &'static str> {
-    TABLES.iter().filter(|table| table.is_ingested()).map(|table| table.name())
-}
-
 /// Every row of a table's files, as text by column; read without SQL, which costs a debug build a quarter of a second.
 #[track_caller]
 pub fn rows(lake: &Path, table: Table) -> Vec<BTreeMap<String, String>> {
