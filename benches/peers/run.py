@@ -8,11 +8,11 @@
          Shortfall also hashes and archives the originals, checks every cell, keeps file and row of each row, sorts, and commits to a
          Delta table; the peers do not.
 `facts`: usage joined with the crosswalks, summed to customer x service x month x currency without gaps, then per pair the Theil-Sen
-         slope of ln(quantity) and Mann-Kendall's S. For Shortfall twice: the facts alone (`SHORTFALL_TRACE`), and the whole of
+         slope of ln(quantity) and Mann-Kendall's S. For Shortfall twice: the facts alone (`analyze --timings`), and the whole of
          `analyze` with all signals and marts.
 
 Every run is a process of its own with warm files. Peers do not count their start and imports, Shortfall's processes count from start to end.
-Memory is the peak resident set of the process.
+CPU seconds (user and system) tell what a busy machine hides. Memory is the peak resident set of the process.
 """
 
 import argparse
@@ -37,7 +37,7 @@ HERE = Path(__file__).parent
 PEERS = ["duckdb", "polars"]
 QUARTER = "2026Q4"
 # What `analyze` builds besides: not part of the job that the peers do.
-NOT_COMPARED = {"closed_month", "trend_input", "trend_baseline", "trend_test", "coverage", "unmapped", "yield_history"}
+NOT_COMPARED = {"closed_month", "trend_input", "trend_baseline", "trend_test", "coverage", "quarter_activity", "unmapped", "yield_history"}
 SLOPES = """
     SELECT customer_key, service_key, currency, theil_sen(x, y)['slope'] AS slope, mann_kendall(x, y)['s'] AS s
     FROM (SELECT customer_key, service_key, currency, CAST(date_part('year', month) * 12 + date_part('month', month) AS BIGINT) AS x,
@@ -51,18 +51,20 @@ class Timing:
     """The runs of one job in one engine."""
 
     seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
     peak_kib: int = 0
 
-    def add(self, seconds: float, peak_kib: int) -> None:
+    def add(self, seconds: float, cpu: float | None, peak_kib: int) -> None:
         self.seconds.append(seconds)
+        self.cpu += [] if cpu is None else [cpu]
         self.peak_kib = max(self.peak_kib, peak_kib)
 
 
-def process(command: list[str], environment: dict[str, str] | None = None) -> tuple[float, int, str, str]:
-    """Runs a command; seconds, peak memory in KiB, and what it wrote."""
+def process(command: list[str]) -> tuple[float, float, int, str, str]:
+    """Runs a command; seconds, CPU seconds, peak memory in KiB, and what it wrote."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         started = time.perf_counter()
-        child = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **(environment or {})})
+        child = subprocess.Popen(command, stdout=out, stderr=err)
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - started
         out.seek(0)
@@ -70,7 +72,7 @@ def process(command: list[str], environment: dict[str, str] | None = None) -> tu
         texts = out.read(), err.read()
     if os.waitstatus_to_exitcode(status) != 0:
         sys.exit(f"failed: {' '.join(command)}\n{texts[0]}{texts[1]}")
-    return seconds, usage.ru_maxrss, *texts
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, *texts
 
 
 class Bench:
@@ -96,8 +98,8 @@ class Bench:
         shutil.rmtree(self.lake(engine), ignore_errors=True)
         if engine == "shortfall":
             # The crosswalks lie beside the usage: the folder is what one ingests.
-            seconds, peak, _, _ = process(self.shortfall("ingest", str(self.data)))
-            self.timing("lake", engine).add(seconds, peak)
+            seconds, cpu, peak, _, _ = process(self.shortfall("ingest", str(self.data)))
+            self.timing("lake", engine).add(seconds, cpu, peak)
         else:
             self.run_peer("lake", engine)
 
@@ -106,25 +108,25 @@ class Bench:
             self.run_peer("facts", engine)
             return
         command = self.shortfall("analyze", "--quarter", QUARTER, "--queries", str(HERE / "queries"))
-        seconds, peak, _, trace = process(command, {"SHORTFALL_TRACE": "1"})
-        self.timing("facts", "shortfall, whole analyze").add(seconds, peak)
+        seconds, cpu, peak, _, trace = process([*command, "--timings"])
+        self.timing("facts", "shortfall, whole analyze").add(seconds, cpu, peak)
         times = {name: float(took) for name, took in re.findall(r"^facts\.(\w+): \d+ rows in ([\d.]+) s", trace, re.M)}
         for name, took in times.items():
             self.facts.setdefault(name, []).append(took)
-        self.timing("facts", engine).add(sum(took for name, took in times.items() if name not in NOT_COMPARED), peak)
+        self.timing("facts", engine).add(sum(took for name, took in times.items() if name not in NOT_COMPARED), None, peak)
 
     def run_peer(self, job: str, engine: str) -> None:
         folders = [self.data, self.lake(engine)] + ([self.result(engine)] if job == "facts" else [])
         command = [sys.executable, str(HERE / f"{engine}_peer.py"), job, *map(str, folders), "--threads", str(self.arguments.threads)]
-        _, _, out, _ = process(command)
+        _, _, _, out, _ = process(command)
         said = json.loads(out)
-        self.timing(job, engine).add(said["seconds"], said["peak_kib"])
+        self.timing(job, engine).add(said["seconds"], said["cpu"], said["peak_kib"])
 
     def compare(self) -> None:
         """Ends the run with what differs, if anything does."""
         slopes = self.result("shortfall") / "slopes.csv"
         slopes.parent.mkdir(parents=True, exist_ok=True)
-        slopes.write_text(process([*self.shortfall("sql", SLOPES), "--csv"])[2])
+        slopes.write_text(process([*self.shortfall("sql", SLOPES), "--csv"])[3])
         connection = duckdb.connect()
         connection.execute(f"""
             CREATE VIEW usage_shortfall AS FROM read_parquet(
@@ -162,13 +164,16 @@ class Bench:
         print("  {:,} usage rows, {:,} fact rows, {:,} slopes".format(*counts))
 
     def table(self, rows: int) -> list[str]:
-        lines = [f"{'job':<6} {'engine':<26} {'seconds':>9} {'ratio':>6} {'rows/s':>12} {'peak MiB':>9}"]
+        lines = [f"{'job':<6} {'engine':<26} {'seconds':>9} {'ratio':>6} {'CPU s':>8} {'rows/s':>12} {'peak MiB':>9}"]
         for job in ["lake", "facts"]:
             fastest = min(statistics.median(self.timings[job, peer].seconds) for peer in PEERS)
             for (name, engine), timing in self.timings.items():
                 if name == job:
                     seconds = statistics.median(timing.seconds)
-                    lines.append(f"{job:<6} {engine:<26} {seconds:>9.2f} {seconds / fastest:>6.2f} {rows / seconds:>12,.0f} {timing.peak_kib / 1024:>9,.0f}")
+                    cpu = f"{statistics.median(timing.cpu):.2f}" if timing.cpu else ""
+                    lines.append(
+                        f"{job:<6} {engine:<26} {seconds:>9.2f} {seconds / fastest:>6.2f} {cpu:>8} {rows / seconds:>12,.0f} {timing.peak_kib / 1024:>9,.0f}"
+                    )
         return lines
 
 
