@@ -68,7 +68,7 @@ pub struct Books {
 
 pub fn files(root: &Path, folder: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> =
-        fs::read_dir(root.join(folder)).expect("folder").map(|entry| entry.expect("entry").path()).collect();
+        fs::read_dir(root.join("exports").join(folder)).expect("folder").map(|entry| entry.expect("entry").path()).collect();
     files.sort();
     files
 }
@@ -120,8 +120,8 @@ struct Crosswalk {
 
 impl Crosswalk {
     fn read(root: &Path) -> Self {
-        let customers = rows(&root.join("mapping/customers.csv")).into_iter();
-        let services = rows(&root.join("mapping/services.csv")).into_iter();
+        let customers = rows(&root.join("exports/mapping/customers.csv")).into_iter();
+        let services = rows(&root.join("exports/mapping/services.csv")).into_iter();
         Self {
             customers: customers
                 .map(|row| ((row["system"].clone(), row["native_id"].clone()), row["customer_key"].clone()))
@@ -158,7 +158,7 @@ impl Books {
     }
 
     fn read_terms(&mut self, root: &Path) {
-        for row in rows(&root.join("mapping/contract_terms.csv")) {
+        for row in rows(&root.join("exports/mapping/contract_terms.csv")) {
             let pair = (row["customer_key"].clone(), row["service_key"].clone());
             if row["model"] == "cost_plus" {
                 self.cost_plus.insert(pair);

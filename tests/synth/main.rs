@@ -73,7 +73,7 @@ fn the_same_seed_writes_the_same_bytes() {
     let first = write(3);
     assert!(first == write(3), "two runs differ");
     let other = write(4);
-    for name in ["truth.csv", "mapping/customers.csv", "microsoft/recon_2026-10-06.csv"] {
+    for name in ["truth.csv", "exports/mapping/customers.csv", "exports/microsoft/recon_2026-10-06.csv"] {
         assert!(first[Path::new(name)] != other[Path::new(name)], "{name} is the same for two seeds");
     }
 }
