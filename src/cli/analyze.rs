@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum)]
     fail_on: Option<Severity>,
     /// Say on standard error what each fact cost.
-    #[arg(long, env = "SHORTFALL_TRACE")]
+    #[arg(long, env = "SHORTFALL_TRACE", value_parser = clap::builder::FalseyValueParser::new())]
     timings: bool,
 }
 

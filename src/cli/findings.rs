@@ -71,8 +71,8 @@ pub(super) fn newest_run(context: &Context, lake: &Lake, quarter: Option<Quarter
     let runs = context.runtime.block_on(marts::runs(lake))?;
     let wanted = quarter.map(|q| q.to_string());
     runs.into_iter().rev().find(|run| wanted.as_ref().is_none_or(|q| *q == run.quarter)).ok_or_else(|| {
-        let what = wanted.map_or_else(|| "no quarter".to_owned(), |q| format!("{q} not"));
-        Failure::usage(format!("{what} has been analysed yet")).hint("`shortfall analyze --lake DIR --quarter 2026Q3` does it")
+        let what = wanted.map_or_else(|| "no quarter has".to_owned(), |q| format!("{q} has not"));
+        Failure::usage(format!("{what} been analysed yet")).hint("`shortfall analyze --lake DIR --quarter 2026Q3` does it")
     })
 }
 

@@ -1,6 +1,6 @@
 //! Messages, exit codes and JSON of the commands.
 
-use super::support::{Place, fixtures, on_lake, shortfall};
+use super::support::{Place, command, fixtures, on_lake, shortfall};
 
 fn filled() -> Place {
     let place = Place::new();
@@ -19,10 +19,22 @@ fn sources_lists_every_export_and_how_to_get_it() {
 fn nothing_analysed_yet_says_so() {
     let place = filled();
     place.run(&["findings"]).says(2, &["no quarter has been analysed yet", "shortfall analyze"]);
-    place.run(&["findings", "--quarter", "2026Q1"]).says(2, &["2026Q1 not has been analysed yet"]);
+    place.run(&["findings", "--quarter", "2026Q1"]).says(2, &["2026Q1 has not been analysed yet"]);
     place.run(&["explain", "F-nothing"]).says(2, &["there is no finding `F-nothing`", "shortfall findings"]);
     let page = place.path("page.html").display().to_string();
     place.run(&["report", "--html", &page]).says(2, &["no quarter has been analysed yet"]);
+}
+
+#[test]
+fn timings_may_be_asked_for_by_any_word_that_is_not_no() {
+    let place = Place::new();
+    let lake = place.path("missing").display().to_string();
+    for word in ["1", "true", "yes", "0"] {
+        let ran =
+            command(&["analyze", "--quarter", "2026Q3", "--lake", &lake]).env("SHORTFALL_TRACE", word).output().expect("runs");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(said.contains("is not a lake"), "SHORTFALL_TRACE={word}: {said}");
+    }
 }
 
 #[test]
