@@ -5,7 +5,7 @@
 use super::read::{Cells, TextRows};
 use super::reject::Reject;
 use crate::lake::schema::instant;
-use crate::money::{PRECISION, SCALE, is_currency, minor_units, parse_decimal};
+use crate::money::{PRECISION, SCALE, currency_code, minor_units, parse_decimal};
 use crate::sources::{Column, DateFormat, Export, Kind};
 use arrow::array::{
     Array, ArrayRef, BooleanArray, BooleanBuilder, Decimal128Array, Decimal128Builder, Int64Array, RecordBatch, StringArray,
@@ -123,7 +123,7 @@ impl Typed<'_> {
             }
             Kind::Decimal => {
                 let mut values = Decimal128Builder::with_capacity(count);
-                self.each(cells, |text| parse_decimal(text.trim()), |value| values.append_option(value));
+                self.each(cells, |text| parse_decimal(trimmed(text)), |value| values.append_option(value));
                 decimals(&mut values)
             }
             Kind::MinorUnits { currency } => {
@@ -144,16 +144,20 @@ impl Typed<'_> {
             }
             Kind::Currency => {
                 let mut values = StringBuilder::with_capacity(count, count * 3);
-                let parse = |text: &str| {
-                    let code = text.trim().to_ascii_uppercase();
-                    if is_currency(&code) { Ok(code) } else { Err("not a currency code of ISO 4217") }
+                // An export has one or two currencies: what the last cell said is most often right again.
+                let mut last: (&str, Option<&'static str>) = ("", None);
+                let parse = |text| {
+                    if text != last.0 {
+                        last = (text, currency_code(&trimmed(text).to_ascii_uppercase()));
+                    }
+                    last.1.ok_or("not a currency code of ISO 4217")
                 };
                 self.each(cells, parse, |value| values.append_option(value));
                 Arc::new(values.finish())
             }
             Kind::Instant(formats) => {
                 let mut values = TimestampMicrosecondBuilder::with_capacity(count).with_timezone("UTC");
-                let parse = |text: &str| parse_instant(text.trim(), formats).ok_or_else(|| expected(formats));
+                let parse = |text: &str| parse_instant(trimmed(text), formats).ok_or_else(|| expected(formats));
                 self.each(cells, parse, |value| values.append_option(value));
                 Arc::new(values.finish())
             }
@@ -174,28 +178,26 @@ impl Typed<'_> {
     fn each<'c, T, E: ToString>(
         &mut self,
         cells: &'c Cells,
-        parse: impl Fn(&'c str) -> Result<T, E>,
+        mut parse: impl FnMut(&'c str) -> Result<T, E>,
         mut push: impl FnMut(Option<T>),
     ) {
-        for (row, cell) in cells.iter().enumerate() {
-            match self.text(cell) {
-                None => {
-                    self.check_required(row);
+        cells.each(|row, cell| match self.text(cell) {
+            None => {
+                self.check_required(row);
+                push(None);
+            }
+            Some(text) => match parse(text) {
+                Ok(value) => push(Some(value)),
+                Err(reason) => {
+                    self.fault(row, text, &reason.to_string());
                     push(None);
                 }
-                Some(text) => match parse(text) {
-                    Ok(value) => push(Some(value)),
-                    Err(reason) => {
-                        self.fault(row, text, &reason.to_string());
-                        push(None);
-                    }
-                },
-            }
-        }
+            },
+        });
     }
 
     fn text<'c>(&self, cell: Option<&'c str>) -> Option<&'c str> {
-        cell.filter(|text| !text.trim().is_empty() && !self.nulls.contains(text))
+        cell.filter(|text| !trimmed(text).is_empty() && !self.nulls.contains(text))
     }
 
     fn check_required(&mut self, row: usize) {
@@ -207,6 +209,15 @@ impl Typed<'_> {
     fn fault(&mut self, row: usize, value: &str, reason: &str) {
         let reject = Reject::new(self.rows[row], self.column.name, value, reason);
         self.faults.entry(row).or_insert(reject);
+    }
+}
+
+/// The text without blanks around it; the common text has none, which two bytes tell.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        [only] if only.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod conform;
 pub mod discover;
 pub mod original;
 pub mod plan;
+mod query;
 pub mod read;
 pub mod reject;
 mod stage;
@@ -339,7 +340,6 @@ fn one_file(
         return Ok(None);
     }
     let found: Discovered = discover::discover(path, options.system.as_deref())?;
-    archive::keep(lake, path, &sha256)?;
     let mut batch = Batch {
         batch_id,
         sha256,
@@ -353,7 +353,14 @@ fn one_file(
         recorded_at,
     };
     let is_always_known = found.recognised.export.is_reference && !is_stated;
-    let staged = stage::stage(lake, &found, &batch, is_always_known, options, runtime, progress)?;
+    let staged = std::thread::scope(|scope| {
+        let kept = scope.spawn(|| archive::keep(lake, path, &batch.sha256));
+        let staged = stage::stage(lake, &found, &batch, is_always_known, options, runtime, progress);
+        match kept.join() {
+            Ok(kept) => kept.map_err(IngestError::Lake).and(staged),
+            Err(_) => Err(IngestError::unreadable(path, &std::io::Error::other("archiving stopped unexpectedly; please report this"))),
+        }
+    })?;
     batch.rows_in = staged.rows_in;
     batch.rows_accepted = staged.rows_accepted;
     batch.rows_rejected = staged.rejects.len() as u64;

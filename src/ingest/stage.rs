@@ -1,18 +1,18 @@
 //! One file through read, conform, staging query and writer, on several threads.
 
-use super::conform::{SeenKeys, conform};
+use super::conform::{SeenKeys, conform, raw_schema};
 use super::discover::Discovered;
+use super::query::StagingQuery;
 use super::read::{Block, Layout, blocks, cells};
 use super::reject::Reject;
 use super::{Batch, IngestError, Options, Progress};
 use crate::lake::write::TableWriter;
 use crate::lake::{Lake, Table};
-use crate::query::{catalog::Catalog, session};
+use crate::query::catalog::Catalog;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{Date32Type, Int64Type, SchemaRef, TimestampMicrosecondType};
 use chrono::Datelike;
-use datafusion::prelude::SessionContext;
 use deltalake_core::kernel::Add;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -114,8 +114,7 @@ struct Worker<'a> {
     batch: &'a Batch,
     is_always_known: bool,
     runtime: &'a Handle,
-    context: SessionContext,
-    sql: String,
+    query: StagingQuery,
     writer: TableWriter,
     seen: SeenKeys,
     done: Staged,
@@ -133,7 +132,9 @@ impl<'a> Worker<'a> {
     ) -> Result<Self, IngestError> {
         let name = format!("staging/{}.sql", found.recognised.staging());
         let catalog = Catalog::load(options.queries.as_deref()).map_err(|e| staging_error(found, &e))?;
-        let sql = catalog.text(&name).ok_or_else(|| staging_error(found, &"the query is missing"))?.to_owned();
+        let sql = catalog.text(&name).ok_or_else(|| staging_error(found, &"the query is missing"))?;
+        let schema = raw_schema(found.recognised.export);
+        let query = runtime.block_on(StagingQuery::plan(sql, schema)).map_err(|e| staging_error(found, &e))?;
         // Attempts have names of their own: a file that a stopped run has committed is never written over.
         let attempt = format!("{:08x}-{number}", rand::random::<u32>());
         Ok(Self {
@@ -141,8 +142,7 @@ impl<'a> Worker<'a> {
             batch,
             is_always_known,
             runtime,
-            context: session::context(1),
-            sql,
+            query,
             writer: TableWriter::new(lake, found.recognised.export.target, &batch.batch_id, &attempt),
             seen: SeenKeys::new(),
             done: Staged::default(),
@@ -167,7 +167,7 @@ impl<'a> Worker<'a> {
         self.done.rows_in += rows;
         self.done.rejects.append(&mut rejects);
         if accepted > 0 {
-            let staged = self.runtime.block_on(run(&self.context, &self.sql, raw)).map_err(|e| staging_error(self.found, &e))?;
+            let staged = self.runtime.block_on(self.query.run(raw)).map_err(|e| staging_error(self.found, &e))?;
             for part in staged {
                 let part = self.without_faults(part).map_err(|e| staging_error(self.found, &e))?;
                 self.done.rows_accepted += part.num_rows() as u64;
@@ -237,12 +237,6 @@ fn faults(staged: &RecordBatch, table: Table) -> BTreeMap<usize, &'static str> {
         faults.extend(missing.map(|row| (row, "the amount is larger than can be stored")));
     }
     faults
-}
-
-async fn run(context: &SessionContext, sql: &str, raw: RecordBatch) -> datafusion::common::Result<Vec<RecordBatch>> {
-    context.deregister_table("raw")?;
-    context.register_batch("raw", raw)?;
-    context.sql(sql).await?.collect().await
 }
 
 /// First of the month in which the service happened: of the period's start, else of the invoice's date.

@@ -32,6 +32,27 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// Bytes of the original in one zstd frame: frames compressed as a whole are faster than one long stream, and a file of
+/// several frames is a zstd file.
+const FRAME_BYTES: usize = 8 << 20;
+
+/// Reads until the buffer is full or the input ends; how much of it is filled.
+///
+/// # Errors
+/// What the input says.
+pub fn fill(input: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}
+
 fn place(lake: &Lake, sha256: &str) -> PathBuf {
     lake.root().join("files").join(format!("{sha256}.zst"))
 }
@@ -51,9 +72,17 @@ pub fn keep(lake: &Lake, source: &Path, sha256: &str) -> Result<(), LakeError> {
     // Written beside and renamed, so that a killed run leaves no half copy under a valid name.
     let partial = folder.join(format!("{sha256}.partial"));
     let mut input = File::open(source).map_err(write)?;
-    let mut encoder = zstd::Encoder::new(File::create(&partial).map_err(write)?, 1).map_err(write)?;
-    std::io::copy(&mut input, &mut encoder).map_err(write)?;
-    encoder.finish().and_then(|mut file| file.flush()).map_err(write)?;
+    let mut output = File::create(&partial).map_err(write)?;
+    let mut encoder = zstd::bulk::Compressor::new(1).map_err(write)?;
+    let (mut chunk, mut packed) = (vec![0; FRAME_BYTES], vec![0; zstd::zstd_safe::compress_bound(FRAME_BYTES)]);
+    loop {
+        let filled = fill(&mut input, &mut chunk).map_err(write)?;
+        let count = encoder.compress_to_buffer(&chunk[..filled], &mut packed).map_err(write)?;
+        output.write_all(&packed[..count]).map_err(write)?;
+        if filled < FRAME_BYTES {
+            break;
+        }
+    }
     std::fs::rename(&partial, &target).map_err(write)
 }
 

@@ -9,13 +9,13 @@
 use super::delta::{Lake, LakeError};
 use super::order::sorted_rows;
 use super::schema::Table;
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
-use arrow::datatypes::{DataType, Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampMicrosecondArray, UInt32Array};
+use arrow::compute::{concat, interleave_record_batch, max, min, partition, take_record_batch};
+use arrow::datatypes::{DataType, Date32Type, Schema, SchemaRef};
 use chrono::{DateTime, NaiveDate};
 use deltalake_core::kernel::Add;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -130,23 +130,14 @@ impl TableWriter {
             .iter()
             .map(|name| batch.column_by_name(name).ok_or_else(|| self.encode_error("find the partition column", name)))
             .collect::<Result<_, _>>()?;
+        // Neighbours mostly agree: equal runs are found column by column, and only their first rows are looked at one by one.
+        let runs = partition(&arrays.iter().map(|array| Arc::clone(array)).collect::<Vec<_>>())
+            .map_err(|e| self.encode_error("split by partition", &e))?;
         let mut rows_of: BTreeMap<Vec<Option<PartitionValue<'_>>>, Vec<u32>> = BTreeMap::new();
-        let mut last: Option<(Vec<Option<PartitionValue<'_>>>, Vec<u32>)> = None;
-        for row in 0..batch.num_rows() {
-            let key: Vec<_> = arrays.iter().map(|array| partition_value(array, row)).collect();
-            let index = u32::try_from(row).unwrap_or(u32::MAX);
-            match &mut last {
-                Some((current, rows)) if *current == key => rows.push(index),
-                _ => {
-                    if let Some((key, mut rows)) = last.take() {
-                        rows_of.entry(key).or_default().append(&mut rows);
-                    }
-                    last = Some((key, vec![index]));
-                }
-            }
-        }
-        if let Some((key, mut rows)) = last {
-            rows_of.entry(key).or_default().append(&mut rows);
+        for run in runs.ranges() {
+            let key = arrays.iter().map(|array| partition_value(array, run.start)).collect();
+            let rows = run.map(|row| u32::try_from(row).unwrap_or(u32::MAX));
+            rows_of.entry(key).or_default().extend(rows);
         }
         let single = rows_of.len() == 1;
         rows_of
@@ -167,29 +158,48 @@ impl TableWriter {
     fn flush(&mut self, partition: &PartitionValues) -> Result<(), LakeError> {
         let Some(buffer) = self.buffers.remove(partition) else { return Ok(()) };
         self.buffered_bytes -= buffer.bytes;
-        let rows = concat_batches(&self.file_schema, &buffer.batches).map_err(|e| self.encode_error("join rows", &e))?;
-        drop(buffer);
-        let rows = self.sorted(rows)?;
+        let order = self.order(&buffer.batches)?;
         let mut bytes = Vec::new();
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .set_statistics_enabled(EnabledStatistics::Chunk)
-            .set_created_by(concat!("shortfall ", env!("CARGO_PKG_VERSION")).to_owned())
-            .build();
-        ArrowWriter::try_new(&mut bytes, Arc::clone(&self.file_schema), Some(properties))
-            .and_then(|mut writer| {
-                writer.write(&rows)?;
-                writer.close()
-            })
-            .map_err(|e| self.encode_error("encode Parquet", &e))?;
-        let add = self.place(partition, &rows, &bytes)?;
+        let encode_error = |e: &dyn std::fmt::Display| self.encode_error("encode Parquet", &e.to_string());
+        let mut writer = ArrowWriter::try_new(&mut bytes, Arc::clone(&self.file_schema), Some(properties(self.table)))
+            .map_err(|e| encode_error(&e))?;
+        match order {
+            None => buffer.batches.iter().try_for_each(|rows| writer.write(rows)).map_err(|e| encode_error(&e))?,
+            Some(order) => {
+                let batches: Vec<&RecordBatch> = buffer.batches.iter().collect();
+                for group in order.chunks(ROW_GROUP_ROWS) {
+                    let rows = interleave_record_batch(&batches, group).map_err(|e| self.encode_error("sort rows", &e))?;
+                    writer.write(&rows).map_err(|e| encode_error(&e))?;
+                }
+            }
+        }
+        writer.close().map_err(|e| encode_error(&e))?;
+        let add = self.place(partition, &buffer, &bytes)?;
         self.adds.push(add);
         Ok(())
     }
 
+    /// The rows of all batches in sorted order, as batch and row; nothing if they are sorted as they stand.
+    fn order(&self, batches: &[RecordBatch]) -> Result<Option<Vec<(usize, usize)>>, LakeError> {
+        let column = |name: &&str| {
+            let parts: Vec<&dyn Array> = batches.iter().filter_map(|b| b.column_by_name(name)).map(|c| c.as_ref() as _).collect();
+            (!parts.is_empty()).then(|| concat(&parts))
+        };
+        let columns: Vec<ArrayRef> = self
+            .table
+            .sort_columns()
+            .iter()
+            .filter_map(column)
+            .collect::<Result<_, _>>()
+            .map_err(|e| self.encode_error("sort rows", &e))?;
+        let Some(order) = sorted_rows(&columns) else { return Ok(None) };
+        let places: Vec<(usize, usize)> =
+            batches.iter().enumerate().flat_map(|(batch, rows)| (0..rows.num_rows()).map(move |row| (batch, row))).collect();
+        Ok(Some(order.into_iter().map(|row| places[row as usize]).collect()))
+    }
+
     /// Writes the bytes to their place and describes them.
-    fn place(&mut self, partition: &PartitionValues, rows: &RecordBatch, bytes: &[u8]) -> Result<Add, LakeError> {
+    fn place(&mut self, partition: &PartitionValues, rows: &Buffer, bytes: &[u8]) -> Result<Add, LakeError> {
         let mut path = String::new();
         for column in self.table.partition_columns() {
             let value = partition.get(*column).cloned().flatten();
@@ -213,16 +223,21 @@ impl TableWriter {
             ..Add::default()
         })
     }
+}
 
-    fn sorted(&self, rows: RecordBatch) -> Result<RecordBatch, LakeError> {
-        let columns: Vec<ArrayRef> =
-            self.table.sort_columns().iter().filter_map(|name| rows.column_by_name(name).cloned()).collect();
-        if columns.is_empty() {
-            return Ok(rows);
-        }
-        let Some(order) = sorted_rows(&columns) else { return Ok(rows) };
-        take_record_batch(&rows, &UInt32Array::from(order)).map_err(|e| self.encode_error("sort rows", &e))
+/// How files are encoded. A row's number in its file is never repeated: a dictionary of numbers would only cost.
+fn properties(table: Table) -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_created_by(concat!("shortfall ", env!("CARGO_PKG_VERSION")).to_owned());
+    if table.schema().column_with_name("source_row").is_some() {
+        properties = properties
+            .set_column_dictionary_enabled("source_row".into(), false)
+            .set_column_encoding("source_row".into(), Encoding::DELTA_BINARY_PACKED);
     }
+    properties.build()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -255,18 +270,23 @@ fn partition_value(array: &ArrayRef, row: usize) -> Option<PartitionValue<'_>> {
 }
 
 /// Delta's per-file statistics, for the columns that planning prunes by.
-fn stats(rows: &RecordBatch) -> serde_json::Value {
+fn stats(rows: &Buffer) -> serde_json::Value {
     let mut low = serde_json::Map::new();
     let mut high = serde_json::Map::new();
-    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
-        if let Some(instants) = column.as_primitive_opt::<TimestampMicrosecondType>()
-            && column.null_count() == 0
-            && let (Some(min), Some(max)) = (arrow::compute::min(instants), arrow::compute::max(instants))
-        {
+    let fields = rows.batches.first().map(RecordBatch::schema);
+    for field in fields.iter().flat_map(|schema| schema.fields()) {
+        let columns: Option<Vec<&TimestampMicrosecondArray>> = rows
+            .batches
+            .iter()
+            .map(|batch| batch.column_by_name(field.name())?.as_primitive_opt().filter(|column| column.null_count() == 0))
+            .collect();
+        let Some(columns) = columns else { continue };
+        let ends = (columns.iter().filter_map(|c| min(c)).min(), columns.iter().filter_map(|c| max(c)).max());
+        if let (Some(first), Some(last)) = ends {
             let text = |micros| DateTime::from_timestamp_micros(micros).map(|t| t.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string());
-            low.insert(field.name().clone(), text(min).into());
-            high.insert(field.name().clone(), text(max).into());
+            low.insert(field.name().clone(), text(first).into());
+            high.insert(field.name().clone(), text(last).into());
         }
     }
-    serde_json::json!({ "numRecords": rows.num_rows(), "minValues": low, "maxValues": high, "nullCount": {} })
+    serde_json::json!({ "numRecords": rows.rows, "minValues": low, "maxValues": high, "nullCount": {} })
 }
