@@ -5,6 +5,7 @@ use crate::sources::{Recognised, Shape, all_exports};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
+use std::cmp::Reverse;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -203,7 +204,7 @@ fn best_match(
     fits: impl Fn(&Shape) -> bool,
 ) -> Result<Recognised, Option<(Recognised, Vec<&'static str>)>> {
     let mut best: Option<Recognised> = None;
-    let mut near: Option<(Recognised, Vec<&'static str>)> = None;
+    let mut near: Vec<(Recognised, Vec<&'static str>)> = Vec::new();
     for candidate in all_exports() {
         if system.is_some_and(|wanted| wanted != candidate.source.system) || !fits(&candidate.export.shape) {
             continue;
@@ -215,11 +216,14 @@ fn best_match(
             if best.is_none_or(|b| candidate.export.signature.len() > b.export.signature.len()) {
                 best = Some(candidate);
             }
-        } else if present >= 2 && near.as_ref().is_none_or(|(_, other)| missing.len() < other.len()) {
-            near = Some((candidate, missing));
+        } else if present >= 2 {
+            near.push((candidate, missing));
         }
     }
-    best.ok_or(near)
+    // Of those that lack equally much, the one whose other columns are there is meant.
+    let columns = |candidate: &Recognised| candidate.export.columns.iter().filter(|column| contains(names, column.name)).count();
+    let nearest = near.into_iter().min_by_key(|(candidate, missing)| (missing.len(), Reverse(columns(candidate))));
+    best.ok_or(nearest)
 }
 
 fn unrecognised(path: &Path, names: &[String], near: Option<(Recognised, Vec<&'static str>)>) -> IngestError {

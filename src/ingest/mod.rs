@@ -358,7 +358,9 @@ fn one_file(
         let staged = stage::stage(lake, &found, &batch, is_always_known, options, runtime, progress);
         match kept.join() {
             Ok(kept) => kept.map_err(IngestError::Lake).and(staged),
-            Err(_) => Err(IngestError::unreadable(path, &std::io::Error::other("archiving stopped unexpectedly; please report this"))),
+            Err(_) => {
+                Err(IngestError::unreadable(path, &std::io::Error::other("archiving stopped unexpectedly; please report this")))
+            }
         }
     })?;
     batch.rows_in = staged.rows_in;

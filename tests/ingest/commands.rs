@@ -4,7 +4,7 @@ use super::support::{Place, command, fixtures, on_lake, shortfall};
 
 fn filled() -> Place {
     let place = Place::new();
-    let paths = ["focus", "stripe", "mapping", "connectwise"].map(|system| fixtures().join(system));
+    let paths = ["focus", "stripe", "mapping", "connectwise"].map(|system| fixtures().join(system).join("[gq]*"));
     place.ingest(&paths.each_ref().map(std::path::PathBuf::as_path), &[]).says(0, &[]);
     place
 }

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod commands;
+mod compliance;
 mod exports;
 mod kill;
 mod real_data;
