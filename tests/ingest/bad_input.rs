@@ -249,6 +249,12 @@ fn a_stray_quote_stays_within_its_row() {
 }
 
 #[test]
+fn a_header_whose_quote_never_closes_swallows_no_row() {
+    let (_place, ran) = Place::offer("fx.csv", FX.replace("source", "\"source") + "2026-06-30,EUR,USD,1.08,bank\n");
+    ran.says(2, &["fx.csv`: a quote in the header row is never closed"]);
+}
+
+#[test]
 fn a_quote_that_never_closes_swallows_no_row() {
     let rest: String = (1..=20).fold(String::new(), |mut text, n| {
         let _ = writeln!(text, "2026-05-{n:02},CHF,USD,1.3,ECB");
