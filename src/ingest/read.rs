@@ -219,20 +219,27 @@ fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Fr
     let (mut at, mut end, mut records) = (0, 0, 0);
     let (mut hidden_separators, mut is_plain) = (0, true);
     // What a record that is not whole yet holds says nothing about the records before it.
-    let mut whole = (0, true);
+    let mut is_regular = true;
+    // Record by record: a sum over the block would let one with a field too many hide one with a field too few.
+    // A CR at the end of a cell is part of it to the csv crate and nothing to Polars.
+    let has_all = |record: &[u8], hidden: usize| {
+        memchr_iter(b',', record).count() == hidden + fields.saturating_sub(1) && memchr(b'\r', record).is_none()
+    };
     while let Some(offset) = memchr2(b'\n', b'"', &bytes[at..]) {
         let found = at + offset;
         if bytes[found] == b'\n' {
             let line = bytes[end..found].strip_suffix(b"\r").unwrap_or(&bytes[end..found]);
-            // Empty lines are no records, and Polars sees them otherwise than the csv crate does.
-            if line.is_empty() {
+            // Empty lines are no records, nor a pair of quotes before CRLF, and Polars sees them otherwise than the csv crate does.
+            if line.is_empty() || bytes[end..found] == *b"\"\"\r" {
                 is_plain = false;
             } else {
                 records += 1;
+                is_plain &= has_all(line, hidden_separators);
             }
             at = found + 1;
             end = at;
-            whole = (hidden_separators, is_plain);
+            hidden_separators = 0;
+            is_regular = is_plain;
             if limit == Some(records) {
                 break;
             }
@@ -269,12 +276,10 @@ fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Fr
     }
     if is_last && limit != Some(records) && end < bytes.len() {
         records += 1;
+        is_regular = is_plain && has_all(&bytes[end..], hidden_separators);
         end = bytes.len();
-        whole = (hidden_separators, is_plain);
     }
-    let (hidden_separators, is_plain) = whole;
-    let separators = memchr_iter(b',', &bytes[..end]).count().wrapping_sub(hidden_separators);
-    Frame { end, records, is_regular: is_plain && separators == records * fields.saturating_sub(1) }
+    Frame { end, records, is_regular }
 }
 
 fn json_lines(path: &Path, sink: &mut dyn FnMut(Block, Option<&Arc<Layout>>) -> bool) -> Result<(), IngestError> {
@@ -641,6 +646,7 @@ mod tests {
     #[test]
     fn irregular_blocks_are_told_apart() {
         assert!(!frame(b"a,b\nc\n", 2, false, None).is_regular);
+        assert!(!frame(b"a,b,c\nd\n", 2, false, None).is_regular);
         assert!(!frame(b"a,b\n\nc,d\n", 2, false, None).is_regular);
         assert!(!frame(b"a,b\"c\n", 2, false, None).is_regular);
         assert!(!frame(b"a,\"b\"c\n", 2, false, None).is_regular);
