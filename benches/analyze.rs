@@ -54,7 +54,7 @@ async fn facts(lake: &Lake, quarter: Quarter, wanted: &str, query: Option<&str>)
     let ctx = session::context(THREADS);
     truth::register(&ctx, lake, None).await.expect("a sound lake");
     let catalog = Catalog::load(None).expect("sound queries");
-    let parameters = parameters(lake, quarter).await.expect("a sound lake");
+    let parameters = parameters(lake, quarter, None).await.expect("a sound lake");
     run::build_facts(&ctx, &catalog, parameters, Some(&[wanted])).await.expect("sound facts");
     if let Some(sql) = query {
         let frame = ctx.sql(sql).await.expect("a sound query");

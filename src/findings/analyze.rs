@@ -160,7 +160,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     let signals = chosen(Signal::load_all(&catalog)?, &request.signals)?;
     let ctx = session::context(request.threads);
     let versions = truth::register(&ctx, lake, request.as_of).await?;
-    let parameters = parameters(lake, request.quarter).await?;
+    let parameters = parameters(lake, request.quarter, request.as_of).await?;
     let timings = run::build_facts(&ctx, &catalog, parameters, None).await?;
     let fact_rows = count(&ctx, "facts.fact_monthly").await?;
     // Open contracts reach into every quarter to come; only deliveries and charges make one that can be judged.
@@ -177,7 +177,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     let names = names(&ctx).await?;
     let mut folded: Vec<Folded> =
         found.into_iter().flat_map(|(signal, cells)| fold(&signal, cells, request.quarter, &names)).collect();
-    set_status(lake, request.quarter, &mut folded).await?;
+    set_status(lake, request, &mut folded).await?;
     folded.sort_by(|a, b| rank_key(&b.finding).cmp(&rank_key(&a.finding)).then(a.finding.finding_id.cmp(&b.finding.finding_id)));
     let run_id = run_id(request, &versions, &catalog);
     let coverage = coverage(&ctx).await?;
@@ -205,14 +205,18 @@ fn chosen(signals: Vec<Signal>, wanted: &[String]) -> Result<Vec<Signal>, Analyz
     Ok(signals.into_iter().filter(|signal| wanted.is_empty() || wanted.contains(&signal.id)).collect())
 }
 
-/// The values of the queries' parameters for a quarter.
+/// The values of the queries' parameters for a quarter, from what was known as of a date.
 ///
 /// # Errors
 /// [`LakeError`] if the lake cannot be read.
-pub async fn parameters(lake: &Lake, quarter: Quarter) -> Result<Parameters, LakeError> {
+pub async fn parameters(lake: &Lake, quarter: Quarter, as_of: Option<DateTime<Utc>>) -> Result<Parameters, LakeError> {
+    let is_later = |micros: i64| as_of.is_some_and(|as_of| micros > as_of.timestamp_micros());
     let mut earliest: Option<NaiveDate> = None;
     for table in [Table::VendorUsage, Table::InvoiceLine] {
         for file in lake.files(table, None).await? {
+            if file.recorded_at.is_some_and(|(first, _)| is_later(first)) {
+                continue;
+            }
             let month = file.partition.get("service_month").cloned().flatten().and_then(|text| text.parse().ok());
             earliest = [earliest, month].into_iter().flatten().min();
         }
@@ -322,13 +326,15 @@ pub async fn findings_of(lake: &Lake, run: &Run) -> Result<Vec<Finding>, Analyze
     Ok(findings)
 }
 
-/// Compares with the newest run of the newest earlier quarter.
-async fn set_status(lake: &Lake, quarter: Quarter, folded: &mut [Folded]) -> Result<(), AnalyzeError> {
+/// Compares with the newest run of the newest earlier quarter; as of a date with one that knew no more, if there is one.
+async fn set_status(lake: &Lake, request: &Request, folded: &mut [Folded]) -> Result<(), AnalyzeError> {
+    let as_of = request.as_of.map(|t| t.timestamp_micros());
+    let knew_no_more = |run: &Run| as_of.is_none_or(|as_of| run.as_of.is_some_and(|known| known <= as_of));
     let earlier = marts::runs(lake)
         .await?
         .into_iter()
-        .filter_map(|run| run.quarter.parse::<Quarter>().ok().filter(|q| *q < quarter).map(|q| (q, run)))
-        .max_by_key(|(q, run)| (*q, run.number));
+        .filter_map(|run| run.quarter.parse::<Quarter>().ok().filter(|q| *q < request.quarter).map(|q| (q, run)))
+        .max_by_key(|(q, run)| (*q, knew_no_more(run), run.number));
     let Some((_, run)) = earlier else { return Ok(()) };
     let before: HashMap<String, Decimal> =
         findings_of(lake, &run).await?.into_iter().map(|f| (f.finding_id, f.leakage + f.overbilled)).collect();

@@ -3,10 +3,9 @@
 use super::analyze::{AnalyzeError, findings_of, parameters};
 use super::marts::{self, Run};
 use super::schema::Finding;
-use crate::ingest::discover::Form;
 use crate::ingest::original::original_rows;
+use crate::lake::Lake;
 use crate::lake::truth;
-use crate::lake::{Lake, LakeError};
 use crate::month::Month;
 use crate::query::catalog::Catalog;
 use crate::query::run::build_facts;
@@ -87,7 +86,7 @@ pub async fn explain(lake: &Lake, run: &Run, id: &str, threads: usize) -> Result
     truth::register(&ctx, lake, as_of).await?;
     marts::register(&ctx, lake, Some(run)).await?;
     let catalog = Catalog::load(None)?;
-    let parameters = parameters(lake, finding.quarter).await?;
+    let parameters = parameters(lake, finding.quarter, as_of).await?;
     build_facts(&ctx, &catalog, parameters, Some(&["customer_alias", "service_alias", "billed_line"])).await?;
     let months = months(&ctx, &finding).await?;
     let (rows, row_counts) = source_rows(&ctx, lake, &finding).await?;
@@ -201,10 +200,10 @@ async fn source_rows(
     let mut counts = BTreeMap::new();
     for (kind, rows) in queries {
         let sql = format!(
-            "SELECT batch.file, batch.sha256, batch.entity, rows.source_row FROM ({rows}) AS rows
+            "SELECT batch.file, batch.sha256, batch.system, batch.entity, rows.source_row FROM ({rows}) AS rows
              JOIN core.batch AS batch ON rows.batch_id = batch.batch_id ORDER BY batch.file, rows.source_row"
         );
-        let mut wanted: BTreeMap<(String, String), Vec<u64>> = BTreeMap::new();
+        let mut wanted: BTreeMap<[String; 4], Vec<u64>> = BTreeMap::new();
         let mut count = 0_u64;
         for batch in query(ctx, &sql).await? {
             let text = |at: usize, row: usize| -> Result<String, AnalyzeError> {
@@ -213,21 +212,17 @@ async fn source_rows(
             for row in 0..batch.num_rows() {
                 count += 1;
                 if wanted.values().map(Vec::len).sum::<usize>() < SHOWN {
-                    let number = batch.column(3).as_primitive::<Int64Type>().value(row).cast_unsigned();
-                    wanted.entry((text(0, row)?, text(1, row)?)).or_default().push(number);
+                    let number = batch.column(4).as_primitive::<Int64Type>().value(row).cast_unsigned();
+                    wanted.entry([text(0, row)?, text(1, row)?, text(2, row)?, text(3, row)?]).or_default().push(number);
                 }
             }
         }
         counts.insert(kind.to_owned(), count);
-        for ((file, sha256), rows) in wanted {
-            for (source_row, line) in lines(lake, &sha256, &rows)? {
+        for ([file, sha256, system, entity], rows) in wanted {
+            for (source_row, line) in original_rows(lake, &sha256, &system, &entity, &rows)? {
                 found.push(SourceRow { kind: kind.to_owned(), file: file.clone(), source_row, line });
             }
         }
     }
     Ok((found, counts))
-}
-
-fn lines(lake: &Lake, sha256: &str, rows: &[u64]) -> Result<Vec<(u64, String)>, LakeError> {
-    original_rows(lake, sha256, rows, None::<Form>)
 }

@@ -126,6 +126,12 @@ pub enum IngestError {
         /// What is missing.
         missing: Vec<String>,
     },
+    /// All rows are within the header.
+    #[error("`{}`: a quote in the header row is never closed", path.display())]
+    OpenQuote {
+        /// The file.
+        path: PathBuf,
+    },
     /// A record that does not end.
     #[error("`{}`: the record in row {row} is longer than {limit} bytes; a quote is probably not closed", path.display())]
     RecordTooLong {

@@ -1,24 +1,36 @@
 //! Original rows from the archive: the evidence behind every figure.
 
-use super::discover::{Form, decompressed};
+use super::discover::decompressed;
 use super::read;
 use crate::lake::{Lake, LakeError, archive};
 use crate::sources::{Shape, all_exports};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 
-/// The rows with these numbers as they stood in the file, in the order asked for.
+/// The rows with these numbers as they stood in a file of an export, in the order of the file.
 ///
 /// # Errors
 /// [`LakeError`] if the archive lacks the file or cannot be read.
-pub fn original_rows(lake: &Lake, sha256: &str, rows: &[u64], form: Option<Form>) -> Result<Vec<(u64, String)>, LakeError> {
+pub fn original_rows(
+    lake: &Lake,
+    sha256: &str,
+    system: &str,
+    entity: &str,
+    rows: &[u64],
+) -> Result<Vec<(u64, String)>, LakeError> {
+    let export = all_exports().find(|r| r.source.system == system && r.export.entity == entity);
+    let shape = export.map(|found| found.export.shape);
     let stored = BufReader::with_capacity(1 << 20, archive::open(lake, sha256)?);
     let failed = |e| LakeError::io("read the archived", lake.root(), e);
     let mut input = decompressed(stored).map_err(failed)?;
     let head = input.fill_buf().map_err(failed)?;
     let first = head.iter().copied().find(|b| !b.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(b));
-    let is_json = matches!(form, Some(Form::Json | Form::JsonLines)) || matches!(first, Some(b'{' | b'['));
-    if is_json { json_rows(input, rows).map_err(failed) } else { csv_rows(input, rows).map_err(failed) }
+    let found = match (first, shape) {
+        (Some(b'{' | b'['), Some(Shape::CsvOrJsonLines)) => json_lines(input, rows),
+        (Some(b'{' | b'['), shape) => json_rows(input, rows, shape.as_ref()),
+        _ => csv_rows(input, rows),
+    };
+    found.map_err(failed)
 }
 
 fn csv_rows(input: impl Read, rows: &[u64]) -> std::io::Result<Vec<(u64, String)>> {
@@ -39,25 +51,34 @@ fn csv_rows(input: impl Read, rows: &[u64]) -> std::io::Result<Vec<(u64, String)
     Ok(found)
 }
 
-fn json_rows(mut input: impl Read, rows: &[u64]) -> std::io::Result<Vec<(u64, String)>> {
+fn json_lines(input: impl BufRead, rows: &[u64]) -> std::io::Result<Vec<(u64, String)>> {
+    let mut found = Vec::new();
+    let mut number = 0;
+    for line in input.split(b'\n') {
+        let line = line?;
+        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
+        number += u64::from(!text.is_empty());
+        if !text.is_empty() && rows.contains(&number) {
+            found.push((number, String::from_utf8_lossy(text).into_owned()));
+        }
+    }
+    Ok(found)
+}
+
+fn json_rows(mut input: impl Read, rows: &[u64], shape: Option<&Shape>) -> std::io::Result<Vec<(u64, String)>> {
     let mut text = Vec::new();
     input.read_to_end(&mut text)?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let values: Vec<Value> = serde_json::Deserializer::from_slice(text).into_iter().map_while(Result::ok).collect();
-    let records = read::records(&values, None);
-    let kind = records.first().and_then(|record| record.get("object")).and_then(Value::as_str);
-    let shape = all_exports().map(|r| r.export.shape).find(|shape| match shape {
-        Shape::Json { object: Some(object), .. } => Some(*object) == kind,
-        _ => false,
-    });
+    let records = read::records(&values, shape);
     let mut found = Vec::new();
     let mut number = 0;
     for record in records {
-        let lines = match &shape {
+        let lines = match shape {
             Some(shape) => read::lines_of(record, shape),
             None => vec![record.clone()],
         };
-        let is_cut = shape.as_ref().is_some_and(|shape| read::lacks_lines(record, shape));
+        let is_cut = shape.is_some_and(|shape| read::lacks_lines(record, shape));
         for line in lines {
             number += 1;
             if rows.contains(&number) {

@@ -157,7 +157,8 @@ fn is_reference(table: Table) -> bool {
 /// The newest differing set of rows per key, as a query over `rows`.
 ///
 /// A source may date a row itself (an invoice's creation). That is when its first version became known; a later file that says
-/// otherwise under the same date became known when it arrived, else a correction would be taken for what was always known.
+/// otherwise under the same date became known when it arrived, else a correction would be taken for what was always known. Rows of
+/// one statement may carry different dates; it is known since the first.
 fn newest_version(table: Table, rows: &str, columns: &str, as_of: Option<&str>) -> String {
     let key = table.key().join(", ");
     let provenance = ["recorded_at", "is_always_known", "batch_id", "source_row"];
@@ -175,22 +176,22 @@ fn newest_version(table: Table, rows: &str, columns: &str, as_of: Option<&str>) 
            SELECT version.*, chosen.version_key AS chosen_key
            FROM (SELECT *, row_hash(system, {key}) AS version_key FROM ({rows})) AS version
            JOIN (
-             SELECT version_key, recorded_at, batch_id FROM (
-               SELECT version_key, recorded_at, batch_id,
+             SELECT version_key, batch_id FROM (
+               SELECT version_key, batch_id,
                       row_number() OVER (PARTITION BY version_key ORDER BY known_at DESC, arrived_at DESC, batch_id DESC) AS newest
                FROM (
-                 SELECT version_key, recorded_at, known_at, arrived_at, batch_id, content,
+                 SELECT version_key, known_at, arrived_at, batch_id, content,
                         lag(content) OVER (PARTITION BY version_key ORDER BY known_at, arrived_at, batch_id) AS before
                  FROM (
-                   SELECT version_key, recorded_at, arrived_at, batch_id, content, is_always_known,
+                   SELECT version_key, arrived_at, batch_id, content, is_always_known,
                           CASE WHEN batch_id = first_value(batch_id) OVER (PARTITION BY version_key ORDER BY arrived_at, batch_id)
                                THEN recorded_at ELSE greatest(recorded_at, arrived_at) END AS known_at
                    FROM (
                      SELECT grouped.*, batch.recorded_at AS arrived_at
                      FROM (
-                       SELECT row_hash(system, {key}) AS version_key, recorded_at, batch_id, sum(row_hash({content})) AS content,
-                              bool_or(is_always_known) AS is_always_known
-                       FROM ({rows}) GROUP BY 1, recorded_at, batch_id
+                       SELECT row_hash(system, {key}) AS version_key, batch_id, min(recorded_at) AS recorded_at,
+                              sum(row_hash({content})) AS content, bool_or(is_always_known) AS is_always_known
+                       FROM ({rows}) GROUP BY 1, batch_id
                      ) AS grouped
                      JOIN core.batch AS batch ON grouped.batch_id = batch.batch_id
                    )
@@ -198,9 +199,7 @@ fn newest_version(table: Table, rows: &str, columns: &str, as_of: Option<&str>) 
                ) WHERE before IS DISTINCT FROM content
              ) WHERE newest = 1
            ) AS chosen
-           ON version.version_key = chosen.version_key
-             AND version.recorded_at = chosen.recorded_at
-             AND version.batch_id = chosen.batch_id
+           ON version.version_key = chosen.version_key AND version.batch_id = chosen.batch_id
          )"
     )
 }

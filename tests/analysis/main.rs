@@ -1,4 +1,4 @@
-//! From exports to findings: the worked example to the cent, laws of an analysis, a user's own signals, detection, false alarms,
+//! From exports to findings: the worked example to the cent, laws of an analysis, replay of what was known, a user's own signals, detection, false alarms,
 //! and what the folders must hold.
 
 mod detection;
@@ -6,5 +6,6 @@ mod false_alarms;
 mod laws;
 mod own_signals;
 mod registry;
+mod replay;
 mod support;
 mod worked_example;

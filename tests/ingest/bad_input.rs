@@ -249,6 +249,24 @@ fn a_stray_quote_stays_within_its_row() {
 }
 
 #[test]
+fn a_row_with_a_field_too_many_does_not_make_up_for_one_with_a_field_too_few() {
+    let rows = "2026-06-30,EUR,USD,1.08,bank,more\n2026-06-30,GBP,USD,1.27\n2026-06-30,SEK,USD,0.1,bank\n";
+    let (place, ran) = Place::offer("fx.csv", FX.to_owned() + rows);
+    ran.says(1, &[]);
+    assert_eq!(place.counts(), (3, 1, 2));
+    place.rejects_are(&[
+        (2, "", "2026-06-30,EUR,USD,1.08,bank,more", "the row has 6 fields, the header has 5"),
+        (3, "", "2026-06-30,GBP,USD,1.27", "the row has 4 fields, the header has 5"),
+    ]);
+}
+
+#[test]
+fn a_header_whose_quote_never_closes_swallows_no_row() {
+    let (_place, ran) = Place::offer("fx.csv", FX.replace("source", "\"source") + "2026-06-30,EUR,USD,1.08,bank\n");
+    ran.says(2, &["fx.csv`: a quote in the header row is never closed"]);
+}
+
+#[test]
 fn a_quote_that_never_closes_swallows_no_row() {
     let rest: String = (1..=20).fold(String::new(), |mut text, n| {
         let _ = writeln!(text, "2026-05-{n:02},CHF,USD,1.3,ECB");

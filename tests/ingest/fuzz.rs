@@ -1,0 +1,581 @@
+//! A seeded mutator over every good file below `tests/sources`: whatever bytes arrive, nothing panics and no row is lost.
+//!
+//! Each input is a good file with one to four mutations: of bytes (bits flipped, pieces deleted, repeated, spliced in from another
+//! good file, cut off), of text (line ends, byte order marks, quotes, separators, NULs), of CSV (cells swapped, columns and rows
+//! dropped or doubled), of JSON (values replaced, dropped, doubled, wrapped, moved), and of containers (packed, packed and damaged).
+//! What must hold for each:
+//!
+//! 1. It is refused with an error that is the file's, or read.
+//! 2. Rows that are read are numbered without a gap, each accepted or rejected once; a gap is a repeated header and nothing else.
+//! 3. There are as many as a reader of this file's own finds in it ([`rows_in`]).
+//! 4. The fast and the careful way to split CSV agree on every cell.
+//! 5. A sample is ingested: rows in = accepted + rejected, so many stand in the lake, and each has its original line in the archive.
+//!
+//! `SHORTFALL_FUZZ=1000000` asks for that many inputs, `SHORTFALL_FUZZ_FIRST=123` begins with that one. An input that fails is kept, and
+//! named in the message.
+
+use super::exports::good_files;
+use super::support::{Place, rows};
+use flate2::write::GzEncoder;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+use shortfall::ingest::conform::{SeenKeys, conform};
+use shortfall::ingest::discover::{Form, discover, open};
+use shortfall::ingest::original::original_rows;
+use shortfall::ingest::read::{Block, TextRows, blocks, cells};
+use shortfall::ingest::{IngestError, Options, Outcome, Silent, ingest};
+use shortfall::lake::Lake;
+use shortfall::lake::schema::TABLES;
+use shortfall::sources::{Export, Shape};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Inputs of a usual test run.
+const USUAL: u64 = 3_000;
+/// Every so many inputs one is ingested.
+const INGESTED: u64 = 60;
+/// A file of many mutations stays a file of exports, not of megabytes.
+const LONGEST: usize = 256 << 10;
+
+/// Texts that have broken readers of numbers, dates, CSV and JSON.
+const NASTY: &[&str] = &[
+    "",
+    " ",
+    "-",
+    "'",
+    "\"",
+    "\"\"",
+    "\"a\nb\"",
+    "\"a\r\nb,c\"\"d\"",
+    "x\"y",
+    "\"x\"y",
+    "a\rb",
+    "\0",
+    "\u{feff}",
+    "é",
+    "\u{202e}1",
+    "NULL",
+    "null",
+    "NaN",
+    "-inf",
+    "0x10",
+    "1e999999999",
+    "1e-999999999",
+    "-0",
+    "1E2147483648",
+    "99999999999999999999.999999999999999999",
+    "-99999999999999999999.999999999999999999",
+    "100000000000000000000",
+    "170141183460469231731687303715884105728",
+    "0.0000000000000000001",
+    "1,234.56",
+    "1.234,56",
+    "$5",
+    "(5)",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "0001-01-01",
+    "9999-12-31",
+    "2026-02-30",
+    "2026-07-01T25:61:61Z",
+    "2026-07-01T10:00:00.123456789123+99:99",
+    "13/13/2026",
+    "7/1/26",
+    "7258118400",
+    "253402300800",
+    "USDX",
+    "€",
+    "true",
+    "[]",
+    "{}",
+    "=1+1",
+    ",",
+    "\n",
+    ";",
+    "\t",
+];
+
+/// The good files, each with its name.
+struct Corpus(Vec<(PathBuf, Vec<u8>)>);
+
+impl Corpus {
+    fn read() -> Self {
+        let files = good_files().into_values().flatten();
+        Self(files.map(|path| (path.clone(), std::fs::read(path).expect("a good file"))).collect())
+    }
+}
+
+fn place_in(dice: &mut ChaCha8Rng, length: usize) -> usize {
+    dice.random_range(0..=length)
+}
+
+/// A piece of some bytes, mostly short.
+fn piece(dice: &mut ChaCha8Rng, length: usize) -> std::ops::Range<usize> {
+    let start = place_in(dice, length);
+    let longest = if dice.random_bool(0.8) { 24 } else { length };
+    let end = (start + dice.random_range(0..=longest)).min(length);
+    start..end
+}
+
+/// Bytes for whatever kind of file.
+fn mutate_bytes(content: &mut Vec<u8>, corpus: &Corpus, dice: &mut ChaCha8Rng) {
+    let length = content.len();
+    match dice.random_range(0..12) {
+        0 if length > 0 => {
+            for _ in 0..dice.random_range(1..=4) {
+                let at = dice.random_range(0..length);
+                content[at] ^= 1 << dice.random_range(0..8);
+            }
+        }
+        1 if length > 0 => {
+            let at = dice.random_range(0..length);
+            content[at] = *b"\",\n\r;{}[]:0 \\-\0\xff".choose(dice).expect("bytes");
+        }
+        2 => drop(content.drain(piece(dice, length))),
+        3 => {
+            let copy = content[piece(dice, length)].to_vec();
+            let at = place_in(dice, length);
+            content.splice(at..at, copy);
+        }
+        4 => {
+            let (_, other) = corpus.0.choose(dice).expect("a good file");
+            let copy = other[piece(dice, other.len())].to_vec();
+            let place = piece(dice, length);
+            content.splice(place, copy);
+        }
+        5 => content.truncate(place_in(dice, length)),
+        6 => {
+            let at = place_in(dice, length);
+            content.splice(at..at, NASTY.choose(dice).expect("a text").bytes());
+        }
+        7 => {
+            let (from, to) = *[
+                ("\r\n", "\n"),
+                ("\n", "\r\n"),
+                ("\n", "\r"),
+                ("\n", "\n\n"),
+                (",", ";"),
+                ("\"", ""),
+                ("\"", "\"\""),
+                (",", ",,"),
+            ]
+            .choose(dice)
+            .expect("a pair");
+            replace(content, from.as_bytes(), to.as_bytes(), dice);
+        }
+        8 => drop(content.splice(0..0, *b"\xef\xbb\xbf")),
+        9 => {
+            // The file again behind itself, as joined downloads are.
+            let copy = content.clone();
+            content.extend(copy);
+        }
+        10 => content.extend(*[&b"\n"[..], b"\r\n", b"\"", b",", b"\n\n\n", b"\0", b"\x1a"].choose(dice).expect("an end")),
+        _ => {
+            let digits: Vec<usize> = (0..length).filter(|&at| content[at].is_ascii_digit()).collect();
+            if let Some(&at) = digits.choose(dice) {
+                content.splice(at..=at, std::iter::repeat_n(b'9', dice.random_range(1..60)));
+            }
+        }
+    }
+}
+
+/// Some or all occurrences of a text by another.
+fn replace(content: &mut Vec<u8>, from: &[u8], to: &[u8], dice: &mut ChaCha8Rng) {
+    let share = if dice.random_bool(0.5) { 1.0 } else { 0.1 };
+    let mut replaced = Vec::with_capacity(content.len());
+    let mut at = 0;
+    while at < content.len() {
+        if content[at..].starts_with(from) && dice.random_bool(share) {
+            replaced.extend(to);
+            at += from.len();
+        } else {
+            replaced.push(content[at]);
+            at += 1;
+        }
+    }
+    *content = replaced;
+}
+
+/// Cells, rows and columns, left as they are in their quotes.
+fn mutate_table(content: &mut Vec<u8>, dice: &mut ChaCha8Rng) {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(content.as_slice());
+    let mut table: Vec<Vec<Vec<u8>>> =
+        reader.byte_records().map_while(Result::ok).map(|record| record.iter().map(<[u8]>::to_vec).collect()).collect();
+    let (rows, columns) = (table.len(), table.first().map_or(0, Vec::len));
+    if rows < 2 || columns < 2 {
+        return;
+    }
+    let (row, other) = (dice.random_range(0..rows), dice.random_range(0..rows));
+    let (column, second) = (dice.random_range(0..columns), dice.random_range(0..columns));
+    match dice.random_range(0..8) {
+        0 => {
+            let width = table[row].len();
+            if column < width && second < width {
+                table[row].swap(column, second);
+            }
+        }
+        1 => table.iter_mut().filter(|row| row.len() == columns).for_each(|row| row.swap(column, second)),
+        2 => table.iter_mut().filter(|row| row.len() == columns).for_each(|row| drop(row.remove(column))),
+        3 => table.iter_mut().filter(|row| row.len() == columns).for_each(|row| row.insert(column, row[second].clone())),
+        4 => {
+            let copy = table[other].clone();
+            table.insert(row, copy);
+        }
+        5 => drop(table.remove(row)),
+        // Header rows again, in the middle and at the end.
+        6 => table.insert(1 + other % rows, table[0].clone()),
+        _ => {
+            for _ in 0..dice.random_range(1..=3) {
+                let row = dice.random_range(1..rows);
+                let cell = dice.random_range(0..table[row].len().max(1));
+                if let Some(cell) = table[row].get_mut(cell) {
+                    *cell = NASTY.choose(dice).expect("a text").as_bytes().to_vec();
+                }
+            }
+        }
+    }
+    // Sometimes quotes go where a careless writer leaves them out.
+    let style = if dice.random_bool(0.2) { csv::QuoteStyle::Never } else { csv::QuoteStyle::Necessary };
+    let mut writer = csv::WriterBuilder::new().flexible(true).quote_style(style).from_writer(Vec::new());
+    if table.iter().try_for_each(|row| writer.write_byte_record(&csv::ByteRecord::from(row.clone()))).is_ok()
+        && let Ok(bytes) = writer.into_inner()
+    {
+        *content = bytes;
+    }
+}
+
+/// Values of one JSON document or of each line.
+fn mutate_json(content: &mut Vec<u8>, dice: &mut ChaCha8Rng) {
+    let documents = serde_json::Deserializer::from_slice(content).into_iter::<Value>();
+    let mut documents: Vec<Value> = documents.map_while(Result::ok).collect();
+    let Some(at) = (!documents.is_empty()).then(|| dice.random_range(0..documents.len())) else { return };
+    for _ in 0..dice.random_range(1..=3) {
+        let count = nodes(&documents[at]);
+        let chosen = dice.random_range(0..count);
+        let donor = dice.random_range(0..count);
+        let donor = node(&mut documents[at], &mut { donor }).cloned().unwrap_or(Value::Null);
+        if let Some(target) = node(&mut documents[at], &mut { chosen }) {
+            mutate_value(target, donor, dice);
+        }
+    }
+    let lines: Vec<String> = documents.iter().map(Value::to_string).collect();
+    *content = lines.join("\n").into_bytes();
+}
+
+fn mutate_value(target: &mut Value, donor: Value, dice: &mut ChaCha8Rng) {
+    match dice.random_range(0..7) {
+        0 => *target = donor,
+        1 => *target = Value::Array(vec![target.take()]),
+        2 => *target = serde_json::json!({ "data": target.take(), "id": donor }),
+        3 => match target {
+            Value::Array(items) => {
+                let copy = items.choose(dice).cloned();
+                items.extend(copy);
+            }
+            Value::Object(fields) => {
+                let key = fields.keys().nth(dice.random_range(0..fields.len().max(1))).cloned();
+                if let Some(key) = key {
+                    fields.shift_remove(&key);
+                }
+            }
+            other => *other = Value::Null,
+        },
+        4 => match target {
+            Value::Array(items) if !items.is_empty() => drop(items.remove(dice.random_range(0..items.len()))),
+            Value::Object(fields) => {
+                let key = *["id", "object", "data", "lines", "line", "has_more", "currency", "items", "value"]
+                    .choose(dice)
+                    .expect("a key");
+                fields.insert(key.to_owned(), donor);
+            }
+            other => *other = Value::Bool(true),
+        },
+        5 => {
+            // A number as some programme spelt it.
+            let text = *NASTY.choose(dice).expect("a text");
+            *target = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
+        }
+        _ => *target = Value::from(*NASTY.choose(dice).expect("a text")),
+    }
+}
+
+/// Values in a document, itself included.
+fn nodes(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(nodes).sum(),
+        Value::Object(fields) => fields.values().map(nodes).sum(),
+        _ => 0,
+    }
+}
+
+/// The value with a number, counted from the root.
+fn node<'a>(value: &'a mut Value, left: &mut usize) -> Option<&'a mut Value> {
+    if *left == 0 {
+        return Some(value);
+    }
+    *left -= 1;
+    match value {
+        Value::Array(items) => items.iter_mut().find_map(|item| node(item, left)),
+        Value::Object(fields) => fields.values_mut().find_map(|field| node(field, left)),
+        _ => None,
+    }
+}
+
+fn packed(content: &[u8], dice: &mut ChaCha8Rng) -> Vec<u8> {
+    if dice.random_bool(0.5) {
+        return zstd::encode_all(content, 1).expect("memory");
+    }
+    let mut packed = Vec::new();
+    // Of several members, as the vendors' downloads are.
+    for part in content.chunks(content.len().div_ceil(dice.random_range(1..=3)).max(1)) {
+        let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(part).expect("memory");
+        packed.extend(encoder.finish().expect("memory"));
+    }
+    packed
+}
+
+/// The input with a number: the same on every machine.
+fn input(number: u64, corpus: &Corpus) -> (String, Vec<u8>) {
+    let mut dice = ChaCha8Rng::seed_from_u64(number);
+    let (path, content) = corpus.0.choose(&mut dice).expect("a good file");
+    let mut content = content.clone();
+    let ending = path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default();
+    for _ in 0..dice.random_range(1..=4) {
+        match ending.as_str() {
+            "csv" | "tsv" if dice.random_bool(0.5) => mutate_table(&mut content, &mut dice),
+            "json" | "jsonl" if dice.random_bool(0.6) => mutate_json(&mut content, &mut dice),
+            _ => mutate_bytes(&mut content, corpus, &mut dice),
+        }
+        content.truncate(LONGEST);
+    }
+    if dice.random_bool(0.1) {
+        content = packed(&content, &mut dice);
+        if dice.random_bool(0.5) {
+            mutate_bytes(&mut content, corpus, &mut dice);
+        }
+    }
+    let system = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    (format!("{number}_{system}_{name}"), content)
+}
+
+/// What reading a file gives.
+struct Counted {
+    rows: u64,
+    rejected: u64,
+}
+
+/// Reads, splits and types a file, and checks what must hold on the way.
+fn check(path: &Path) -> Result<Counted, IngestError> {
+    let found = discover(path, None)?;
+    let export = found.recognised.export;
+    let mut seen = SeenKeys::new();
+    let mut numbers: BTreeSet<u64> = BTreeSet::new();
+    let (mut skipped, mut rejected, mut gave_back) = (0, 0, false);
+    blocks(path, found.form, export, &mut |block, layout| {
+        let layout = layout.map(|layout| &**layout);
+        let held = match &block {
+            Block::Csv { first_row, records, .. } => *first_row..*first_row + *records as u64,
+            Block::Json { rows } => {
+                let first = rows.first().map_or(1, |(row, _)| *row);
+                first..first + rows.len() as u64
+            }
+        };
+        let mut rejects = Vec::new();
+        let careful = match &block {
+            Block::Csv { bytes, first_row, records, is_regular: true } => {
+                let careful = Block::Csv { bytes: bytes.clone(), first_row: *first_row, records: *records, is_regular: false };
+                let mut rejects = Vec::new();
+                Some((cells(careful, layout, export, &mut rejects), rejects))
+            }
+            _ => None,
+        };
+        let text = cells(block, layout, export, &mut rejects);
+        if let Some((careful, refused)) = careful {
+            same_cells(&text, &careful);
+            assert_eq!(rejects, refused, "fast and careful reading reject differently");
+        }
+        gave_back |= rejects.iter().any(|reject| reject.reason.ends_with("is never closed"));
+        let read = text.source_rows.len();
+        let refused = rejects.len();
+        let typed =
+            conform(&text, export, chrono::DateTime::UNIX_EPOCH, &mut seen, &mut rejects).expect("arrays of equal length");
+        assert_eq!(typed.num_rows() + rejects.len(), read + refused, "rows lost between text and types");
+        rejected += rejects.len() as u64;
+        let accepted = typed.column_by_name("source_row").expect("a column");
+        let accepted = accepted.as_any().downcast_ref::<arrow::array::Int64Array>().expect("numbers");
+        for row in accepted.values().iter().map(|row| row.unsigned_abs()).chain(rejects.iter().map(|reject| reject.source_row)) {
+            assert!(numbers.insert(row), "row {row} stands twice");
+        }
+        skipped += held.filter(|row| !numbers.contains(row)).count() as u64;
+        true
+    })?;
+    let first = if found.form == Form::Csv { 2 } else { 1 };
+    let last = numbers.last().copied().unwrap_or(first - 1);
+    let gaps = (first..=last).filter(|row| !numbers.contains(row)).count() as u64;
+    assert!(gaps <= skipped && (skipped == 0 || found.form == Form::Csv), "{gaps} rows are missing, {skipped} were headers");
+    let mut content = Vec::new();
+    open(path)?
+        .read_to_end(&mut content)
+        .map_err(|e| IngestError::Unreadable { path: path.to_owned(), detail: e.to_string() })?;
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content);
+    assert_eq!(gave_back, found.form == Form::Csv && ends_within_quotes(content), "an open quote swallows rows");
+    let there = rows_in(content, found.form, export);
+    let rows = numbers.len() as u64;
+    if gave_back {
+        assert!(rows + skipped >= there, "{rows} rows of at least {there}");
+    } else {
+        assert_eq!(rows + skipped, there, "rows read, and repeated headers, of those in the file");
+    }
+    Ok(Counted { rows, rejected })
+}
+
+/// Whether a record appended to a CSV is not seen as one.
+fn ends_within_quotes(content: &[u8]) -> bool {
+    let more = [content, b"\nmore\n"].concat();
+    let last = csv_reader(&more).into_byte_records().map_while(Result::ok).last();
+    last.is_none_or(|last| last != vec!["more"])
+}
+
+fn csv_reader(content: &[u8]) -> csv::Reader<&[u8]> {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(content)
+}
+
+fn same_cells(fast: &TextRows, careful: &TextRows) {
+    assert_eq!(fast.source_rows, careful.source_rows);
+    for (at, (fast, careful)) in fast.columns.iter().zip(&careful.columns).enumerate() {
+        let texts = |cells: &Option<shortfall::ingest::read::Cells>| -> Option<Vec<Option<String>>> {
+            cells.as_ref().map(|cells| cells.iter().map(|cell| cell.map(str::to_owned)).collect())
+        };
+        assert_eq!(texts(fast), texts(careful), "column {at}, read fast and with care");
+    }
+}
+
+/// Rows of a file below its header, by nothing but the `csv` and `serde_json` crates.
+fn rows_in(content: &[u8], form: Form, export: &Export) -> u64 {
+    match form {
+        Form::Csv => {
+            let is_empty_line = |record: &csv::ByteRecord| record.len() == 1 && record[0] == *b"\r";
+            let records = csv_reader(content).into_byte_records().map_while(Result::ok).filter(|record| !is_empty_line(record));
+            (records.count() as u64).saturating_sub(1)
+        }
+        Form::JsonLines => content.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count() as u64,
+        Form::Json => {
+            let Shape::Json { envelope, lines, .. } = export.shape else { return 0 };
+            let mut rows = 0;
+            for document in serde_json::Deserializer::from_slice(content).into_iter::<Value>().map_while(Result::ok) {
+                let inner = document.get(envelope).filter(|_| document.get("lines").is_none()).and_then(Value::as_array);
+                let records = document.as_array().or(inner).cloned().unwrap_or_else(|| vec![document.clone()]);
+                for record in &records {
+                    let list = lines.into_iter().flatten().try_fold(record, |at, key| at.get(*key)).filter(|_| lines.is_some());
+                    let parent = lines
+                        .and_then(<[_]>::split_last)
+                        .and_then(|(_, path)| path.iter().try_fold(record, |at, key| at.get(*key)));
+                    let is_cut = parent.and_then(|parent| parent.get("has_more")?.as_bool()).unwrap_or(false);
+                    rows += list.and_then(Value::as_array).map_or(1, Vec::len) as u64 + u64::from(is_cut);
+                }
+            }
+            rows
+        }
+    }
+}
+
+fn asked(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// A folder in memory where there is one: inputs are many and small.
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    folder.expect("a folder")
+}
+
+#[test]
+fn no_input_panics_or_loses_a_row() {
+    let corpus = Corpus::read();
+    let (first, count) = (asked("SHORTFALL_FUZZ_FIRST", 0), asked("SHORTFALL_FUZZ", USUAL));
+    let (next, read) = (AtomicU64::new(first), AtomicU64::new(0));
+    let folder = scratch();
+    let work = |worker: usize| {
+        let path = folder.path().join(worker.to_string());
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= first + count {
+                return;
+            }
+            let (name, content) = input(number, &corpus);
+            std::fs::write(&path, &content).expect("a file");
+            match catch_unwind(AssertUnwindSafe(|| check(&path))) {
+                Ok(Ok(counted)) => {
+                    read.fetch_add(u64::from(counted.rows > 0), Ordering::Relaxed);
+                }
+                Ok(Err(error)) => assert!(error.is_file_fault(), "{name}: {error}"),
+                Err(_) => {
+                    next.store(first + count, Ordering::Relaxed);
+                    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
+                    std::fs::write(&kept, &content).expect("a file");
+                    panic!("input {number}, kept as {}", kept.display());
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for worker in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            let work = &work;
+            scope.spawn(move || work(worker));
+        }
+    });
+    let read = read.into_inner();
+    // A mutator that only makes rubbish tests nothing but the first look at a file.
+    assert!(read * 3 >= count, "only {read} of {count} inputs had rows");
+}
+
+#[test]
+fn a_sample_of_inputs_lands_with_every_row() {
+    let corpus = Corpus::read();
+    let place = Place::new();
+    let count = (asked("SHORTFALL_FUZZ", USUAL) / INGESTED).min(2_000);
+    let paths: Vec<PathBuf> = (0..count)
+        .map(|number| {
+            // Not those of the other test.
+            let (name, content) = input(u64::MAX - number, &corpus);
+            place.write(&format!("in/{name}"), content)
+        })
+        .collect();
+    let lake = Lake::create(&place.lake()).expect("a lake");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let options = Options { system: None, recorded_at: None, threads: 2, queries: None };
+    let outcomes = ingest(&lake, &paths, &options, runtime.handle(), &Silent).expect("every fault is a file's");
+    let mut landed: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for table in TABLES.iter().filter(|table| table.is_ingested()) {
+        for row in rows(&place.lake(), *table) {
+            landed.entry(row["batch_id"].clone()).or_default().push(row["source_row"].parse().expect("a number"));
+        }
+    }
+    for (path, outcome) in &outcomes {
+        match outcome {
+            Outcome::Landed(batch) => {
+                let counted = check(path).expect("what lands can be read");
+                assert_eq!(batch.rows_in, counted.rows, "{}", path.display());
+                assert!(batch.rows_rejected >= counted.rejected, "{}", path.display());
+                let mut standing = landed.remove(&batch.batch_id).unwrap_or_default();
+                standing.sort_unstable();
+                assert_eq!(standing.len() as u64, batch.rows_accepted, "{}", path.display());
+                let originals = original_rows(&lake, &batch.sha256, batch.system, batch.entity, &standing).expect("the archive");
+                let shown: Vec<u64> = originals.iter().map(|(row, _)| *row).collect();
+                assert_eq!(shown, standing, "{}: rows with an original line, of those that stand", path.display());
+            }
+            Outcome::Known => {}
+            Outcome::Refused(error) => assert!(error.is_file_fault() && check(path).is_err(), "{}: {error}", path.display()),
+        }
+    }
+    assert!(landed.is_empty(), "rows of no file: {landed:?}");
+}
