@@ -145,7 +145,6 @@ fn knowing(quarter: &str, day: &str) -> Request {
 }
 
 #[test]
-#[ignore = "nine analyses: minutes in a debug build; `cargo test --test analysis replay -- --ignored`"]
 fn as_of_a_day_is_what_was_said_that_day_byte_for_byte() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let files = archive(folder.path());
