@@ -619,7 +619,9 @@ mod tests {
     }
 
     /// What becomes of a CSV that is read in blocks of so many bytes: rows with their cells, and rejects.
-    fn read_in(block_bytes: usize, content: &str) -> (Vec<(u64, Vec<Option<String>>)>, Vec<Reject>) {
+    type Rows = Vec<(u64, Vec<Option<String>>)>;
+
+    fn read_in(block_bytes: usize, content: &str) -> (Rows, Vec<Reject>) {
         let found = crate::sources::all_exports().find(|r| r.staging() == "mapping_customers").expect("a source");
         let (mut rows, mut rejects) = (Vec::new(), Vec::new());
         let sink = &mut |block: Block, layout: Option<&Arc<Layout>>| {
