@@ -229,8 +229,8 @@ fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Fr
         let found = at + offset;
         if bytes[found] == b'\n' {
             let line = bytes[end..found].strip_suffix(b"\r").unwrap_or(&bytes[end..found]);
-            // Empty lines are no records, nor a pair of quotes before CRLF, and Polars sees them otherwise than the csv crate does.
-            if line.is_empty() || bytes[end..found] == *b"\"\"\r" {
+            // Empty lines are no records, and Polars sees them otherwise than the csv crate does.
+            if is_empty_line(&bytes[end..found]) {
                 is_plain = false;
             } else {
                 records += 1;
@@ -449,6 +449,11 @@ pub(super) fn csv_reader<R: Read>(input: R) -> csv::Reader<R> {
     builder.has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(input)
 }
 
+/// Whether a line without its LF is one that [`next_record`] takes for empty: nothing, or a CR, which quotes do not hide from it.
+fn is_empty_line(line: &[u8]) -> bool {
+    matches!(line, b"" | b"\r" | b"\"\"\r" | b"\"\r\"")
+}
+
 /// The next record that is no empty line, without the CR of a CRLF.
 pub(super) fn next_record<R: Read>(reader: &mut csv::Reader<R>, record: &mut csv::ByteRecord) -> csv::Result<bool> {
     loop {
@@ -616,6 +621,13 @@ mod tests {
         // What a record that is not whole yet holds says nothing about those before it.
         assert_eq!(frame(b"a,b\nc,\"x,y,z", 2, false, None), whole(4, 1));
         assert_eq!(frame(b"a,\"open\nc,d\n", 2, false, None), whole(0, 0));
+        for empty in ["\n", "\r\n", "\"\"\r\n", "\"\r\"\n"] {
+            assert_eq!(frame(empty.as_bytes(), 2, false, None).records, 0, "{empty:?}");
+            let csv = format!("{empty}a,b\n");
+            let (mut reader, mut record) = (csv_reader(csv.as_bytes()), csv::ByteRecord::new());
+            assert!(next_record(&mut reader, &mut record).expect("memory"));
+            assert_eq!(record, csv::ByteRecord::from(vec!["a", "b"]), "{empty:?}");
+        }
     }
 
     /// What becomes of a CSV that is read in blocks of so many bytes: rows with their cells, and rejects.
