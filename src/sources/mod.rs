@@ -49,6 +49,17 @@ pub struct Export {
     pub is_reference: bool,
 }
 
+impl Export {
+    /// Where a column of the signature stands in a header.
+    #[must_use]
+    pub fn position(&self, name: &str, header: &[String]) -> Option<usize> {
+        match self.columns.iter().find(|column| column.name == name) {
+            Some(column) => column.position(header),
+            None => column::position(header, name),
+        }
+    }
+}
+
 /// How rows stand in a file.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
@@ -68,8 +79,13 @@ pub enum Shape {
 }
 
 /// Every system, in the order in which `shortfall sources` prints them.
-pub const SOURCES: &[&Source] =
-    &[&connectwise::SOURCE, &microsoft_csp::SOURCE, &focus::SOURCE, &stripe::SOURCE, &mapping::SOURCE];
+pub const SOURCES: &[&Source] = &[
+    &connectwise::SOURCE,
+    &microsoft_csp::SOURCE,
+    &focus::SOURCE,
+    &stripe::SOURCE,
+    &mapping::SOURCE,
+];
 
 /// An export together with the system it belongs to.
 #[derive(Clone, Copy, Debug)]
