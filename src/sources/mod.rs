@@ -4,6 +4,7 @@
 //! rejecting, archiving and writing are the same for all ([`crate::ingest`]); what remains for a source is its column table and
 //! one staging query `queries/staging/<system>_<entity>.sql` that gives columns their canonical names and units.
 
+pub mod aws_cur;
 pub mod column;
 pub mod connectwise;
 pub mod focus;
@@ -83,6 +84,7 @@ pub const SOURCES: &[&Source] = &[
     &connectwise::SOURCE,
     &microsoft_csp::SOURCE,
     &focus::SOURCE,
+    &aws_cur::SOURCE,
     &stripe::SOURCE,
     &mapping::SOURCE,
 ];
