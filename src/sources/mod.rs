@@ -5,6 +5,7 @@
 //! one staging query `queries/staging/<system>_<entity>.sql` that gives columns their canonical names and units.
 
 pub mod aws_cur;
+pub mod azure_cost;
 pub mod column;
 pub mod connectwise;
 pub mod focus;
@@ -85,6 +86,7 @@ pub const SOURCES: &[&Source] = &[
     &microsoft_csp::SOURCE,
     &focus::SOURCE,
     &aws_cur::SOURCE,
+    &azure_cost::SOURCE,
     &stripe::SOURCE,
     &mapping::SOURCE,
 ];
