@@ -11,6 +11,7 @@ pub mod connectwise;
 pub mod focus;
 pub mod mapping;
 pub mod microsoft_csp;
+pub mod oci;
 pub mod stripe;
 
 pub use column::{Column, DateFormat, Kind};
@@ -87,6 +88,7 @@ pub const SOURCES: &[&Source] = &[
     &focus::SOURCE,
     &aws_cur::SOURCE,
     &azure_cost::SOURCE,
+    &oci::SOURCE,
     &stripe::SOURCE,
     &mapping::SOURCE,
 ];
