@@ -12,6 +12,7 @@ pub mod focus;
 pub mod mapping;
 pub mod microsoft_csp;
 pub mod oci;
+pub mod pax8;
 pub mod stripe;
 
 pub use column::{Column, DateFormat, Kind};
@@ -89,6 +90,7 @@ pub const SOURCES: &[&Source] = &[
     &aws_cur::SOURCE,
     &azure_cost::SOURCE,
     &oci::SOURCE,
+    &pax8::SOURCE,
     &stripe::SOURCE,
     &mapping::SOURCE,
 ];
