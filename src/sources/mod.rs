@@ -9,6 +9,7 @@ pub mod azure_cost;
 pub mod column;
 pub mod connectwise;
 pub mod focus;
+pub mod google_workspace;
 pub mod mapping;
 pub mod microsoft_csp;
 pub mod oci;
@@ -91,6 +92,7 @@ pub const SOURCES: &[&Source] = &[
     &azure_cost::SOURCE,
     &oci::SOURCE,
     &pax8::SOURCE,
+    &google_workspace::SOURCE,
     &stripe::SOURCE,
     &mapping::SOURCE,
 ];
