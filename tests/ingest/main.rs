@@ -8,3 +8,4 @@ mod kill;
 mod real_data;
 mod repeat;
 mod support;
+mod vendors;
