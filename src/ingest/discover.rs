@@ -217,7 +217,8 @@ fn best_match(
         }
     }
     // Of those that lack equally much, the one whose other columns are there is meant.
-    let columns = |candidate: &Recognised| candidate.export.columns.iter().filter(|column| contains(names, column.name)).count();
+    let columns =
+        |candidate: &Recognised| candidate.export.columns.iter().filter(|column| column.position(names).is_some()).count();
     let nearest = near.into_iter().min_by_key(|(candidate, missing)| (missing.len(), Reverse(columns(candidate))));
     best.ok_or(nearest)
 }

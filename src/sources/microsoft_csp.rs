@@ -73,7 +73,17 @@ const DAILY_RATED_USAGE: Export = Export {
     entity: "daily_rated_usage",
     how_to_export: "Partner Center > Billing > Billing history > invoice > Daily rated usage (CSV), billed or unbilled, or the Graph billing export",
     shape: Shape::CsvOrJsonLines,
-    signature: &["CustomerId", "SubscriptionId", "EntitlementId", "UsageDate", "MeterId", "Quantity", "BillingPreTaxTotal"],
+    signature: &[
+        "CustomerId",
+        "ProductId",
+        "SubscriptionId",
+        "EntitlementId",
+        "UsageDate",
+        "MeterId",
+        "Quantity",
+        "BillingPreTaxTotal",
+        "BillingCurrency",
+    ],
     columns: &[
         Column::text("CustomerId").required(),
         Column::text("CustomerName"),
