@@ -4,5 +4,5 @@
 -- reads: facts.usage_month
 SELECT customer_key, service_key, month, currency, sum(cost) AS cost
 FROM facts.usage_month
-WHERE customer_key IS NOT NULL AND service_key IS NOT NULL
+WHERE customer_key IS NOT NULL AND service_key IS NOT NULL AND cost IS NOT NULL
 GROUP BY customer_key, service_key, month, currency

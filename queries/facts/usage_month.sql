@@ -2,9 +2,19 @@
 -- grain: customer x service x month x currency x period of a level; keys are empty where the crosswalk does not know the ids
 -- meaning: what was delivered and what it cost, in the service's own units, by service month
 -- reads: facts.usage_native, facts.customer_alias, facts.service_alias, facts.service
-WITH native AS (
-  SELECT *, normalise_id(customer_native_id) AS customer_id, normalise_id(native_sku) AS sku
+WITH
+-- Partner Center states Azure charges twice: by day, and as totals of the month, which are what was invoiced.
+total AS (
+  SELECT DISTINCT system, customer_native_id, native_sku, service_month
   FROM facts.usage_native
+  WHERE system = 'microsoft_csp' AND measure = 'level' AND category = 'usage'
+),
+native AS (
+  SELECT *, normalise_id(customer_native_id) AS customer_id, normalise_id(native_sku) AS sku
+  FROM facts.usage_native AS usage
+  LEFT ANTI JOIN total
+    ON usage.measure = 'flow' AND usage.system = total.system AND usage.customer_native_id = total.customer_native_id
+    AND usage.native_sku = total.native_sku AND usage.service_month = total.service_month
 ),
 keyed AS (
   SELECT native.*, customer.customer_key, coalesce(exact.service_key, head.service_key, own.service_key) AS service_key,

@@ -1,17 +1,20 @@
--- Daily or hourly flows. Quantities of taxes, credits and adjustments are not consumption.
+-- Daily or hourly flows. Quantities of taxes, credits and adjustments are not consumption. Corrections made in different billing
+-- periods add up, so theirs is part of what a row is.
 SELECT
   "ProviderName" AS provider,
-  coalesce("x_CustomerId", "SubAccountId") AS customer_native_id,
-  coalesce("x_CustomerName", "SubAccountName") AS customer_native_name,
+  coalesce("x_CustomerId", "SubAccountId", "BillingAccountId") AS customer_native_id,
+  CASE WHEN "x_CustomerId" IS NULL AND "SubAccountId" IS NULL THEN "BillingAccountName"
+       ELSE coalesce("x_CustomerName", "SubAccountName") END AS customer_native_name,
   coalesce("SkuId", "ServiceName") AS native_sku,
   "ServiceName" AS native_name,
   "ResourceId" AS subject_id,
-  "SkuPriceId" AS line_key,
+  CASE WHEN "ChargeClass" = 'Correction' THEN concat_ws('|', "SkuPriceId", CAST(CAST("BillingPeriodStart" AS DATE) AS VARCHAR))
+       ELSE "SkuPriceId" END AS line_key,
   lower("ChargeCategory") AS category,
   'flow' AS measure,
   coalesce("ConsumedQuantity", "PricingQuantity") AS quantity,
   coalesce("ConsumedUnit", "PricingUnit") AS unit,
-  "ContractedUnitPrice" AS unit_cost,
+  coalesce("ContractedUnitPrice", "x_EffectiveUnitPrice") AS unit_cost,
   "BilledCost" AS cost,
   "BillingCurrency" AS currency,
   "ChargePeriodStart" AS period_start,

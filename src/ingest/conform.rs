@@ -5,7 +5,7 @@
 use super::read::{Cells, TextRows};
 use super::reject::Reject;
 use crate::lake::schema::instant;
-use crate::money::{PRECISION, SCALE, currency_code, minor_units, parse_decimal};
+use crate::money::{PRECISION, SCALE, currency_code, minor_units, parse_decimal, parse_rounded};
 use crate::sources::{Column, DateFormat, Export, Kind};
 use arrow::array::{
     Array, ArrayRef, BooleanArray, BooleanBuilder, Decimal128Array, Decimal128Builder, Int64Array, RecordBatch, StringArray,
@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub fn data_type(kind: Kind) -> DataType {
     match kind {
         Kind::Text | Kind::Currency => DataType::Utf8,
-        Kind::Decimal | Kind::MinorUnits { .. } => DataType::Decimal128(PRECISION, SCALE as i8),
+        Kind::Decimal | Kind::LongDecimal | Kind::MinorUnits { .. } => DataType::Decimal128(PRECISION, SCALE as i8),
         Kind::Instant(_) => instant(),
         Kind::Boolean => DataType::Boolean,
     }
@@ -121,9 +121,10 @@ impl Typed<'_> {
                 self.each(cells, Ok::<_, String>, |value| values.append_option(value));
                 Arc::new(values.finish())
             }
-            Kind::Decimal => {
+            Kind::Decimal | Kind::LongDecimal => {
                 let mut values = Decimal128Builder::with_capacity(count);
-                self.each(cells, |text| parse_decimal(trimmed(text)), |value| values.append_option(value));
+                let parse = if self.column.kind == Kind::LongDecimal { parse_rounded } else { parse_decimal };
+                self.each(cells, |text| parse(trimmed(text)), |value| values.append_option(value));
                 decimals(&mut values)
             }
             Kind::MinorUnits { currency } => {
@@ -240,6 +241,7 @@ fn expected(formats: &[DateFormat]) -> String {
             DateFormat::Iso => "`2026-07-01` with or without a time",
             DateFormat::UsSlash => "`7/31/2026`, month first",
             DateFormat::UnixSeconds => "seconds since 1970",
+            DateFormat::UnixMillis => "milliseconds since 1970",
         })
         .collect();
     format!("not a date: expected {}", names.join(" or "))
@@ -251,10 +253,15 @@ pub fn parse_instant(text: &str, formats: &[DateFormat]) -> Option<i64> {
     formats.iter().find_map(|format| match format {
         DateFormat::Iso => parse_iso(text.as_bytes()),
         DateFormat::UsSlash => parse_us_slash(text),
-        DateFormat::UnixSeconds => {
-            text.parse::<i64>().ok().filter(|s| (0..=7_258_118_400).contains(s)).and_then(|s| s.checked_mul(1_000_000))
-        }
+        DateFormat::UnixSeconds => since_1970(text, 1),
+        DateFormat::UnixMillis => since_1970(text, 1_000),
     })
+}
+
+/// An instant counted from 1970 in parts of a second, until 2199 as dates are.
+fn since_1970(text: &str, parts: i64) -> Option<i64> {
+    let count = text.parse::<i64>().ok().filter(|count| (0..=7_258_118_400 * parts).contains(count))?;
+    Some(count * (1_000_000 / parts))
 }
 
 fn number(bytes: &[u8]) -> Option<u32> {
@@ -380,6 +387,13 @@ mod tests {
         ] {
             assert_eq!(iso(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn milliseconds_are_no_seconds() {
+        assert_eq!(parse_instant("1764547200123", &[DateFormat::UnixMillis]), Some(1_764_547_200_123_000));
+        assert_eq!(parse_instant("1764547200123", &[DateFormat::UnixSeconds]), None);
+        assert_eq!(parse_instant("9223372036854775807", &[DateFormat::UnixMillis]), None);
     }
 
     #[test]

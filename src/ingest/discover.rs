@@ -144,7 +144,7 @@ fn discover_csv(path: &Path, text: &[u8], system: Option<&str>) -> Result<Discov
         unrecognised(path, &header, near)
     })?;
     let missing: Vec<String> =
-        found.export.columns.iter().filter(|c| c.required && !contains(&header, c.name)).map(|c| c.name.to_owned()).collect();
+        found.export.columns.iter().filter(|c| c.required && c.position(&header).is_none()).map(|c| c.name.to_owned()).collect();
     if !missing.is_empty() {
         return Err(IngestError::MissingColumns {
             path: path.to_owned(),
@@ -193,10 +193,6 @@ fn discover_json(path: &Path, text: &[u8], is_whole: bool, system: Option<&str>)
     Ok(Discovered { path: path.to_owned(), recognised: found, form: Form::Json })
 }
 
-fn contains(names: &[String], wanted: &str) -> bool {
-    names.iter().any(|name| name.eq_ignore_ascii_case(wanted))
-}
-
 /// The export with the longest signature that is wholly there; else the one of which most is there.
 fn best_match(
     names: &[String],
@@ -209,8 +205,8 @@ fn best_match(
         if system.is_some_and(|wanted| wanted != candidate.source.system) || !fits(&candidate.export.shape) {
             continue;
         }
-        let missing: Vec<&'static str> =
-            candidate.export.signature.iter().copied().filter(|column| !contains(names, column)).collect();
+        let is_missing = |column: &&'static str| candidate.export.position(column, names).is_none();
+        let missing: Vec<&'static str> = candidate.export.signature.iter().copied().filter(is_missing).collect();
         let present = candidate.export.signature.len() - missing.len();
         if missing.is_empty() {
             if best.is_none_or(|b| candidate.export.signature.len() > b.export.signature.len()) {
@@ -221,7 +217,8 @@ fn best_match(
         }
     }
     // Of those that lack equally much, the one whose other columns are there is meant.
-    let columns = |candidate: &Recognised| candidate.export.columns.iter().filter(|column| contains(names, column.name)).count();
+    let columns =
+        |candidate: &Recognised| candidate.export.columns.iter().filter(|column| column.position(names).is_some()).count();
     let nearest = near.into_iter().min_by_key(|(candidate, missing)| (missing.len(), Reverse(columns(candidate))));
     best.ok_or(nearest)
 }

@@ -104,10 +104,9 @@ pub struct Layout {
 
 impl Layout {
     fn new(header: Vec<String>, export: &Export) -> Self {
-        let find = |name: &str| header.iter().position(|cell| cell.eq_ignore_ascii_case(name));
         Self {
-            positions: export.columns.iter().map(|column| find(column.name)).collect(),
-            signature: export.signature.iter().filter_map(|name| find(name)).collect(),
+            positions: export.columns.iter().map(|column| column.position(&header)).collect(),
+            signature: export.signature.iter().filter_map(|name| export.position(name, &header)).collect(),
             header,
         }
     }

@@ -84,6 +84,8 @@ pub struct DataFile {
     pub period_start: Option<(i64, i64)>,
     /// Smallest and largest `recorded_at`, in microseconds.
     pub recorded_at: Option<(i64, i64)>,
+    /// Whether its rows belong to statements that are replaced as a whole.
+    pub is_stated: bool,
 }
 
 /// How a commit treats the files already there.
@@ -272,14 +274,17 @@ impl Lake {
             .map(|view| {
                 let stats: serde_json::Value = view.stats().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
                 let path = view.object_store_path().to_string();
+                let rows = view.num_records().unwrap_or(0);
+                let unstated = stats.get("nullCount").and_then(|counts| counts.get("statement")?.as_u64());
                 DataFile {
                     batch_id: batch_of(&path).to_owned(),
                     path,
                     size: u64::try_from(view.size()).unwrap_or(0),
-                    rows: view.num_records().unwrap_or(0),
+                    rows,
                     partition: HashMap::into_iter(view.partition_values_map()).collect(),
                     period_start: range(&stats, "period_start"),
                     recorded_at: range(&stats, "recorded_at"),
+                    is_stated: unstated.is_some_and(|count| count < rows as u64),
                 }
             })
             .collect();

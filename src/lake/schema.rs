@@ -206,6 +206,9 @@ impl Table {
                 ("period_start", instant()),
                 ("period_end", instant()),
                 ("is_correction", FLAG),
+                // Rows of one statement are replaced together, from `statement_from` on, by the next delivery of it.
+                ("statement", TEXT),
+                ("statement_from", instant()),
             ],
             Self::InvoiceLine => vec![
                 ("invoice_id", TEXT),

@@ -3,13 +3,18 @@
 //! ```text
 //! files of visible batches, recorded up to the as-of date
 //!   ├── no other batch can hold a version of their rows  ──────────────> known.<table>
-//!   └── batches that overlap ──> newest differing version per key ─────> known.<table>
+//!   ├── batches that overlap ──> newest differing version per key ─────> known.<table>
+//!   └── statements ──> what no later delivery speaks of again ─────────> known.<table>
 //! core_history.<table> shows all of them.
 //! ```
 //! Nothing is updated in place: a correction is a new row. Rows with equal values in [`Table::key`] are versions of one thing; all
 //! rows of a key from one batch stand together, because many vendors repeat a key within a file and mean the sum. The truth is the
 //! newest set of rows, and where later files merely repeat it, its first appearance: re-sent rows keep their provenance. Only
 //! batches whose periods overlap are compared, so a history of disjoint months costs nothing.
+//!
+//! Some vendors write a whole month again until it is final, without ids that last: rows change, come and *vanish*. Such rows name
+//! their `statement` (say, payer and billing month) and the instant from which it speaks; a later delivery of the same statement
+//! replaces all earlier rows from the first instant that it speaks of.
 
 use super::delta::{DataFile, Lake, LakeError};
 use super::scan::FileTable;
@@ -24,6 +29,10 @@ use std::sync::Arc;
 
 /// Schemas that [`register`] fills.
 const SCHEMAS: [&str; 5] = ["core", "core_history", "known", "marts", "facts"];
+
+/// Files of one statement whose arrivals follow one another within this time are parts of one delivery. Vendors cut a large month into
+/// parts and write it anew every few hours at most.
+const DELIVERY_GAP: &str = "INTERVAL '1 hour'";
 
 /// The versions of the core tables that a view of the lake is built on.
 pub type Versions = BTreeMap<String, u64>;
@@ -124,23 +133,28 @@ async fn register_versions(
         Some(moment) if needs_filter => format!("WHERE recorded_at <= {moment} OR is_always_known"),
         _ => String::new(),
     };
+    let (stated, files) = files.into_iter().partition(|file| file.is_stated);
     let (plain, contested) = split_contested(table, files);
     let name = table.name();
-    for (part, files) in [("plain", plain), ("contested", contested.clone())] {
+    let (has_contested, has_stated) = (!contested.is_empty(), !stated.is_empty());
+    for (part, files) in [("plain", plain), ("contested", contested), ("stated", stated)] {
         let reference = TableReference::partial("core_history", format!("_{name}_{part}"));
         ctx.register_table(reference, Arc::new(FileTable::new(lake, table, files)))?;
     }
     let columns: Vec<String> = table.schema().fields().iter().map(|f| f.name().clone()).collect();
     let columns = columns.join(", ");
-    let plain = format!("SELECT {columns} FROM core_history._{name}_plain {filter}");
-    if contested.is_empty() {
-        view(ctx, "core_history", name, &plain).await?;
-        return view(ctx, "known", name, &plain).await;
+    let rows = |part: &str| format!("SELECT {columns} FROM core_history._{name}_{part} {filter}");
+    let (mut history, mut known) = (vec![rows("plain")], vec![rows("plain")]);
+    if has_contested {
+        history.push(rows("contested"));
+        known.push(newest_version(table, &rows("contested"), &columns, moment.as_deref()));
     }
-    let contested = format!("SELECT {columns} FROM core_history._{name}_contested {filter}");
-    view(ctx, "core_history", name, &format!("{plain} UNION ALL {contested}")).await?;
-    let newest = newest_version(table, &contested, &columns, moment.as_deref());
-    view(ctx, "known", name, &format!("{plain} UNION ALL {newest}")).await
+    if has_stated {
+        history.push(rows("stated"));
+        known.push(newest_statement(&rows("stated"), &columns));
+    }
+    view(ctx, "core_history", name, &history.join(" UNION ALL ")).await?;
+    view(ctx, "known", name, &known.join(" UNION ALL ")).await
 }
 
 async fn view(ctx: &SessionContext, schema: &'static str, name: &str, sql: &str) -> Result<(), TruthError> {
@@ -204,6 +218,34 @@ fn newest_version(table: Table, rows: &str, columns: &str, as_of: Option<&str>) 
     )
 }
 
+/// The rows of statements that no later delivery of the same statement speaks of again, as a query over `rows`.
+fn newest_statement(rows: &str, columns: &str) -> String {
+    format!(
+        "SELECT {columns} FROM (
+           SELECT stated.*, delivery.replaced_from
+           FROM ({rows}) AS stated
+           JOIN (
+             SELECT system AS of_system, statement AS of_statement, recorded_at AS of_arrival,
+                    min(speaks_from) OVER (PARTITION BY system, statement ORDER BY number
+                                           RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS replaced_from
+             FROM (
+               SELECT system, statement, recorded_at, speaks_from,
+                      sum(CASE WHEN recorded_at > before + {DELIVERY_GAP} THEN 1 ELSE 0 END)
+                        OVER (PARTITION BY system, statement ORDER BY recorded_at) AS number
+               FROM (
+                 SELECT system, statement, recorded_at, min(statement_from) AS speaks_from,
+                        lag(recorded_at) OVER (PARTITION BY system, statement ORDER BY recorded_at) AS before
+                 FROM ({rows}) GROUP BY system, statement, recorded_at
+               )
+             )
+           ) AS delivery
+           ON stated.system = delivery.of_system AND stated.statement = delivery.of_statement
+             AND stated.recorded_at = delivery.of_arrival
+         )
+         WHERE replaced_from IS NULL OR statement_from < replaced_from"
+    )
+}
+
 /// Files whose rows no other batch can have versions of, and the rest.
 ///
 /// Where the key holds the period, two batches contest each other only within a partition and only if their periods overlap.
@@ -255,6 +297,7 @@ mod tests {
             batch_id: batch.to_owned(),
             period_start: Some(span),
             recorded_at: None,
+            is_stated: false,
         }
     }
 

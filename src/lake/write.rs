@@ -288,5 +288,7 @@ fn stats(rows: &Buffer) -> serde_json::Value {
             high.insert(field.name().clone(), text(last).into());
         }
     }
-    serde_json::json!({ "numRecords": rows.rows, "minValues": low, "maxValues": high, "nullCount": {} })
+    let unstated: Option<usize> = rows.batches.iter().map(|b| b.column_by_name("statement").map(|c| c.null_count())).sum();
+    let nulls: serde_json::Map<_, _> = unstated.map(|count| ("statement".to_owned(), count.into())).into_iter().collect();
+    serde_json::json!({ "numRecords": rows.rows, "minValues": low, "maxValues": high, "nullCount": nulls })
 }

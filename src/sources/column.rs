@@ -9,6 +9,8 @@ pub struct Column {
     pub kind: Kind,
     /// A row without a value here is rejected, a file without the column is refused.
     pub required: bool,
+    /// Names of the same column in other generations of the header, tried after `name`.
+    pub aliases: &'static [&'static str],
 }
 
 /// What a cell is.
@@ -18,6 +20,8 @@ pub enum Kind {
     Text,
     /// A number, stored exactly with 18 decimals.
     Decimal,
+    /// A number that its source writes with more decimals than are stored: rounded half-even at the 18th.
+    LongDecimal,
     /// An amount in the minor unit of the row's currency, which stands in the named column (`1999` with `usd` is 19.99).
     MinorUnits {
         /// Column with the currency code.
@@ -40,6 +44,8 @@ pub enum DateFormat {
     UsSlash,
     /// Seconds since 1970.
     UnixSeconds,
+    /// Milliseconds since 1970.
+    UnixMillis,
 }
 
 /// ISO 8601 only.
@@ -49,49 +55,61 @@ impl Column {
     /// A text column.
     #[must_use]
     pub const fn text(name: &'static str) -> Self {
-        Self { name, kind: Kind::Text, required: false }
+        Self { name, kind: Kind::Text, required: false, aliases: &[] }
     }
 
     /// An exact number.
     #[must_use]
     pub const fn decimal(name: &'static str) -> Self {
-        Self { name, kind: Kind::Decimal, required: false }
+        Self { name, kind: Kind::Decimal, required: false, aliases: &[] }
+    }
+
+    /// A number with more decimals than are stored.
+    #[must_use]
+    pub const fn long_decimal(name: &'static str) -> Self {
+        Self { name, kind: Kind::LongDecimal, required: false, aliases: &[] }
     }
 
     /// An amount in minor units of the currency in another column.
     #[must_use]
     pub const fn minor_units(name: &'static str, currency: &'static str) -> Self {
-        Self { name, kind: Kind::MinorUnits { currency }, required: false }
+        Self { name, kind: Kind::MinorUnits { currency }, required: false, aliases: &[] }
     }
 
     /// A currency code.
     #[must_use]
     pub const fn currency(name: &'static str) -> Self {
-        Self { name, kind: Kind::Currency, required: false }
+        Self { name, kind: Kind::Currency, required: false, aliases: &[] }
     }
 
     /// An ISO 8601 date or instant.
     #[must_use]
     pub const fn iso(name: &'static str) -> Self {
-        Self { name, kind: ISO, required: false }
+        Self { name, kind: ISO, required: false, aliases: &[] }
     }
 
     /// Seconds since 1970.
     #[must_use]
     pub const fn unix_seconds(name: &'static str) -> Self {
-        Self { name, kind: Kind::Instant(&[DateFormat::UnixSeconds]), required: false }
+        Self { name, kind: Kind::Instant(&[DateFormat::UnixSeconds]), required: false, aliases: &[] }
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub const fn unix_millis(name: &'static str) -> Self {
+        Self { name, kind: Kind::Instant(&[DateFormat::UnixMillis]), required: false, aliases: &[] }
     }
 
     /// An instant in any of the source's own forms.
     #[must_use]
     pub const fn instant(name: &'static str, formats: &'static [DateFormat]) -> Self {
-        Self { name, kind: Kind::Instant(formats), required: false }
+        Self { name, kind: Kind::Instant(formats), required: false, aliases: &[] }
     }
 
     /// A truth value.
     #[must_use]
     pub const fn boolean(name: &'static str) -> Self {
-        Self { name, kind: Kind::Boolean, required: false }
+        Self { name, kind: Kind::Boolean, required: false, aliases: &[] }
     }
 
     /// The same column, with a value demanded in every row.
@@ -99,5 +117,43 @@ impl Column {
     pub const fn required(mut self) -> Self {
         self.required = true;
         self
+    }
+
+    /// The same column, under other names in other generations of the header.
+    #[must_use]
+    pub const fn also(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// Where the column stands in a header.
+    #[must_use]
+    pub fn position(&self, header: &[String]) -> Option<usize> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied()).find_map(|name| position(header, name))
+    }
+}
+
+/// Where a name stands in a header: as a whole cell, else as the original name that a translated header adds in parentheses,
+/// `Ressourcengruppe (ResourceGroup)`. Case does not matter.
+#[must_use]
+pub fn position(header: &[String], name: &str) -> Option<usize> {
+    let is_original = |cell: &String| {
+        let inner = cell.strip_suffix(')').and_then(|cell| cell.rsplit_once('('));
+        inner.is_some_and(|(_, original)| original.trim().eq_ignore_ascii_case(name))
+    };
+    header.iter().position(|cell| cell.eq_ignore_ascii_case(name)).or_else(|| header.iter().position(is_original))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_found_under_every_name_that_they_have() {
+        let header = ["Kosten (alt)", "Ressourcengruppe (ResourceGroup)", "PRETAXCOST", "Preis (EUR) (Cost )"].map(str::to_owned);
+        assert_eq!(Column::decimal("CostInBillingCurrency").also(&["PreTaxCost", "Cost"]).position(&header), Some(2));
+        assert_eq!(Column::text("resourceGroup").position(&header), Some(1));
+        assert_eq!(Column::decimal("Cost").position(&header), Some(3));
+        assert_eq!(Column::text("Kosten").position(&header), None);
     }
 }

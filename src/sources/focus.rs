@@ -4,6 +4,13 @@
 //! missing value, padded and quoted numbers, E-notation. Periods are half-open. `ConsumedQuantity` is a flow that adds up over the
 //! month and is null unless the charge is usage; every charge category may be negative. `ChargeClass = Correction` marks corrections of
 //! invoiced periods only, so its absence proves nothing.
+//!
+//! Providers correct an invoiced period in one of two styles, in a later billing period and under the charge period of the original:
+//! *delta*, one row with the difference, or *ledger*, a row that reverses the original and one that states it anew. Both are
+//! right when all rows are summed, so corrections of different billing periods stand side by side, while a file that repeats a billing
+//! period replaces what that period said before. Within a billing period that is still open rows are rewritten without a mark.
+//! `InvoiceId` (1.2) comes late and tells no rows apart. Of the columns that providers add, `x_CustomerId`, `x_CustomerName` and
+//! `x_EffectiveUnitPrice` (Microsoft) are read. A charge to no sub-account belongs to the billing account.
 
 use super::{Column, Export, Shape, Source};
 use crate::lake::Table;
@@ -24,6 +31,8 @@ pub static SOURCE: Source = Source {
             Column::text("x_CustomerId"),
             Column::text("x_CustomerName"),
             Column::text("BillingAccountId"),
+            Column::text("BillingAccountName"),
+            Column::iso("BillingPeriodStart"),
             Column::text("SkuId"),
             Column::text("SkuPriceId"),
             Column::text("ServiceName"),
@@ -35,6 +44,7 @@ pub static SOURCE: Source = Source {
             Column::decimal("ConsumedQuantity"),
             Column::decimal("PricingQuantity"),
             Column::decimal("ContractedUnitPrice"),
+            Column::decimal("x_EffectiveUnitPrice"),
             Column::decimal("BilledCost").required(),
             Column::currency("BillingCurrency").required(),
             Column::iso("ChargePeriodStart").required(),

@@ -4,11 +4,16 @@
 //! rejecting, archiving and writing are the same for all ([`crate::ingest`]); what remains for a source is its column table and
 //! one staging query `queries/staging/<system>_<entity>.sql` that gives columns their canonical names and units.
 
+pub mod aws_cur;
+pub mod azure_cost;
 pub mod column;
 pub mod connectwise;
 pub mod focus;
+pub mod google_workspace;
 pub mod mapping;
 pub mod microsoft_csp;
+pub mod oci;
+pub mod pax8;
 pub mod stripe;
 
 pub use column::{Column, DateFormat, Kind};
@@ -49,6 +54,17 @@ pub struct Export {
     pub is_reference: bool,
 }
 
+impl Export {
+    /// Where a column of the signature stands in a header.
+    #[must_use]
+    pub fn position(&self, name: &str, header: &[String]) -> Option<usize> {
+        match self.columns.iter().find(|column| column.name == name) {
+            Some(column) => column.position(header),
+            None => column::position(header, name),
+        }
+    }
+}
+
 /// How rows stand in a file.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
@@ -68,8 +84,18 @@ pub enum Shape {
 }
 
 /// Every system, in the order in which `shortfall sources` prints them.
-pub const SOURCES: &[&Source] =
-    &[&connectwise::SOURCE, &microsoft_csp::SOURCE, &focus::SOURCE, &stripe::SOURCE, &mapping::SOURCE];
+pub const SOURCES: &[&Source] = &[
+    &connectwise::SOURCE,
+    &microsoft_csp::SOURCE,
+    &focus::SOURCE,
+    &aws_cur::SOURCE,
+    &azure_cost::SOURCE,
+    &oci::SOURCE,
+    &pax8::SOURCE,
+    &google_workspace::SOURCE,
+    &stripe::SOURCE,
+    &mapping::SOURCE,
+];
 
 /// An export together with the system it belongs to.
 #[derive(Clone, Copy, Debug)]

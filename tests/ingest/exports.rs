@@ -55,7 +55,9 @@ fn rows_of(file: &Path) -> usize {
             .into_iter::<Value>()
             .map(|page| {
                 let page = page.expect("JSON");
-                let records = page.as_array().or_else(|| page["data"].as_array()).expect("records").clone();
+                // An array, or the only array of a page's shell.
+                let shell = || page.as_object().and_then(|shell| shell.values().find_map(Value::as_array));
+                let records = page.as_array().or_else(shell).expect("records").clone();
                 records.iter().map(|record| record["lines"]["data"].as_array().map_or(1, Vec::len)).sum::<usize>()
             })
             .sum(),

@@ -10,3 +10,4 @@ mod real_data;
 mod repeat;
 mod support;
 mod truth;
+mod vendors;

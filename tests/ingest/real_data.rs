@@ -1,4 +1,4 @@
-//! The published FOCUS sample, and its habits in a file of our own: every row lands, every sum is exact.
+//! Published samples of real exports, and their habits in files of our own: every row lands, every sum is exact.
 
 use super::support::{Place, fixtures};
 use std::collections::BTreeMap;
@@ -32,10 +32,15 @@ fn units(text: &str) -> i128 {
 }
 
 fn billed_by_provider(file: &Path) -> BTreeMap<(String, String), (i128, u64)> {
+    sums(file, ["ProviderName", "BillingCurrency", "BilledCost"])
+}
+
+/// Cost and rows by a column and the currency, from the file itself.
+fn sums(file: &Path, [by, currency, cost]: [&str; 3]) -> BTreeMap<(String, String), (i128, u64)> {
     let mut reader = csv::Reader::from_path(file).expect("a CSV");
     let header = reader.headers().expect("a header").clone();
-    let at = |name: &str| header.iter().position(|cell| cell == name).expect("the column");
-    let (provider, currency, cost) = (at("ProviderName"), at("BillingCurrency"), at("BilledCost"));
+    let at = |name: &str| header.iter().position(|cell| cell.trim_start_matches('\u{feff}') == name).expect("the column");
+    let (provider, currency, cost) = (at(by), at(currency), at(cost));
     let mut sums: BTreeMap<(String, String), (i128, u64)> = BTreeMap::new();
     for record in reader.records().map(|r| r.expect("a record")) {
         let sum = sums.entry((record[provider].to_owned(), record[currency].to_ascii_uppercase())).or_default();
@@ -46,12 +51,16 @@ fn billed_by_provider(file: &Path) -> BTreeMap<(String, String), (i128, u64)> {
 }
 
 fn in_lake(place: &Place) -> BTreeMap<(String, String), (i128, u64)> {
+    in_lake_by(place, "provider")
+}
+
+fn in_lake_by(place: &Place, column: &str) -> BTreeMap<(String, String), (i128, u64)> {
     place
-        .sql("SELECT provider, currency, sum(cost) AS cost, count(*) AS n FROM core.vendor_usage GROUP BY provider, currency")
+        .sql(&format!("SELECT {column} AS name, currency, sum(cost) AS cost, count(*) AS n FROM core.vendor_usage GROUP BY 1, 2"))
         .iter()
         .map(|row| {
             let text = |name: &str| row[name].as_str().expect("a text").to_owned();
-            ((text("provider"), text("currency")), (units(&text("cost")), text("n").parse().expect("a count")))
+            ((text("name"), text("currency")), (units(&text("cost")), text("n").parse().expect("a count")))
         })
         .collect()
 }
@@ -107,11 +116,41 @@ fn what_the_real_sample_breaks_is_understood() {
 }
 
 #[test]
-fn files_of_systems_that_are_not_understood_are_named_not_guessed() {
-    for (name, column) in [
-        ("azure-cost/EA_NoRows.csv", "BillingAccountId"),
-        ("aws-cur/sample-anonymous-aws-export-dataset.csv", "identity/LineItemId"),
-    ] {
+fn the_anonymous_cost_and_usage_report_lands_whole() {
+    let Some(file) = real("aws-cur/sample-anonymous-aws-export-dataset.csv") else { return };
+    let place = Place::new();
+    place.ingest(&[&file], &[]).says(0, &[]);
+    assert_eq!(place.counts(), (1281, 1281, 0));
+    let columns = ["lineItem/UsageAccountId", "lineItem/CurrencyCode", "lineItem/UnblendedCost"];
+    let found = in_lake_by(&place, "customer_native_id");
+    assert_eq!(found, sums(&file, columns));
+    // What Python's decimal.Decimal over csv.DictReader gives.
+    assert_eq!(found.into_values().collect::<Vec<_>>(), [(units("1.68230869740"), 1281)]);
+    assert_eq!(place.count("core.vendor_usage WHERE category = 'tax'"), 12);
+    assert_eq!(place.count("core.vendor_usage WHERE service_month = DATE '2023-11-01' AND measure = 'flow'"), 1281);
+}
+
+#[test]
+fn the_azure_samples_land_whole() {
+    let (Some(file), Some(empty)) = (real("azure-cost/EA_ActualCost_Small.csv"), real("azure-cost/EA_NoRows.csv")) else {
+        return;
+    };
+    let place = Place::new();
+    place.ingest(&[&file], &[]).says(0, &[]);
+    assert_eq!(place.counts(), (11, 11, 0));
+    let found = in_lake_by(&place, "customer_native_id");
+    assert_eq!(found, sums(&file, ["SubscriptionId", "BillingCurrency", "Cost"]));
+    // What Python's decimal.Decimal over csv.DictReader gives.
+    assert_eq!(found.values().map(|(cost, _)| cost).sum::<i128>(), units("8.5450077867419368"));
+    assert_eq!(place.count("core.vendor_usage WHERE category = 'purchase' AND cost = 3.25"), 1);
+    place.ingest(&[&empty], &[]).says(0, &[]);
+    assert_eq!(place.count("core.vendor_usage"), 11);
+    assert_eq!(place.count("core.batch WHERE rows_in = 0"), 1);
+}
+
+#[test]
+fn files_that_are_no_export_are_named_not_guessed() {
+    for (name, column) in [("finops-open-data/PricingUnits.csv", "UnitOfMeasure"), ("finops-open-data/Regions.csv", "RegionId")] {
         let Some(file) = real(name) else { continue };
         let place = Place::new();
         place.ingest(&[&file], &[]).says(2, &[name, column, "shortfall sources"]);
