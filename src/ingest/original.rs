@@ -3,7 +3,7 @@
 use super::discover::decompressed;
 use super::read;
 use crate::lake::{Lake, LakeError, archive};
-use crate::sources::{Shape, all_exports};
+use crate::sources::{Shape, find};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 
@@ -18,8 +18,7 @@ pub fn original_rows(
     entity: &str,
     rows: &[u64],
 ) -> Result<Vec<(u64, String)>, LakeError> {
-    let export = all_exports().find(|r| r.source.system == system && r.export.entity == entity);
-    let shape = export.map(|found| found.export.shape);
+    let shape = find(system, entity).map(|found| found.export.shape);
     let stored = BufReader::with_capacity(1 << 20, archive::open(lake, sha256)?);
     let failed = |e| LakeError::io("read the archived", lake.root(), e);
     let mut input = decompressed(stored).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! A staging query, planned once per file and run for every block of it.
+//! A staging query, planned once per file and thread and run for every block that the thread takes.
 
 use crate::query::session;
 use arrow::array::RecordBatch;

@@ -114,7 +114,9 @@ struct Worker<'a> {
     batch: &'a Batch,
     is_always_known: bool,
     runtime: &'a Handle,
-    query: StagingQuery,
+    sql: String,
+    /// Planned when the first block is there: of a small file most workers see none.
+    query: Option<StagingQuery>,
     writer: TableWriter,
     seen: SeenKeys,
     done: Staged,
@@ -132,9 +134,7 @@ impl<'a> Worker<'a> {
     ) -> Result<Self, IngestError> {
         let name = format!("staging/{}.sql", found.recognised.staging());
         let catalog = Catalog::load(options.queries.as_deref()).map_err(|e| staging_error(found, &e))?;
-        let sql = catalog.text(&name).ok_or_else(|| staging_error(found, &"the query is missing"))?;
-        let schema = raw_schema(found.recognised.export);
-        let query = runtime.block_on(StagingQuery::plan(sql, schema)).map_err(|e| staging_error(found, &e))?;
+        let sql = catalog.text(&name).ok_or_else(|| staging_error(found, &"the query is missing"))?.to_owned();
         // Attempts have names of their own: a file that a stopped run has committed is never written over.
         let attempt = format!("{:08x}-{number}", rand::random::<u32>());
         Ok(Self {
@@ -142,7 +142,8 @@ impl<'a> Worker<'a> {
             batch,
             is_always_known,
             runtime,
-            query,
+            sql,
+            query: None,
             writer: TableWriter::new(lake, found.recognised.export.target, &batch.batch_id, &attempt),
             seen: SeenKeys::new(),
             done: Staged::default(),
@@ -167,7 +168,7 @@ impl<'a> Worker<'a> {
         self.done.rows_in += rows;
         self.done.rejects.append(&mut rejects);
         if accepted > 0 {
-            let staged = self.runtime.block_on(self.query.run(raw)).map_err(|e| staging_error(self.found, &e))?;
+            let staged = self.runtime.block_on(self.staged(raw)).map_err(|e| staging_error(self.found, &e))?;
             for part in staged {
                 let part = self.without_faults(part).map_err(|e| staging_error(self.found, &e))?;
                 self.done.rows_accepted += part.num_rows() as u64;
@@ -176,6 +177,15 @@ impl<'a> Worker<'a> {
             }
         }
         Ok(rows)
+    }
+
+    /// What the staging query makes of a block.
+    async fn staged(&mut self, raw: RecordBatch) -> datafusion::common::Result<Vec<RecordBatch>> {
+        let query = match &mut self.query {
+            Some(query) => query,
+            none => none.insert(StagingQuery::plan(&self.sql, raw_schema(self.found.recognised.export)).await?),
+        };
+        query.run(raw).await
     }
 
     /// Rejects rows whose cells are each in order, but not together.

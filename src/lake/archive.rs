@@ -34,24 +34,7 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Bytes of the original in one zstd frame: frames compressed as a whole are faster than one long stream, and a file of
 /// several frames is a zstd file.
-const FRAME_BYTES: usize = 8 << 20;
-
-/// Reads until the buffer is full or the input ends; how much of it is filled.
-///
-/// # Errors
-/// What the input says.
-pub fn fill(input: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match input.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(filled)
-}
+const FRAME_BYTES: u64 = 8 << 20;
 
 fn place(lake: &Lake, sha256: &str) -> PathBuf {
     lake.root().join("files").join(format!("{sha256}.zst"))
@@ -74,12 +57,13 @@ pub fn keep(lake: &Lake, source: &Path, sha256: &str) -> Result<(), LakeError> {
     let mut input = File::open(source).map_err(write)?;
     let mut output = File::create(&partial).map_err(write)?;
     let mut encoder = zstd::bulk::Compressor::new(1).map_err(write)?;
-    let (mut chunk, mut packed) = (vec![0; FRAME_BYTES], vec![0; zstd::zstd_safe::compress_bound(FRAME_BYTES)]);
+    let mut chunk = Vec::new();
     loop {
-        let filled = fill(&mut input, &mut chunk).map_err(write)?;
-        let count = encoder.compress_to_buffer(&chunk[..filled], &mut packed).map_err(write)?;
-        output.write_all(&packed[..count]).map_err(write)?;
-        if filled < FRAME_BYTES {
+        chunk.clear();
+        let filled = Read::take(&mut input, FRAME_BYTES).read_to_end(&mut chunk).map_err(write)?;
+        let packed = encoder.compress(&chunk).map_err(write)?;
+        output.write_all(&packed).map_err(write)?;
+        if (filled as u64) < FRAME_BYTES {
             break;
         }
     }
@@ -95,4 +79,28 @@ pub fn open(lake: &Lake, sha256: &str) -> Result<Box<dyn Read + Send>, LakeError
     let file = File::open(&path).map_err(|e| LakeError::io("read", &path, e))?;
     let decoder = zstd::Decoder::new(BufReader::new(file)).map_err(|e| LakeError::io("decompress", &path, e))?;
     Ok(Box::new(decoder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn originals_of_no_one_and_several_frames_come_back_as_they_were() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lake = Lake::create(&folder.path().join("lake")).expect("a lake");
+        let source = folder.path().join("export");
+        for length in [0, 5, FRAME_BYTES, 2 * FRAME_BYTES + 1] {
+            let content: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            std::fs::write(&source, &content).expect("a file");
+            let (sha256, bytes) = fingerprint(&source).expect("a file");
+            assert_eq!(bytes, length);
+            keep(&lake, &source, &sha256).expect("kept");
+            let mut kept = Vec::new();
+            open(&lake, &sha256)
+                .and_then(|mut file| file.read_to_end(&mut kept).map_err(|e| LakeError::io("read", &source, e)))
+                .expect("readable");
+            assert!(kept == content, "{length} bytes");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use chrono::{DateTime, NaiveDate};
 use deltalake_core::kernel::Add;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -126,13 +127,12 @@ impl TableWriter {
         if columns.is_empty() {
             return Ok(vec![(PartitionValues::new(), data)]);
         }
-        let arrays: Vec<&ArrayRef> = columns
+        let arrays: Vec<ArrayRef> = columns
             .iter()
-            .map(|name| batch.column_by_name(name).ok_or_else(|| self.encode_error("find the partition column", name)))
+            .map(|name| batch.column_by_name(name).cloned().ok_or_else(|| self.encode_error("find the partition column", name)))
             .collect::<Result<_, _>>()?;
         // Neighbours mostly agree: equal runs are found column by column, and only their first rows are looked at one by one.
-        let runs = partition(&arrays.iter().map(|array| Arc::clone(array)).collect::<Vec<_>>())
-            .map_err(|e| self.encode_error("split by partition", &e))?;
+        let runs = partition(&arrays).map_err(|e| self.encode_error("split by partition", &e))?;
         let mut rows_of: BTreeMap<Vec<Option<PartitionValue<'_>>>, Vec<u32>> = BTreeMap::new();
         for run in runs.ranges() {
             let key = arrays.iter().map(|array| partition_value(array, run.start)).collect();
@@ -159,24 +159,27 @@ impl TableWriter {
         let Some(buffer) = self.buffers.remove(partition) else { return Ok(()) };
         self.buffered_bytes -= buffer.bytes;
         let order = self.order(&buffer.batches)?;
-        let mut bytes = Vec::new();
-        let encode_error = |e: &dyn std::fmt::Display| self.encode_error("encode Parquet", &e.to_string());
-        let mut writer = ArrowWriter::try_new(&mut bytes, Arc::clone(&self.file_schema), Some(properties(self.table)))
-            .map_err(|e| encode_error(&e))?;
-        match order {
-            None => buffer.batches.iter().try_for_each(|rows| writer.write(rows)).map_err(|e| encode_error(&e))?,
-            Some(order) => {
-                let batches: Vec<&RecordBatch> = buffer.batches.iter().collect();
-                for group in order.chunks(ROW_GROUP_ROWS) {
-                    let rows = interleave_record_batch(&batches, group).map_err(|e| self.encode_error("sort rows", &e))?;
-                    writer.write(&rows).map_err(|e| encode_error(&e))?;
-                }
-            }
-        }
-        writer.close().map_err(|e| encode_error(&e))?;
+        let bytes = self.encoded(&buffer.batches, order).map_err(|e| self.encode_error("encode Parquet", &e))?;
         let add = self.place(partition, &buffer, &bytes)?;
         self.adds.push(add);
         Ok(())
+    }
+
+    /// The rows as a Parquet file, in this order or as they stand.
+    fn encoded(&self, batches: &[RecordBatch], order: Option<Vec<(usize, usize)>>) -> Result<Vec<u8>, ParquetError> {
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, Arc::clone(&self.file_schema), Some(properties(self.table)))?;
+        match order {
+            None => batches.iter().try_for_each(|rows| writer.write(rows))?,
+            Some(order) => {
+                let batches: Vec<&RecordBatch> = batches.iter().collect();
+                for group in order.chunks(ROW_GROUP_ROWS) {
+                    writer.write(&interleave_record_batch(&batches, group)?)?;
+                }
+            }
+        }
+        writer.close()?;
+        Ok(bytes)
     }
 
     /// The rows of all batches in sorted order, as batch and row; nothing if they are sorted as they stand.

@@ -114,6 +114,12 @@ impl Recognised {
     }
 }
 
+/// The export of this name.
+#[must_use]
+pub fn find(system: &str, entity: &str) -> Option<Recognised> {
+    all_exports().find(|found| found.source.system == system && found.export.entity == entity)
+}
+
 /// Every export of every system.
 pub fn all_exports() -> impl Iterator<Item = Recognised> {
     SOURCES.iter().flat_map(|&source| source.exports.iter().map(move |export| Recognised { source, export }))

@@ -1,6 +1,6 @@
 //! Broken input: a clear message or a reject row each, never a panic, never a lost row.
 
-use super::support::{Place, shortfall};
+use super::support::{Place, binary_junk, shortfall};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fmt::Write as _;
@@ -51,7 +51,7 @@ fn json_without_records_is_named() {
 
 #[test]
 fn binary_junk_is_named() {
-    let junk: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let junk = binary_junk();
     let (_place, ran) = Place::offer("photo.csv", &junk);
     ran.says(2, &["photo.csv` is not a text file"]);
     let without_zero: Vec<u8> = junk.iter().map(|&b| if b == 0 { 1 } else { b }).collect();

@@ -2,15 +2,14 @@
 //! it costs a row with a reason or the file with a message, never anything else.
 
 use super::exports::good_files;
-use super::support::{Place, fixtures, rows};
+use super::support::{Place, binary_junk, fixtures, rows};
 use serde_json::Value;
-use shortfall::sources::{Column, Export, Kind, Shape, all_exports};
+use shortfall::sources::{Column, Export, Kind, Shape, find};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 fn export_of(system: &str, entity: &str) -> &'static Export {
-    let found = all_exports().find(|r| r.source.system == system && r.export.entity == entity);
-    found.expect("a file for every export is checked elsewhere").export
+    find(system, entity).expect("a file for every export is checked elsewhere").export
 }
 
 /// Every good file with its export.
@@ -105,8 +104,7 @@ fn empty_files_and_foreign_encodings_are_named() {
         let utf16: Vec<u8> = std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
         let (_place, code, said) = offer(&file, utf16);
         assert!(code == 2 && said.contains("UTF-16"), "{name}\n{said}");
-        let binary: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        let (_place, code, said) = offer(&file, binary);
+        let (_place, code, said) = offer(&file, binary_junk());
         assert!(code == 2 && said.contains("not a text file"), "{name}\n{said}");
     }
 }

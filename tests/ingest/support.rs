@@ -183,6 +183,11 @@ pub fn sql(lake: &Path, query: &str) -> Vec<Value> {
     ran.json().as_array().expect("rows").clone()
 }
 
+/// Bytes as a photo has them: no text in any encoding.
+pub fn binary_junk() -> Vec<u8> {
+    (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
 /// The fixtures of the repository.
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sources")
