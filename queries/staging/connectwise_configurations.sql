@@ -7,5 +7,6 @@ SELECT
   CASE WHEN "activeFlag" THEN 'provisioned' ELSE 'suspended' END AS event,
   CASE WHEN "activeFlag" THEN coalesce("installationDate", "_info.lastUpdated", arrived_at)
        ELSE coalesce("_info.lastUpdated", arrived_at) END AS event_at,
+  'field' AS origin,
   source_row
 FROM raw

@@ -380,7 +380,7 @@ fn one_file(
             rejected: batch.rows_rejected,
         });
     }
-    Ok(Some((batch, vec![(found.recognised.export.target, staged.adds)], staged.rejects)))
+    Ok(Some((batch, staged.adds, staged.rejects)))
 }
 
 /// What the same bytes say again on a later stated date is a statement of its own (a quantity that went back); without a stated

@@ -9,12 +9,13 @@ use super::{Batch, IngestError, Options, Progress};
 use crate::lake::write::TableWriter;
 use crate::lake::{Lake, Table};
 use crate::query::catalog::Catalog;
+use crate::sources::Export;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{Date32Type, Int64Type, SchemaRef, TimestampMicrosecondType};
 use chrono::Datelike;
 use deltalake_core::kernel::Add;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +27,8 @@ pub(super) struct Staged {
     pub rows_in: u64,
     pub rows_accepted: u64,
     pub rejects: Vec<Reject>,
-    pub adds: Vec<Add>,
+    /// Files written, by table.
+    pub adds: Vec<(Table, Vec<Add>)>,
 }
 
 type Work = (Block, Option<Arc<Layout>>, u64);
@@ -93,7 +95,11 @@ pub(super) fn stage(
                 }
                 Ok(Err(error)) => failed = Some(error),
                 Err(_) => {
-                    failed = Some(staging_error(found, &"a worker stopped unexpectedly; please report this"));
+                    failed = Some(staging_error(
+                        found,
+                        &found.recognised.staging(),
+                        &"a worker stopped unexpectedly; please report this",
+                    ));
                 }
             }
         }
@@ -101,12 +107,13 @@ pub(super) fn stage(
         failed.map_or(Ok(()), Err)
     })?;
     total.rejects.sort_by_key(|reject| reject.source_row);
-    total.adds.sort_by(|a, b| a.path.cmp(&b.path));
+    total.adds.iter_mut().for_each(|(_, adds)| adds.sort_by(|a, b| a.path.cmp(&b.path)));
+    total.adds.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(total)
 }
 
-fn staging_error(found: &Discovered, detail: &dyn ToString) -> IngestError {
-    IngestError::Staging { path: found.path.clone(), query: found.recognised.staging(), detail: detail.to_string() }
+fn staging_error(found: &Discovered, query: &str, detail: &dyn ToString) -> IngestError {
+    IngestError::Staging { path: found.path.clone(), query: query.to_owned(), detail: detail.to_string() }
 }
 
 struct Worker<'a> {
@@ -114,12 +121,31 @@ struct Worker<'a> {
     batch: &'a Batch,
     is_always_known: bool,
     runtime: &'a Handle,
+    /// The target, then the tables beside it.
+    outlets: Vec<Outlet>,
+    seen: SeenKeys,
+    done: Staged,
+}
+
+/// One table that a file fills.
+struct Outlet {
+    table: Table,
+    name: String,
     sql: String,
     /// Planned when the first block is there: of a small file most workers see none.
     query: Option<StagingQuery>,
     writer: TableWriter,
-    seen: SeenKeys,
-    done: Staged,
+}
+
+impl Outlet {
+    /// What the staging query makes of a block.
+    async fn staged(&mut self, export: &Export, raw: RecordBatch) -> datafusion::common::Result<Vec<RecordBatch>> {
+        let query = match &mut self.query {
+            Some(query) => query,
+            none => none.insert(StagingQuery::plan(&self.sql, raw_schema(export)).await?),
+        };
+        query.run(raw).await
+    }
 }
 
 impl<'a> Worker<'a> {
@@ -132,27 +158,24 @@ impl<'a> Worker<'a> {
         runtime: &'a Handle,
         number: usize,
     ) -> Result<Self, IngestError> {
-        let name = format!("staging/{}.sql", found.recognised.staging());
-        let catalog = Catalog::load(options.queries.as_deref()).map_err(|e| staging_error(found, &e))?;
-        let sql = catalog.text(&name).ok_or_else(|| staging_error(found, &"the query is missing"))?.to_owned();
+        let catalog =
+            Catalog::load(options.queries.as_deref()).map_err(|e| staging_error(found, &found.recognised.staging(), &e))?;
         // Attempts have names of their own: a file that a stopped run has committed is never written over.
         let attempt = format!("{:08x}-{number}", rand::random::<u32>());
-        Ok(Self {
-            found,
-            batch,
-            is_always_known,
-            runtime,
-            sql,
-            query: None,
-            writer: TableWriter::new(lake, found.recognised.export.target, &batch.batch_id, &attempt),
-            seen: SeenKeys::new(),
-            done: Staged::default(),
-        })
+        let outlet = |(table, name): (Table, String)| {
+            let sql = catalog.text(&format!("staging/{name}.sql"));
+            let sql = sql.ok_or_else(|| staging_error(found, &name, &"the query is missing"))?.to_owned();
+            Ok(Outlet { table, name, sql, query: None, writer: TableWriter::new(lake, table, &batch.batch_id, &attempt) })
+        };
+        let outlets = found.recognised.stagings().map(outlet).collect::<Result<_, IngestError>>()?;
+        Ok(Self { found, batch, is_always_known, runtime, outlets, seen: SeenKeys::new(), done: Staged::default() })
     }
 
     fn finish(self) -> Result<Staged, IngestError> {
         let mut done = self.done;
-        done.adds = self.writer.finish()?;
+        for outlet in self.outlets {
+            done.adds.push((outlet.table, outlet.writer.finish()?));
+        }
         Ok(done)
     }
 
@@ -160,53 +183,43 @@ impl<'a> Worker<'a> {
         let export = self.found.recognised.export;
         let mut rejects = Vec::new();
         let text = cells(block, layout, export, &mut rejects);
+        let main = self.found.recognised.staging();
         let raw = conform(&text, export, self.batch.recorded_at, &mut self.seen, &mut rejects)
-            .map_err(|e| staging_error(self.found, &e))?;
+            .map_err(|e| staging_error(self.found, &main, &e))?;
         drop(text);
         let accepted = raw.num_rows() as u64;
         let rows = accepted + rejects.len() as u64;
         self.done.rows_in += rows;
         self.done.rejects.append(&mut rejects);
-        if accepted > 0 {
-            let staged = self.runtime.block_on(self.staged(raw)).map_err(|e| staging_error(self.found, &e))?;
-            for part in staged {
-                let part = self.without_faults(part).map_err(|e| staging_error(self.found, &e))?;
-                self.done.rows_accepted += part.num_rows() as u64;
-                let canonical = self.canonical(&part).map_err(|e| staging_error(self.found, &e))?;
-                self.writer.push(&canonical)?;
+        if accepted == 0 {
+            return Ok(rows);
+        }
+        let mut refused = HashSet::new();
+        for at in 0..self.outlets.len() {
+            let outlet = &mut self.outlets[at];
+            let staged = self.runtime.block_on(outlet.staged(export, raw.clone()));
+            for part in staged.map_err(|e| staging_error(self.found, &self.outlets[at].name, &e))? {
+                let table = self.outlets[at].table;
+                let failed = |e| staging_error(self.found, &self.found.recognised.staging(), &e);
+                let part = if at == 0 {
+                    let (part, faults) = without_faults(part, table).map_err(failed)?;
+                    refused.extend(faults.iter().map(|reject| reject.source_row));
+                    self.done.rejects.extend(faults);
+                    self.done.rows_accepted += part.num_rows() as u64;
+                    part
+                } else {
+                    without_rows(part, &refused).map_err(failed)?
+                };
+                let canonical = self.canonical(&part, table).map_err(failed)?;
+                self.outlets[at].writer.push(&canonical)?;
             }
         }
         Ok(rows)
     }
 
-    /// What the staging query makes of a block.
-    async fn staged(&mut self, raw: RecordBatch) -> datafusion::common::Result<Vec<RecordBatch>> {
-        let query = match &mut self.query {
-            Some(query) => query,
-            none => none.insert(StagingQuery::plan(&self.sql, raw_schema(self.found.recognised.export)).await?),
-        };
-        query.run(raw).await
-    }
-
-    /// Rejects rows whose cells are each in order, but not together.
-    fn without_faults(&mut self, staged: RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
-        let faults = faults(&staged, self.found.recognised.export.target);
-        if faults.is_empty() {
-            return Ok(staged);
-        }
-        let rows = staged.column_by_name("source_row").and_then(|c| c.as_primitive_opt::<Int64Type>());
-        self.done.rejects.extend(faults.iter().map(|(&row, reason)| {
-            let source_row = rows.map_or(0, |rows| rows.value(row).unsigned_abs());
-            Reject::new(source_row, "", "", reason)
-        }));
-        let kept: BooleanArray = (0..staged.num_rows()).map(|row| Some(!faults.contains_key(&row))).collect();
-        filter_record_batch(&staged, &kept)
-    }
-
     /// The staged columns in the order and types of the target table, with provenance.
-    fn canonical(&self, staged: &RecordBatch) -> Result<RecordBatch, arrow::error::ArrowError> {
-        let target = self.found.recognised.export.target;
-        let schema: SchemaRef = target.schema();
+    fn canonical(&self, staged: &RecordBatch, table: Table) -> Result<RecordBatch, arrow::error::ArrowError> {
+        let schema: SchemaRef = table.schema();
         let count = staged.num_rows();
         let columns: Vec<ArrayRef> = schema
             .fields()
@@ -228,6 +241,31 @@ impl<'a> Worker<'a> {
             })
             .collect::<Result<_, _>>()?;
         RecordBatch::try_new(schema, columns)
+    }
+}
+
+/// Rejects rows whose cells are each in order, but not together.
+fn without_faults(staged: RecordBatch, table: Table) -> Result<(RecordBatch, Vec<Reject>), arrow::error::ArrowError> {
+    let faults = faults(&staged, table);
+    if faults.is_empty() {
+        return Ok((staged, Vec::new()));
+    }
+    let rows = staged.column_by_name("source_row").and_then(|c| c.as_primitive_opt::<Int64Type>());
+    let row_of = |row: usize| rows.map_or(0, |rows| rows.value(row).unsigned_abs());
+    let rejects = faults.iter().map(|(&row, reason)| Reject::new(row_of(row), "", "", reason)).collect();
+    let kept: BooleanArray = (0..staged.num_rows()).map(|row| Some(!faults.contains_key(&row))).collect();
+    Ok((filter_record_batch(&staged, &kept)?, rejects))
+}
+
+/// What a refused row says besides is not taken either.
+fn without_rows(staged: RecordBatch, refused: &HashSet<u64>) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let rows = staged.column_by_name("source_row").and_then(|c| c.as_primitive_opt::<Int64Type>());
+    match rows {
+        Some(rows) if !refused.is_empty() => {
+            let kept: BooleanArray = rows.values().iter().map(|row| Some(!refused.contains(&row.unsigned_abs()))).collect();
+            filter_record_batch(&staged, &kept)
+        }
+        _ => Ok(staged),
     }
 }
 

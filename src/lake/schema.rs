@@ -19,10 +19,18 @@ pub enum Table {
     ContractLine,
     /// Headers of PSA contracts: who, which currency, until when.
     Contract,
-    /// Users, devices and seats that come and go.
+    /// What a system sells or buys, by its own codes.
+    Product,
+    /// Headers of invoices whose lines stand in other exports: period, date, status.
+    Invoice,
+    /// Users, devices and seats that come and go, where the source dates it.
     LifecycleEvent,
+    /// Users and devices as one dated list shows them: what changed between two lists is an event too.
+    SubjectState,
     /// The PSA's register of customers.
     Company,
+    /// Ids of the same customer in other systems, as an export carries them.
+    CustomerLink,
     /// Crosswalk: customer ids of other systems.
     CustomerMap,
     /// Crosswalk: SKUs of other systems.
@@ -53,8 +61,12 @@ pub const TABLES: &[Table] = &[
     Table::InvoiceLine,
     Table::ContractLine,
     Table::Contract,
+    Table::Product,
+    Table::Invoice,
     Table::LifecycleEvent,
+    Table::SubjectState,
     Table::Company,
+    Table::CustomerLink,
     Table::CustomerMap,
     Table::ServiceMap,
     Table::Fx,
@@ -99,8 +111,12 @@ impl Table {
             Self::InvoiceLine => "invoice_line",
             Self::ContractLine => "contract_line",
             Self::Contract => "contract",
+            Self::Product => "product",
+            Self::Invoice => "invoice",
             Self::LifecycleEvent => "lifecycle_event",
+            Self::SubjectState => "subject_state",
             Self::Company => "company",
+            Self::CustomerLink => "customer_link",
             Self::CustomerMap => "customer_map",
             Self::ServiceMap => "service_map",
             Self::Fx => "fx",
@@ -154,7 +170,11 @@ impl Table {
             Self::ContractLine => &["contract_id", "line_id"],
             Self::Contract => &["contract_id"],
             Self::LifecycleEvent => &["customer_native_id", "native_sku", "subject_kind", "subject_id", "event", "event_at"],
+            Self::Product => &["native_sku"],
+            Self::Invoice => &["invoice_id"],
+            Self::SubjectState => &["customer_native_id", "native_sku", "subject_kind", "subject_id"],
             Self::Company => &["native_id"],
+            Self::CustomerLink => &["native_id", "other_system", "other_id"],
             Self::CustomerMap => &["native_id", "valid_from"],
             Self::ServiceMap => &["native_sku", "valid_from"],
             Self::Fx => &["date", "from_currency", "to_currency"],
@@ -261,6 +281,41 @@ impl Table {
                 ("subject_id", TEXT),
                 ("event", TEXT),
                 ("event_at", instant()),
+                // `field` (a dated field of the record), `log` (a change log), `file` (stated by hand).
+                ("origin", TEXT),
+            ],
+            Self::SubjectState => vec![
+                ("customer_native_id", TEXT),
+                ("native_sku", TEXT),
+                ("subject_kind", TEXT),
+                ("subject_id", TEXT),
+                // `active`, `suspended`, `cancelled`, `deprovisioned`.
+                ("state", TEXT),
+                // From when, where the source says so; else the day of the list counts.
+                ("state_since", instant()),
+            ],
+            Self::Product => vec![
+                ("native_sku", TEXT),
+                ("native_name", TEXT),
+                // The same thing's code in another list of the same system (an item's number and its code).
+                ("other_sku", TEXT),
+                ("unit_price", DECIMAL),
+                ("unit_cost", DECIMAL),
+                ("billing_cycle", TEXT),
+                ("status", TEXT),
+            ],
+            Self::Invoice => vec![
+                ("invoice_id", TEXT),
+                ("invoice_number", TEXT),
+                ("customer_native_id", TEXT),
+                ("customer_native_name", TEXT),
+                ("kind", TEXT),
+                ("status", TEXT),
+                ("total", DECIMAL),
+                ("currency", TEXT),
+                ("period_start", instant()),
+                ("period_end", instant()),
+                ("invoice_date", DATE),
             ],
             Self::Company => vec![
                 ("native_id", TEXT),
@@ -269,6 +324,7 @@ impl Table {
                 ("currency", TEXT),
                 ("status", TEXT),
             ],
+            Self::CustomerLink => vec![("native_id", TEXT), ("other_system", TEXT), ("other_id", TEXT)],
             Self::CustomerMap => vec![
                 ("native_id", TEXT),
                 ("native_name", TEXT),

@@ -56,6 +56,7 @@ pub static SOURCE: Source = Source {
         ],
         nulls: &[],
         target: Table::VendorUsage,
+        beside: &[],
         unique: &[],
         is_reference: false,
     }],

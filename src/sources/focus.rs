@@ -52,6 +52,7 @@ pub static SOURCE: Source = Source {
         ],
         nulls: &["NULL"],
         target: Table::VendorUsage,
+        beside: &[],
         unique: &[],
         is_reference: false,
     }],

@@ -37,6 +37,7 @@ pub static SOURCE: Source = Source {
         ],
         nulls: &[],
         target: Table::VendorUsage,
+        beside: &[],
         unique: &["customerId", "subscriptionId"],
         is_reference: false,
     }],

@@ -65,6 +65,7 @@ const LICENCE_RECONCILIATION: Export = Export {
     ],
     nulls: &[],
     target: Table::VendorUsage,
+    beside: &[],
     unique: &[],
     is_reference: false,
 };
@@ -105,6 +106,7 @@ const DAILY_RATED_USAGE: Export = Export {
     ],
     nulls: &[],
     target: Table::VendorUsage,
+    beside: &[],
     unique: &[],
     is_reference: false,
 };

@@ -46,8 +46,10 @@ pub struct Export {
     pub columns: &'static [Column],
     /// Texts that mean "no value" besides the empty text.
     pub nulls: &'static [&'static str],
-    /// Where its rows land.
+    /// Where its rows land: a row each.
     pub target: Table,
+    /// Tables that its rows say something about besides: none, one or several rows each, by staging queries of their own.
+    pub beside: &'static [Table],
     /// Columns that no two rows of one file may share; empty where the source has no row identity.
     pub unique: &'static [&'static str],
     /// Reference data (crosswalks, rates, terms): known at all times unless its file says a date.
@@ -111,6 +113,15 @@ impl Recognised {
     #[must_use]
     pub fn staging(&self) -> String {
         format!("{}_{}", self.source.system, self.export.entity)
+    }
+
+    /// Every table that the export fills, with the name of its staging query: `<system>_<entity>` for the target,
+    /// `<system>_<entity>.<table>` for those beside it.
+    pub fn stagings(&self) -> impl Iterator<Item = (Table, String)> {
+        let target = (self.export.target, self.staging());
+        let name = self.staging();
+        let beside = self.export.beside.iter().map(move |&table| (table, format!("{name}.{}", table.name())));
+        std::iter::once(target).chain(beside)
     }
 }
 

@@ -48,6 +48,7 @@ pub static SOURCE: Source = Source {
         ],
         nulls: &[],
         target: Table::VendorUsage,
+        beside: &[],
         unique: &[],
         is_reference: false,
     }],

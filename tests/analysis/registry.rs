@@ -119,7 +119,8 @@ fn every_signal_has_a_test_of_its_name_and_every_test_a_signal() {
 
 #[test]
 fn every_export_has_a_staging_query_and_every_staging_query_an_export() {
-    let exports: BTreeSet<String> = all_exports().map(|export| export.staging()).collect();
+    let exports: BTreeSet<String> =
+        all_exports().flat_map(|export| export.stagings().map(|(_, name)| name).collect::<Vec<_>>()).collect();
     let queries = stems("queries/staging", "sql");
     let missing: Vec<String> =
         exports.symmetric_difference(&queries).map(|name| format!("queries/staging/{name}.sql <-> sources::SOURCES")).collect();
@@ -303,8 +304,10 @@ fn staging_queries_give_every_column_its_type_and_never_make_money_a_float() {
     on_large_stack(async {
         let catalog = catalog();
         let mut wrong = Vec::new();
-        for export in all_exports() {
-            let path = format!("staging/{}.sql", export.staging());
+        let stagings = all_exports().flat_map(|export| {
+            export.stagings().map(move |(table, name)| (export, table, format!("staging/{name}.sql"))).collect::<Vec<_>>()
+        });
+        for (export, target, path) in stagings {
             let text = catalog.text(&path).expect("a staging query");
             let ctx = session::context(1);
             let raw = MemTable::try_new(raw_schema(export.export), vec![Vec::new()]).expect("an empty table");
@@ -314,10 +317,10 @@ fn staging_queries_give_every_column_its_type_and_never_make_money_a_float() {
             if ["DOUBLE", "FLOAT", "REAL)", " / "].iter().any(|word| upper.contains(word)) {
                 wrong.push(format!("queries/{path}: floats or divides"));
             }
-            let target = export.export.target.schema();
             for field in frame.schema().fields() {
-                let Ok(wanted) = target.field_with_name(field.name()) else {
-                    wrong.push(format!("queries/{path}: core.{} has no column {}", export.export.target.name(), field.name()));
+                let schema = target.schema();
+                let Ok(wanted) = schema.field_with_name(field.name()) else {
+                    wrong.push(format!("queries/{path}: core.{} has no column {}", target.name(), field.name()));
                     continue;
                 };
                 let is_money = matches!(wanted.data_type(), DataType::Decimal128(_, _));

@@ -26,9 +26,9 @@ use shortfall::ingest::discover::{Form, discover, open};
 use shortfall::ingest::original::original_rows;
 use shortfall::ingest::read::{Block, TextRows, blocks, cells};
 use shortfall::ingest::{IngestError, Options, Outcome, Silent, ingest};
-use shortfall::lake::Lake;
 use shortfall::lake::schema::TABLES;
-use shortfall::sources::{Export, Shape};
+use shortfall::lake::{Lake, Table};
+use shortfall::sources::{Export, Shape, find};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -554,10 +554,10 @@ fn a_sample_of_inputs_lands_with_every_row() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let options = Options { system: None, recorded_at: None, threads: 2, queries: None };
     let outcomes = ingest(&lake, &paths, &options, runtime.handle(), &Silent).expect("every fault is a file's");
-    let mut landed: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for table in TABLES.iter().filter(|table| table.is_ingested()) {
-        for row in rows(&place.lake(), *table) {
-            landed.entry(row["batch_id"].clone()).or_default().push(row["source_row"].parse().expect("a number"));
+    let mut landed: BTreeMap<(String, Table), Vec<u64>> = BTreeMap::new();
+    for &table in TABLES.iter().filter(|table| table.is_ingested()) {
+        for row in rows(&place.lake(), table) {
+            landed.entry((row["batch_id"].clone(), table)).or_default().push(row["source_row"].parse().expect("a number"));
         }
     }
     for (path, outcome) in &outcomes {
@@ -566,7 +566,11 @@ fn a_sample_of_inputs_lands_with_every_row() {
                 let counted = check(path).expect("what lands can be read");
                 assert_eq!(batch.rows_in, counted.rows, "{}", path.display());
                 assert!(batch.rows_rejected >= counted.rejected, "{}", path.display());
-                let mut standing = landed.remove(&batch.batch_id).unwrap_or_default();
+                let export = find(batch.system, batch.entity).expect("a source").export;
+                let mut standing = landed.remove(&(batch.batch_id.clone(), export.target)).unwrap_or_default();
+                for &table in export.beside {
+                    landed.remove(&(batch.batch_id.clone(), table));
+                }
                 standing.sort_unstable();
                 assert_eq!(standing.len() as u64, batch.rows_accepted, "{}", path.display());
                 let originals = original_rows(&lake, &batch.sha256, batch.system, batch.entity, &standing).expect("the archive");

@@ -1,157 +1,18 @@
-//! Bytes to blocks of text rows, with the place of every row in its file.
-//!
-//! ```text
-//! file ──> blocks of whole records ──┬─ every record has the header's number of fields ──> Polars (fast) ──┐
-//!          (quotes understood)       └─ else: ragged, stray quotes, bad UTF-8 ──> csv, row by row ─────────┴─> TextRows + rejects
-//! JSON ──> records, one row per line of a record ──────────────────────────────────────────────────────────> TextRows + rejects
-//! ```
-//! A block is cut only where a record ends. Polars reads blocks that a count of separators has proved regular; whatever is not regular goes
-//! through the `csv` crate, which says of each record what is wrong with it. Row numbers are those of a spreadsheet: the header of
-//! a CSV is row 1, its first record row 2; in JSON the first row is 1.
+//! CSV: blocks cut where a record ends, cells split by Polars where counting proved a block regular, row by row elsewhere.
 
-use super::IngestError;
-use super::discover::{Form, header_cells, open};
-use super::reject::Reject;
-use crate::sources::{Column, Export, Shape};
+use super::{Block, Cells, Layout, MAX_RECORD_BYTES, TextRows};
+use crate::ingest::IngestError;
+use crate::ingest::discover::header_cells;
+use crate::ingest::reject::Reject;
+use crate::sources::Export;
 use memchr::{memchr, memchr_iter, memchr2};
 use polars::prelude::{CsvReadOptions, DataFrame, DataType, Field, Schema, SerReader};
-use serde_json::Value;
 use std::borrow::Cow;
-use std::io::{BufRead, Cursor, Read};
+use std::io::{Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Bytes of a block: large enough to amortise planning, small enough to keep several in memory.
-const BLOCK_BYTES: usize = 8 << 20;
-/// A longer record is a broken file, not data.
-const MAX_RECORD_BYTES: usize = 256 << 20;
-/// Rows of a JSON block.
-const JSON_BLOCK_ROWS: usize = 16 << 10;
-
-/// A run of whole records, not yet split into cells.
-#[derive(Debug)]
-pub enum Block {
-    /// Bytes of a CSV without its header.
-    Csv {
-        /// Whole records.
-        bytes: Vec<u8>,
-        /// Row number of the first.
-        first_row: u64,
-        /// Records in it.
-        records: usize,
-        /// Whether counting proved every record to have as many fields as the header.
-        is_regular: bool,
-    },
-    /// JSON rows: the record, and the line within it.
-    Json {
-        /// Row number and value, or why the row cannot be read.
-        rows: Vec<(u64, Result<Value, Reject>)>,
-    },
-}
-
-/// Columns of text, one cell per row and declared column.
-#[derive(Debug)]
-pub struct TextRows {
-    /// Row number of each row.
-    pub source_rows: Vec<u64>,
-    /// Cells by declared column; `None` where the file lacks the column.
-    pub columns: Vec<Option<Cells>>,
-}
-
-/// The cells of one column.
-#[derive(Debug)]
-pub enum Cells {
-    /// As Polars read them.
-    Polars(polars::prelude::StringChunked),
-    /// Read one by one.
-    Plain(Vec<Option<String>>),
-}
-
-impl Cells {
-    /// The cells from first to last.
-    #[must_use]
-    pub fn iter(&self) -> Box<dyn Iterator<Item = Option<&str>> + '_> {
-        match self {
-            Self::Polars(column) => Box::new(column.iter()),
-            Self::Plain(cells) => Box::new(cells.iter().map(Option::as_deref)),
-        }
-    }
-
-    /// Hands every cell with its row to `take`; a loop over each kind of column, as this is the hottest loop of an ingest.
-    pub fn each<'c>(&'c self, mut take: impl FnMut(usize, Option<&'c str>)) {
-        match self {
-            Self::Polars(column) => {
-                let mut row = 0;
-                for chunk in column.downcast_iter() {
-                    for cell in chunk.iter() {
-                        take(row, cell);
-                        row += 1;
-                    }
-                }
-            }
-            Self::Plain(cells) => cells.iter().enumerate().for_each(|(row, cell)| take(row, cell.as_deref())),
-        }
-    }
-}
-
-/// How the cells of a CSV are found: its header, and where each declared column stands in it.
-#[derive(Clone, Debug)]
-pub struct Layout {
-    header: Vec<String>,
-    positions: Vec<Option<usize>>,
-    signature: Vec<usize>,
-}
-
-impl Layout {
-    fn new(header: Vec<String>, export: &Export) -> Self {
-        Self {
-            positions: export.columns.iter().map(|column| column.position(&header)).collect(),
-            signature: export.signature.iter().filter_map(|name| export.position(name, &header)).collect(),
-            header,
-        }
-    }
-}
-
-/// Cuts a file into blocks and hands each to `sink`; returns the layout for CSV. `sink` returns false to stop.
-///
-/// # Errors
-/// [`IngestError`] if the file cannot be read to its end.
-pub fn blocks(
-    path: &Path,
-    form: Form,
-    export: &Export,
-    sink: &mut dyn FnMut(Block, Option<&Arc<Layout>>) -> bool,
-) -> Result<(), IngestError> {
-    match form {
-        Form::Csv => csv_blocks(&mut open(path)?, path, BLOCK_BYTES, export, sink),
-        Form::JsonLines => json_lines(path, sink),
-        Form::Json => {
-            let values = whole_json(path)?;
-            let rows = records(&values, Some(&export.shape));
-            let mut next_row = 1;
-            let mut block = Vec::new();
-            for record in rows {
-                for line in lines_of(record, &export.shape) {
-                    block.push((next_row, Ok(line)));
-                    next_row += 1;
-                }
-                if lacks_lines(record, &export.shape) {
-                    let id = record.get("id").and_then(Value::as_str).unwrap_or("this record");
-                    let reason = format!("the export leaves out further lines of {id}; export it with all lines expanded");
-                    block.push((next_row, Err(Reject::new(next_row, "lines.has_more", "true", &reason))));
-                    next_row += 1;
-                }
-                if block.len() >= JSON_BLOCK_ROWS && !sink(Block::Json { rows: std::mem::take(&mut block) }, None) {
-                    return Ok(());
-                }
-            }
-            sink(Block::Json { rows: block }, None);
-            Ok(())
-        }
-    }
-}
-
-fn csv_blocks(
+pub(super) fn blocks(
     input: &mut dyn Read,
     path: &Path,
     block_bytes: usize,
@@ -281,128 +142,8 @@ fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Fr
     Frame { end, records, is_regular }
 }
 
-fn json_lines(path: &Path, sink: &mut dyn FnMut(Block, Option<&Arc<Layout>>) -> bool) -> Result<(), IngestError> {
-    let mut input = open(path)?;
-    let mut line = Vec::new();
-    let mut rows = Vec::new();
-    let mut next_row = 1;
-    loop {
-        line.clear();
-        let count = (&mut input)
-            .take(MAX_RECORD_BYTES as u64)
-            .read_until(b'\n', &mut line)
-            .map_err(|e| IngestError::unreadable(path, &e))?;
-        if count == 0 {
-            sink(Block::Json { rows }, None);
-            return Ok(());
-        }
-        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
-        let value = serde_json::from_slice(text)
-            .map_err(|e| Reject::new(next_row, "", &String::from_utf8_lossy(text), &format!("not a JSON object: {e}")));
-        rows.push((next_row, value));
-        next_row += 1;
-        if rows.len() >= JSON_BLOCK_ROWS && !sink(Block::Json { rows: std::mem::take(&mut rows) }, None) {
-            return Ok(());
-        }
-    }
-}
-
-/// Every JSON value of a file: one, or several written one after the other.
-///
-/// # Errors
-/// [`IngestError::BrokenJson`] with line and column, [`IngestError::Unreadable`].
-pub fn whole_json(path: &Path) -> Result<Vec<Value>, IngestError> {
-    let mut text = Vec::new();
-    open(path)?.read_to_end(&mut text).map_err(|e| IngestError::unreadable(path, &e))?;
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    serde_json::Deserializer::from_slice(text)
-        .into_iter::<Value>()
-        .collect::<Result<_, _>>()
-        .map_err(|e| IngestError::BrokenJson { path: path.to_owned(), line: e.line(), column: e.column(), detail: e.to_string() })
-}
-
-/// The records in some JSON values: the values themselves, the items of arrays, or of the array under the envelope's key.
-#[must_use]
-pub fn records<'a>(values: &'a [Value], shape: Option<&Shape>) -> Vec<&'a Value> {
-    let envelopes: Vec<&str> = match shape {
-        Some(Shape::Json { envelope, .. }) => vec![envelope],
-        _ => crate::sources::all_exports()
-            .filter_map(|r| match r.export.shape {
-                Shape::Json { envelope, .. } => Some(envelope),
-                _ => None,
-            })
-            .collect(),
-    };
-    let mut found = Vec::new();
-    for value in values {
-        match value {
-            Value::Array(items) => found.extend(items),
-            Value::Object(object) => match envelopes.iter().find_map(|key| object.get(*key)?.as_array()) {
-                Some(items) if !object.contains_key("lines") => found.extend(items),
-                _ => found.push(value),
-            },
-            _ => found.push(value),
-        }
-    }
-    found
-}
-
-/// Whether a record says that it has more lines than stand in it.
-#[must_use]
-pub fn lacks_lines(record: &Value, shape: &Shape) -> bool {
-    let Shape::Json { lines: Some([parents @ .., _]), .. } = shape else { return false };
-    let list = parents.iter().try_fold(record, |at, key| at.get(key));
-    list.and_then(|list| list.get("has_more")).and_then(Value::as_bool).unwrap_or(false)
-}
-
-/// The rows of a record: itself, or one per line with the line under `line`.
-#[must_use]
-pub fn lines_of(record: &Value, shape: &Shape) -> Vec<Value> {
-    let Shape::Json { lines: Some(path), .. } = shape else { return vec![record.clone()] };
-    let mut at = record;
-    for key in *path {
-        match at.get(key) {
-            Some(inner) => at = inner,
-            None => return vec![record.clone()],
-        }
-    }
-    let Value::Array(lines) = at else { return vec![record.clone()] };
-    let mut head = record.clone();
-    if let Value::Object(object) = &mut head
-        && let Some(first) = path.first()
-    {
-        object.shift_remove(*first);
-    }
-    lines
-        .iter()
-        .map(|line| {
-            let mut row = head.clone();
-            if let Value::Object(object) = &mut row {
-                object.insert("line".to_owned(), line.clone());
-            }
-            row
-        })
-        .collect()
-}
-
-/// Splits a block into cells. Rows that have none go to `rejects`.
-#[must_use]
-pub fn cells(block: Block, layout: Option<&Layout>, export: &Export, rejects: &mut Vec<Reject>) -> TextRows {
-    match (block, layout) {
-        (Block::Csv { bytes, first_row, records, is_regular }, Some(layout)) => {
-            let fast = if is_regular { with_polars(&bytes, first_row, records, layout) } else { None };
-            fast.unwrap_or_else(|| one_by_one(&bytes, first_row, layout, rejects))
-        }
-        (Block::Json { rows }, _) => json_cells(rows, export, rejects),
-        (Block::Csv { .. }, None) => TextRows { source_rows: Vec::new(), columns: Vec::new() },
-    }
-}
-
 /// The fast path; `None` where Polars disagrees about the number of rows or refuses, so that no row is lost between the two.
-fn with_polars(bytes: &[u8], first_row: u64, records: usize, layout: &Layout) -> Option<TextRows> {
+pub(super) fn with_polars(bytes: &[u8], first_row: u64, records: usize, layout: &Layout) -> Option<TextRows> {
     let name = |at: usize| format!("c{at}").into();
     let schema: Schema = (0..layout.header.len()).map(|at| Field::new(name(at), DataType::String)).collect();
     let mut wanted: Vec<usize> = layout.positions.iter().flatten().copied().collect();
@@ -443,7 +184,7 @@ fn repeats_header(frame: &DataFrame, layout: &Layout) -> bool {
 }
 
 /// A reader whose records end where [`frame`] ends them: at LF, not at a CR within a row.
-pub(super) fn csv_reader<R: Read>(input: R) -> csv::Reader<R> {
+pub(in crate::ingest) fn csv_reader<R: Read>(input: R) -> csv::Reader<R> {
     let mut builder = csv::ReaderBuilder::new();
     builder.has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(input)
 }
@@ -454,7 +195,7 @@ fn is_empty_line(line: &[u8]) -> bool {
 }
 
 /// The next record that is no empty line, without the CR of a CRLF.
-pub(super) fn next_record<R: Read>(reader: &mut csv::Reader<R>, record: &mut csv::ByteRecord) -> csv::Result<bool> {
+pub(in crate::ingest) fn next_record<R: Read>(reader: &mut csv::Reader<R>, record: &mut csv::ByteRecord) -> csv::Result<bool> {
     loop {
         if !reader.read_byte_record(record)? {
             return Ok(false);
@@ -496,7 +237,7 @@ fn ends_within_quotes(record: &[u8]) -> bool {
     false
 }
 
-fn one_by_one(bytes: &[u8], first_row: u64, layout: &Layout, rejects: &mut Vec<Reject>) -> TextRows {
+pub(super) fn one_by_one(bytes: &[u8], first_row: u64, layout: &Layout, rejects: &mut Vec<Reject>) -> TextRows {
     let mut reader = csv_reader(bytes);
     let mut record = csv::ByteRecord::new();
     let mut source_rows = Vec::new();
@@ -557,56 +298,9 @@ fn shown(record: &csv::ByteRecord) -> String {
     record.iter().map(String::from_utf8_lossy).collect::<Vec<Cow<'_, str>>>().join(",")
 }
 
-fn json_cells(rows: Vec<(u64, Result<Value, Reject>)>, export: &Export, rejects: &mut Vec<Reject>) -> TextRows {
-    let mut source_rows = Vec::new();
-    let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); export.columns.len()];
-    let wanted_object = match export.shape {
-        Shape::Json { object, .. } => object,
-        _ => None,
-    };
-    for (row, value) in rows {
-        let value = match value {
-            Ok(value @ Value::Object(_)) => value,
-            Ok(other) => {
-                rejects.push(Reject::new(row, "", &other.to_string(), "not a JSON object"));
-                continue;
-            }
-            Err(reject) => {
-                rejects.push(reject);
-                continue;
-            }
-        };
-        let object = value.get("object").and_then(Value::as_str);
-        if wanted_object.is_some() && object != wanted_object {
-            let reason = format!("expected an object of kind `{}`", wanted_object.unwrap_or_default());
-            rejects.push(Reject::new(row, "object", object.unwrap_or(""), &reason));
-            continue;
-        }
-        source_rows.push(row);
-        for (cells, column) in columns.iter_mut().zip(export.columns) {
-            cells.push(at_path(&value, column));
-        }
-    }
-    TextRows { source_rows, columns: columns.into_iter().map(|cells| Some(Cells::Plain(cells))).collect() }
-}
-
-/// The text at a column's path: keys compared exactly, then without case; scalars as written.
-fn at_path(value: &Value, column: &Column) -> Option<String> {
-    let mut at = value;
-    for key in column.name.split('.') {
-        let Value::Object(object) = at else { return None };
-        at = object.get(key).or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v))?;
-    }
-    match at {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Object(object) => object.get("id").and_then(Value::as_str).map(str::to_owned),
-        other => Some(other.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::{BLOCK_BYTES, cells};
     use super::*;
     use proptest::prelude::*;
 
@@ -643,7 +337,7 @@ mod tests {
             rows.extend(text.source_rows.iter().enumerate().map(|(at, &row)| (row, cells(at))));
             true
         };
-        csv_blocks(&mut content.as_bytes(), Path::new("x.csv"), block_bytes, found.export, sink).expect("a file");
+        blocks(&mut content.as_bytes(), Path::new("x.csv"), block_bytes, found.export, sink).expect("a file");
         (rows, rejects)
     }
 
