@@ -34,11 +34,11 @@ UNION ALL
 SELECT 'unbilled_delivery', count(*) FILTER (WHERE is_delivered AND NOT is_open), count(*) FILTER (WHERE is_delivered AND is_open),
        'delivered months of the quarter; "too short" are those whose billing has not run' FROM quarter
 UNION ALL
-SELECT 'underbilled_quantity', count(*) FILTER (WHERE is_delivered AND is_billed AND price_model = 'per_unit'),
-       count(*) FILTER (WHERE is_delivered AND is_billed AND price_model <> 'per_unit'),
+SELECT 'underbilled_quantity', count(*) FILTER (WHERE is_delivered AND is_billed AND price_model IN ('per_unit', 'tiered', 'flat_fee_overage')),
+       count(*) FILTER (WHERE is_delivered AND is_billed AND price_model NOT IN ('per_unit', 'tiered', 'flat_fee_overage')),
        'delivered and billed months of the quarter; "too short" are those without a unit price' FROM quarter
 UNION ALL
-SELECT 'psa_change_not_billed', count(*) FILTER (WHERE is_contracted AND is_billed AND price_model = 'per_unit'),
+SELECT 'psa_change_not_billed', count(*) FILTER (WHERE is_contracted AND is_billed AND price_model IN ('per_unit', 'tiered', 'flat_fee_overage')),
        count(*) FILTER (WHERE is_contracted AND NOT is_billed),
        'contracted and billed months of the quarter; "too short" are those without an invoice' FROM quarter
 UNION ALL

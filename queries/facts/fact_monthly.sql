@@ -19,8 +19,15 @@ rated AS (
          contract.lines IS NOT NULL OR terms.terms IS NOT NULL AS is_contracted,
          delivered.flow IS NOT NULL OR delivered.levels IS NOT NULL AS is_reported,
          rate_month(CAST(spine.month AS DATE), spine.currency, delivered.flow, delivered.levels, contract.lines, terms.terms,
-                    lifecycle.active, lifecycle.suspended, coalesce(lifecycle.is_complete, false)) AS rate
+                    lifecycle.active, lifecycle.suspended, coalesce(lifecycle.is_complete, false), own_cost.cost, billed.quantity) AS rate,
+         own_cost.cost, own_cost.cost_original, own_cost.cost_currency,
+         billed.quantity AS billed_quantity, billed.revenue, billed.one_off, billed.credit, billed.is_billed
   FROM facts.pair_month AS spine
+  LEFT JOIN facts.billed_month AS billed
+    ON spine.customer_key = billed.customer_key AND spine.service_key = billed.service_key AND spine.month = billed.month
+    AND spine.currency = billed.currency
+  LEFT JOIN own_cost
+    ON spine.customer_key = own_cost.customer_key AND spine.service_key = own_cost.service_key AND spine.month = own_cost.month
   LEFT JOIN facts.delivered_month AS delivered
     ON spine.customer_key = delivered.customer_key AND spine.service_key = delivered.service_key AND spine.month = delivered.month
   LEFT JOIN facts.contract_month AS contract
@@ -33,26 +40,21 @@ rated AS (
 SELECT rated.customer_key, rated.service_key, rated.month, rated.currency,
        rate['delivered'] AS delivered_quantity, rate['contracted'] AS contracted_quantity,
        rate['billable'] AS billable_quantity, rate['billable_contracted'] AS billable_contracted_quantity,
-       billed.quantity AS billed_quantity,
-       own_cost.cost, own_cost.cost_original, own_cost.cost_currency,
-       billed.revenue, billed.one_off AS one_off_revenue, billed.credit,
+       rated.billed_quantity, rated.cost, rated.cost_original, rated.cost_currency,
+       rated.revenue, rated.one_off AS one_off_revenue, rated.credit,
        rate['expected'] AS expected_revenue, rate['expected_contracted'] AS expected_contracted_revenue,
-       rate['unit_price'] AS contract_price, exact_quotient(billed.revenue, billed.quantity) AS billed_price,
-       CASE WHEN rate['is_flat_fee'] THEN 'flat_fee' WHEN rate['expected'] IS NULL THEN 'unpriced' ELSE 'per_unit' END AS price_model,
+       rate['expected_billed'] AS expected_billed_revenue,
+       rate['unit_price'] AS contract_price, exact_quotient(rated.revenue, rated.billed_quantity) AS billed_price,
+       rate['price_model'] AS price_model,
        coalesce(rate['active'], rate['delivered']) AS active_subjects, rate['suspended'] AS suspended_subjects,
-       rated.is_contracted, coalesce(billed.is_billed, false) AS is_billed,
+       rated.is_contracted, coalesce(rated.is_billed, false) AS is_billed,
        coalesce(rate['delivered'], 0) > 0 AS is_delivered,
        coalesce(rated.is_trial, false) AS is_trial, rate['is_not_billable'] AS is_not_billable
 FROM rated
-LEFT JOIN facts.billed_month AS billed
-  ON rated.customer_key = billed.customer_key AND rated.service_key = billed.service_key AND rated.month = billed.month
-  AND rated.currency = billed.currency
-LEFT JOIN own_cost
-  ON rated.customer_key = own_cost.customer_key AND rated.service_key = own_cost.service_key AND rated.month = own_cost.month
 UNION ALL
 SELECT other.customer_key, other.service_key, other.month, other.currency,
        NULL, NULL, NULL, NULL, max(other.quantity), max(other.cost), max(other.cost), max(CASE WHEN other.cost IS NOT NULL THEN other.currency END),
-       max(other.revenue), max(other.one_off), max(other.credit), NULL, NULL, NULL, NULL, 'unpriced', NULL, NULL,
+       max(other.revenue), max(other.one_off), max(other.credit), NULL, NULL, NULL, NULL, NULL, 'unpriced', NULL, NULL,
        false, coalesce(bool_or(other.is_billed), false), false, false, false
 FROM (
   SELECT billed.customer_key, billed.service_key, billed.month, billed.currency, billed.quantity, billed.revenue, billed.one_off,

@@ -14,6 +14,7 @@ SELECT customer_key, service_key, CAST(month AS DATE) AS month, min(currency) AS
          'from_day', CAST(coalesce(valid_from, $first_day) AS DATE), 'to_day', CAST(valid_to AS DATE), 'model', model,
          'flat_fee', flat_fee, 'unit_price', unit_price, 'included_quantity', included_quantity,
          'minimum_quantity', minimum_quantity, 'quantity_basis', quantity_basis,
-         'overage_unit_price', overage_unit_price, 'escalator_percent', escalator_percent)) AS terms
+         'overage_unit_price', overage_unit_price, 'tiers', tiers, 'markup_percent', markup_percent,
+         'escalator_percent', escalator_percent, 'escalator_month', escalator_month, 'proration', proration)) AS terms
 FROM spread
 GROUP BY customer_key, service_key, CAST(month AS DATE)

@@ -16,11 +16,11 @@
 --   {leakage} {currency} in the quarter at {contract_price} {currency} a unit
 -- owner: billing
 WITH compared AS (
-  SELECT fact.*, round_money(exact_product(fact.billed_quantity, fact.contract_price), fact.currency) AS billed_at_contract,
+  SELECT fact.*, fact.expected_billed_revenue AS billed_at_contract,
          coalesce(fact.revenue, 0) + coalesce(fact.one_off_revenue, 0) AS billed
   FROM facts.fact_monthly AS fact
   JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
-  WHERE fact.is_billed AND fact.is_delivered AND fact.price_model = 'per_unit'
+  WHERE fact.is_billed AND fact.is_delivered AND fact.price_model IN ('per_unit', 'tiered', 'flat_fee_overage')
 )
 SELECT customer_key, service_key, currency, month,
        expected_revenue - greatest(expected_contracted_revenue, billed_at_contract) AS amount,

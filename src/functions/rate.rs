@@ -1,26 +1,30 @@
-//! `rate_month(month, currency, flow, levels, contract, terms, active, suspended, is_complete)`: [`crate::rating`] in SQL.
+//! `rate_month(month, currency, flow, levels, contract, terms, active, suspended, is_complete, cost, billed)`: [`crate::rating`] in SQL.
 //!
 //! | argument | type |
 //! | --- | --- |
 //! | `levels`, `active`, `suspended` | list of `{from_day, to_day, quantity}` |
 //! | `contract` | list of `{from_day, to_day, quantity, included_quantity, unit_price, is_billable}` |
-//! | `terms` | list of `{from_day, to_day, model, flat_fee, unit_price, included_quantity, minimum_quantity, quantity_basis, overage_unit_price, escalator_percent}` |
+//! | `terms` | list of `{from_day, to_day, model, flat_fee, unit_price, included_quantity, minimum_quantity, quantity_basis, overage_unit_price, tiers, markup_percent, escalator_percent, escalator_month, proration}` |
+//! | `cost`, `billed` | vendor cost in the currency, quantity on the invoices |
 //!
 //! Days are dates, half-open, and may reach beyond the month. Returns a struct with the fields of [`crate::rating::Rated`].
 
 use super::exact::{MONEY, money};
 use super::period::month_bounds;
 use crate::money::{from_decimal, to_decimal};
-use crate::rating::month::{Basis, ContractSegment, Delivered, Lifecycle, MonthInput, Rated, Segment, TermsSegment, rate};
+use crate::rating::terms::{Basis, Escalator, Model, Proration};
+use crate::rating::tiers::Tiers;
+use crate::rating::{ContractSegment, Delivered, Lifecycle, MonthInput, Rated, Segment, Terms, rate};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, StringArray, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Field, Fields};
+use chrono::Datelike;
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use rust_decimal::Decimal;
 use std::sync::Arc;
 
-const ARGUMENTS: usize = 9;
+const ARGUMENTS: usize = 11;
 
 pub(super) fn function() -> ScalarUDF {
     ScalarUDF::from(RateMonth { signature: Signature::any(ARGUMENTS, Volatility::Immutable) })
@@ -41,10 +45,11 @@ fn fields() -> Fields {
         amount("billable_contracted"),
         amount("expected"),
         amount("expected_contracted"),
+        amount("expected_billed"),
         amount("unit_price"),
         amount("active"),
         amount("suspended"),
-        flag("is_flat_fee"),
+        Field::new("price_model", DataType::Utf8, true),
         flag("is_not_billable"),
     ])
 }
@@ -87,10 +92,11 @@ fn columns(rated: &[Rated]) -> Result<StructArray> {
         amounts(|r| Some(r.billable_contracted))?,
         amounts(|r| r.expected)?,
         amounts(|r| r.expected_contracted)?,
+        amounts(|r| r.expected_billed)?,
         amounts(|r| r.unit_price)?,
         amounts(|r| r.active)?,
         amounts(|r| r.suspended)?,
-        flags(|r| r.is_flat_fee),
+        Arc::new(rated.iter().map(|r| Some(r.price_model.name())).collect::<StringArray>()),
         flags(|r| r.is_not_billable),
     ];
     Ok(StructArray::try_new(fields(), arrays, None)?)
@@ -107,6 +113,8 @@ struct Inputs {
     active: Option<Items>,
     suspended: Option<Items>,
     complete: ArrayRef,
+    costs: Decimal128Array,
+    billed: Decimal128Array,
 }
 
 impl Inputs {
@@ -124,6 +132,8 @@ impl Inputs {
             active: Items::new(&arrays[6])?,
             suspended: Items::new(&arrays[7])?,
             complete: cast(&arrays[8], &DataType::Boolean)?,
+            costs: cast(&arrays[9], &MONEY)?.as_primitive::<Decimal128Type>().clone(),
+            billed: cast(&arrays[10], &MONEY)?.as_primitive::<Decimal128Type>().clone(),
         })
     }
 
@@ -131,21 +141,24 @@ impl Inputs {
         let day = i64::from(self.months.as_primitive::<Date32Type>().value(row));
         let (start, end) = month_bounds(day);
         let number = |day: i64| i32::try_from(day).unwrap_or(i32::MAX);
+        let amount = |column: &Decimal128Array| column.is_valid(row).then(|| to_decimal(column.value(row))).flatten();
         MonthInput {
             month_start: number(start),
             month_end: number(end),
             currency: if self.currencies.is_valid(row) { self.currencies.value(row).to_owned() } else { String::new() },
             delivered: Delivered {
                 levels: segments(self.levels.as_ref(), row),
-                flow: self.flows.is_valid(row).then(|| to_decimal(self.flows.value(row))).flatten(),
+                flow: amount(&self.flows),
+                cost: amount(&self.costs),
             },
             contract: contract(self.contract.as_ref(), row),
-            terms: terms(self.terms.as_ref(), row),
+            terms: terms(self.terms.as_ref(), row, month_number(number(start)).unwrap_or_default()),
             lifecycle: Lifecycle {
                 active: segments(self.active.as_ref(), row),
                 suspended: segments(self.suspended.as_ref(), row),
                 is_complete: self.complete.is_valid(row) && self.complete.as_boolean().value(row),
             },
+            billed: amount(&self.billed),
         }
     }
 }
@@ -229,19 +242,17 @@ fn contract(items: Option<&Items>, row: usize) -> Vec<ContractSegment> {
     items.map(|items| items.of(row, read)).unwrap_or_default()
 }
 
-fn terms(items: Option<&Items>, row: usize) -> Vec<TermsSegment> {
+/// Terms as they price this month: an escalator has raised them by then.
+fn terms(items: Option<&Items>, row: usize, month: i32) -> Vec<Terms> {
     let read = |items: &Items, at, from, to| {
-        let model = items.text("model", at).unwrap_or_default();
-        let is_flat = model == "flat_fee";
-        let is_plain = matches!(model.as_str(), "per_unit" | "flat_fee")
-            && items.amount("overage_unit_price", at).is_none()
-            && items.amount("escalator_percent", at).is_none();
-        Some(TermsSegment {
+        let raised = escalation(items, at, from, month);
+        let model = model(items, at).and_then(|model| model.scaled(raised?));
+        let overage = items.amount("overage_unit_price", at);
+        Some(Terms {
             from,
             to,
-            flat_fee: if is_flat { items.amount("flat_fee", at) } else { None },
-            unit_price: items.amount("unit_price", at),
-            is_rated: is_plain,
+            model: model.unwrap_or(Model::Unreadable),
+            overage_unit_price: overage.and_then(|price| price.checked_mul(raised?)),
             included: items.amount("included_quantity", at).unwrap_or_default(),
             minimum: items.amount("minimum_quantity", at).unwrap_or_default(),
             basis: match items.text("quantity_basis", at).as_deref() {
@@ -249,7 +260,36 @@ fn terms(items: Option<&Items>, row: usize) -> Vec<TermsSegment> {
                 Some("delivered") => Basis::Delivered,
                 _ => Basis::Max,
             },
+            proration: match items.text("proration", at).as_deref() {
+                Some("thirty_days") => Proration::ThirtyDays,
+                _ => Proration::ActualDays,
+            },
         })
     };
     items.map(|items| items.of(row, read)).unwrap_or_default()
+}
+
+/// The model of some terms; none if what it needs is missing or cannot be read.
+fn model(items: &Items, at: usize) -> Option<Model> {
+    let tiers = || Tiers::parse(&items.text("tiers", at)?).ok();
+    match items.text("model", at)?.as_str() {
+        "per_unit" => Some(Model::PerUnit(items.amount("unit_price", at))),
+        "flat_fee" => items.amount("flat_fee", at).map(Model::FlatFee),
+        "tiered_graduated" => tiers().map(Model::Graduated),
+        "tiered_volume" => tiers().map(Model::Volume),
+        "cost_plus" => items.amount("markup_percent", at).map(Model::CostPlus),
+        _ => None,
+    }
+}
+
+/// What prices are multiplied with in a month; none if the escalator cannot be read.
+fn escalation(items: &Items, at: usize, from_day: i32, month: i32) -> Option<Decimal> {
+    let Some(percent) = items.amount("escalator_percent", at) else { return Some(Decimal::ONE) };
+    Escalator::parse(percent, &items.text("escalator_month", at)?)?.factor(month_number(from_day)?, month)
+}
+
+/// Months since January of year 0.
+fn month_number(day: i32) -> Option<i32> {
+    let date = chrono::NaiveDate::default().checked_add_signed(chrono::Duration::days(day.into()))?;
+    i32::try_from(date.month0()).ok().map(|month| date.year() * 12 + month)
 }

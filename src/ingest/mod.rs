@@ -9,6 +9,7 @@
 
 pub mod conform;
 pub mod discover;
+mod fault;
 pub mod original;
 pub mod plan;
 mod query;

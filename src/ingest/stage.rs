@@ -2,6 +2,7 @@
 
 use super::conform::{SeenKeys, conform, raw_schema};
 use super::discover::Discovered;
+use super::fault::faults;
 use super::query::StagingQuery;
 use super::read::{Block, Layout, blocks, cells};
 use super::reject::Reject;
@@ -15,7 +16,7 @@ use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{Date32Type, Int64Type, SchemaRef, TimestampMicrosecondType};
 use chrono::Datelike;
 use deltalake_core::kernel::Add;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -252,7 +253,8 @@ fn without_faults(staged: RecordBatch, table: Table) -> Result<(RecordBatch, Vec
     }
     let rows = staged.column_by_name("source_row").and_then(|c| c.as_primitive_opt::<Int64Type>());
     let row_of = |row: usize| rows.map_or(0, |rows| rows.value(row).unsigned_abs());
-    let rejects = faults.iter().map(|(&row, reason)| Reject::new(row_of(row), "", "", reason)).collect();
+    let rejects =
+        faults.iter().map(|(&row, fault)| Reject::new(row_of(row), fault.column, &fault.value, &fault.reason)).collect();
     let kept: BooleanArray = (0..staged.num_rows()).map(|row| Some(!faults.contains_key(&row))).collect();
     Ok((filter_record_batch(&staged, &kept)?, rejects))
 }
@@ -267,24 +269,6 @@ fn without_rows(staged: RecordBatch, refused: &HashSet<u64>) -> Result<RecordBat
         }
         _ => Ok(staged),
     }
-}
-
-/// What is wrong with which staged row.
-fn faults(staged: &RecordBatch, table: Table) -> BTreeMap<usize, &'static str> {
-    let mut faults = BTreeMap::new();
-    let instants = |name: &str| staged.column_by_name(name).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-    if let (Some(starts), Some(ends)) = (instants("period_start"), instants("period_end")) {
-        let backward = |row: &usize| starts.is_valid(*row) && ends.is_valid(*row) && ends.value(*row) < starts.value(*row);
-        faults.extend((0..staged.num_rows()).filter(backward).map(|row| (row, "the period ends before it begins")));
-    }
-    // An invoice line without an amount is one whose quantity and price do not fit together into 38 digits.
-    if table == Table::InvoiceLine
-        && let Some(amounts) = staged.column_by_name("amount")
-    {
-        let missing = (0..staged.num_rows()).filter(|&row| amounts.is_null(row));
-        faults.extend(missing.map(|row| (row, "the amount is larger than can be stored")));
-    }
-    faults
 }
 
 /// First of the month in which the service happened: of the period's start, else of the invoice's date.

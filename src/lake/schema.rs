@@ -363,6 +363,7 @@ impl Table {
                 ("escalator_month", TEXT),
                 ("markup_percent", DECIMAL),
                 ("quantity_basis", TEXT),
+                ("proration", TEXT),
             ],
             Self::Batch => vec![
                 ("batch_id", TEXT),
@@ -397,6 +398,7 @@ impl Table {
                 ("credit", DECIMAL),
                 ("expected_revenue", DECIMAL),
                 ("expected_contracted_revenue", DECIMAL),
+                ("expected_billed_revenue", DECIMAL),
                 ("contract_price", DECIMAL),
                 ("billed_price", DECIMAL),
                 ("price_model", TEXT),

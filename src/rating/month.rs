@@ -1,104 +1,10 @@
 //! Rating of one customer, service and month.
 
+use super::day::{Day, owed, rate_day};
+use super::input::{MonthInput, stretches};
+use super::terms::{Model, Proration, Terms};
 use crate::money::round_to_minor_unit;
 use rust_decimal::Decimal;
-
-/// Days of a month by number since 1970: `from` inclusive, `to` exclusive, and a level that held on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// First day.
-    pub from: i32,
-    /// Day after the last.
-    pub to: i32,
-    /// The level.
-    pub quantity: Decimal,
-}
-
-/// A contract line as it stood on some days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ContractSegment {
-    /// Days and quantity.
-    pub days: Segment,
-    /// Part of the quantity that is free.
-    pub included: Decimal,
-    /// Price of a unit and month, if the PSA knows it.
-    pub unit_price: Option<Decimal>,
-    /// Whether the line is billed to the customer at all.
-    pub is_billable: bool,
-}
-
-/// Written terms as they stood on some days; they outrank the PSA's prices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TermsSegment {
-    /// First day.
-    pub from: i32,
-    /// Day after the last.
-    pub to: i32,
-    /// A fixed fee for a month instead of a price for a unit.
-    pub flat_fee: Option<Decimal>,
-    /// Price of a unit and month.
-    pub unit_price: Option<Decimal>,
-    /// Whether these terms can be rated: tiers, mark-ups, overage prices and escalators cannot yet, and are left without a price
-    /// rather than rated wrongly.
-    pub is_rated: bool,
-    /// Free units.
-    pub included: Decimal,
-    /// Units that are billed even if neither committed nor used.
-    pub minimum: Decimal,
-    /// Which quantity counts.
-    pub basis: Basis,
-}
-
-/// Which quantity a service is billed on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Basis {
-    /// The larger of the two.
-    #[default]
-    Max,
-    /// What the PSA says.
-    Contracted,
-    /// What was delivered.
-    Delivered,
-}
-
-/// What vendors say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Delivered {
-    /// Levels, which add up day by day.
-    pub levels: Vec<Segment>,
-    /// Consumption of the month, if any was reported.
-    pub flow: Option<Decimal>,
-}
-
-/// What is known of single users and devices.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lifecycle {
-    /// Active ones, one segment each.
-    pub active: Vec<Segment>,
-    /// Suspended, cancelled or removed ones.
-    pub suspended: Vec<Segment>,
-    /// Whether every subject's start is known, so that the active ones are all there are.
-    pub is_complete: bool,
-}
-
-/// Everything that decides a month.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MonthInput {
-    /// First day of the month.
-    pub month_start: i32,
-    /// First day of the next.
-    pub month_end: i32,
-    /// Currency of the prices, for rounding.
-    pub currency: String,
-    /// Deliveries.
-    pub delivered: Delivered,
-    /// Contract lines.
-    pub contract: Vec<ContractSegment>,
-    /// Written terms.
-    pub terms: Vec<TermsSegment>,
-    /// Users and devices.
-    pub lifecycle: Lifecycle,
-}
 
 /// The month, rated. Quantities are means over the days of the month (flows: totals).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,33 +21,67 @@ pub struct Rated {
     pub expected: Option<Decimal>,
     /// Money for `billable_contracted`.
     pub expected_contracted: Option<Decimal>,
-    /// Price of one more unit, mean over the days on which one is known.
+    /// Money for the billed quantity by the same terms; none if it was not given, or units have no price.
+    pub expected_billed: Option<Decimal>,
+    /// Price of a unit, mean over the days on which one is known; for tiers what a unit came to.
     pub unit_price: Option<Decimal>,
     /// Active users or devices.
     pub active: Option<Decimal>,
     /// Suspended users or devices.
     pub suspended: Option<Decimal>,
-    /// Whether a fixed fee was in force on some day.
-    pub is_flat_fee: bool,
+    /// How quantity became money.
+    pub price_model: PriceModel,
     /// Whether the contract says on all its days that nothing is to be billed.
     pub is_not_billable: bool,
 }
 
-/// Quantities and prices that hold on some days.
-#[derive(Clone, Copy, Debug, Default)]
-struct Day {
-    delivered: Option<Decimal>,
-    contracted: Option<Decimal>,
-    billable: Decimal,
-    billable_contracted: Decimal,
-    money: Option<Decimal>,
-    money_contracted: Option<Decimal>,
-    price: Option<Decimal>,
-    included: Decimal,
-    active: Option<Decimal>,
-    suspended: Option<Decimal>,
-    is_flat_fee: bool,
+/// How quantity became money in a month, by the strongest that was in force on some day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PriceModel {
+    /// No price is known.
+    #[default]
+    Unpriced,
+    /// A price for each unit.
+    PerUnit,
+    /// Tiers.
+    Tiered,
+    /// A fee, and a price for what lies beyond its allowance.
+    FlatFeeOverage,
+    /// A mark-up on cost.
+    CostPlus,
+    /// A fee, whatever was used.
+    FlatFee,
 }
+
+impl PriceModel {
+    /// Its name in `fact_monthly.price_model`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unpriced => "unpriced",
+            Self::PerUnit => "per_unit",
+            Self::Tiered => "tiered",
+            Self::FlatFeeOverage => "flat_fee_overage",
+            Self::CostPlus => "cost_plus",
+            Self::FlatFee => "flat_fee",
+        }
+    }
+
+    fn of(terms: &Terms) -> Self {
+        match &terms.model {
+            Model::Unreadable => Self::Unpriced,
+            Model::PerUnit(_) => Self::PerUnit,
+            Model::Graduated(_) | Model::Volume(_) => Self::Tiered,
+            Model::FlatFee(_) if terms.overage_unit_price.is_some() => Self::FlatFeeOverage,
+            Model::FlatFee(_) => Self::FlatFee,
+            Model::CostPlus(_) => Self::CostPlus,
+        }
+    }
+}
+
+/// Digits after the point that are meant: thirds and thirty-firsts end somewhere behind, and must not make less of an exact half
+/// of a cent.
+const DIGITS: u32 = 15;
 
 /// Rates a month. `None` only if a product leaves the range of 28 digits.
 #[must_use]
@@ -149,8 +89,7 @@ pub fn rate(input: &MonthInput) -> Option<Rated> {
     let length = Decimal::from(input.month_end - input.month_start);
     let mut sums = Sums::default();
     for (from, to) in stretches(input) {
-        let day = rate_day(input, from)?;
-        sums.add(&day, Decimal::from(to - from))?;
+        sums.add(input, rate_day(input, from)?, from, to)?;
     }
     let mean = |sum: Decimal| sum.checked_div(length);
     let contracted = if sums.is_contracted { Some(mean(sums.contracted)?) } else { None };
@@ -162,33 +101,82 @@ pub fn rate(input: &MonthInput) -> Option<Rated> {
         unit_price: if sums.priced_days.is_zero() { None } else { sums.price.checked_div(sums.priced_days) },
         active: if sums.has_lifecycle { Some(mean(sums.active)?) } else { None },
         suspended: if sums.has_lifecycle { Some(mean(sums.suspended)?) } else { None },
-        is_flat_fee: sums.is_flat_fee,
+        price_model: sums.price_model,
         is_not_billable: !input.contract.is_empty()
             && input.terms.is_empty()
             && input.contract.iter().all(|line| !line.is_billable),
-        expected: None,
-        expected_contracted: None,
+        ..Rated::default()
     };
-    let mut money = mean(sums.money)?;
-    let money_contracted = mean(sums.money_contracted)?;
+    let mut money = sums.money;
     if let Some(flow) = input.delivered.flow {
         // Consumption has no level on a day: what lies beyond the mean commitment is added once for the month.
         rated.delivered = Some(rated.delivered.unwrap_or_default().checked_add(flow)?);
-        let included = mean(sums.included)?;
-        let committed = contracted.unwrap_or_default();
-        let covered = (committed - included).max(Decimal::ZERO);
-        let billable = (flow.max(committed) - included).max(Decimal::ZERO);
+        let covered = rated.billable_contracted;
+        let basis = input.terms.last().map(|terms| terms.basis).unwrap_or_default();
+        let minimum = input.terms.last().map_or(Decimal::ZERO, |terms| terms.minimum);
+        let (owed, _) = owed(basis, contracted.unwrap_or_default(), flow);
+        let billable = (owed - mean(sums.included)?).max(minimum).max(Decimal::ZERO);
         let beyond = (billable - covered).max(Decimal::ZERO);
         rated.billable = rated.billable.checked_add(beyond)?;
-        if let (Some(price), false) = (rated.unit_price, rated.is_flat_fee) {
-            money = money.checked_add(beyond.checked_mul(price)?)?;
-        }
+        let charged = |quantity| sums.charged(quantity, covered);
+        money.by_priced_days = charged(covered.checked_add(beyond)?)?.checked_sub(charged(covered)?)?;
+        money.priced_days = sums.versions.iter().map(|version| version.days).sum();
     }
     if sums.is_priced {
-        rated.expected = Some(round_to_minor_unit(money, &input.currency));
-        rated.expected_contracted = Some(round_to_minor_unit(money_contracted, &input.currency));
+        let round = |money: Decimal| Some(round_to_minor_unit(money.round_dp(DIGITS), &input.currency));
+        rated.expected = round(money.of_month(length)?);
+        rated.expected_contracted = round(sums.money_contracted.of_month(length)?);
+        rated.expected_billed = match input.billed {
+            Some(billed) if !sums.versions.is_empty() => round(sums.billed(billed, rated.billable_contracted, length)?),
+            _ => None,
+        };
     }
     Some(rated)
+}
+
+/// Money of stretches, each in the fraction of the month that its terms give it: summed as whole numerators and divided once, so that
+/// an exact half of a cent is one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Prorated {
+    by_days: Decimal,
+    by_thirtieths: Decimal,
+    /// Money of a month weighted by days of which `priced_days` count.
+    by_priced_days: Decimal,
+    priced_days: Decimal,
+}
+
+impl Prorated {
+    fn add(&mut self, money: Decimal, proration: Proration, part: Decimal) -> Option<()> {
+        let sum = match proration {
+            Proration::ActualDays => &mut self.by_days,
+            Proration::ThirtyDays => &mut self.by_thirtieths,
+        };
+        *sum = sum.checked_add(money.checked_mul(part)?)?;
+        Some(())
+    }
+
+    fn of_month(&self, length: Decimal) -> Option<Decimal> {
+        let parts = [(self.by_days, length), (self.by_thirtieths, Decimal::from(30)), (self.by_priced_days, self.priced_days)];
+        let (mut sum, mut whole) = (Decimal::ZERO, Decimal::ONE);
+        for (part, of) in parts.into_iter().filter(|(part, _)| !part.is_zero()) {
+            if of == whole {
+                sum = sum.checked_add(part)?;
+            } else {
+                sum = sum.checked_mul(of)?.checked_add(part.checked_mul(whole)?)?;
+                whole = whole.checked_mul(of)?;
+            }
+        }
+        sum.checked_div(whole)
+    }
+}
+
+/// Terms that price units, on how many days.
+#[derive(Debug)]
+struct Version {
+    terms: Terms,
+    own_price: Option<Decimal>,
+    days: Decimal,
+    part: Decimal,
 }
 
 #[derive(Debug, Default)]
@@ -199,8 +187,8 @@ struct Sums {
     is_contracted: bool,
     billable: Decimal,
     billable_contracted: Decimal,
-    money: Decimal,
-    money_contracted: Decimal,
+    money: Prorated,
+    money_contracted: Prorated,
     is_priced: bool,
     price: Decimal,
     priced_days: Decimal,
@@ -208,11 +196,15 @@ struct Sums {
     active: Decimal,
     suspended: Decimal,
     has_lifecycle: bool,
-    is_flat_fee: bool,
+    price_model: PriceModel,
+    versions: Vec<Version>,
 }
 
 impl Sums {
-    fn add(&mut self, day: &Day, days: Decimal) -> Option<()> {
+    fn add(&mut self, input: &MonthInput, day: Day, from: i32, to: i32) -> Option<()> {
+        let days = Decimal::from(to - from);
+        let start = input.month_start;
+        let (part, _) = day.terms.proration.share(from - start, to - start, input.month_end - start);
         let add = |sum: &mut Decimal, value: Decimal| -> Option<()> {
             *sum = sum.checked_add(value.checked_mul(days)?)?;
             Some(())
@@ -230,10 +222,11 @@ impl Sums {
         add(&mut self.included, day.included)?;
         if let (Some(money), Some(money_contracted)) = (day.money, day.money_contracted) {
             self.is_priced = true;
-            add(&mut self.money, money)?;
-            add(&mut self.money_contracted, money_contracted)?;
+            self.price_model = self.price_model.max(PriceModel::of(&day.terms));
+            self.money.add(money, day.terms.proration, part)?;
+            self.money_contracted.add(money_contracted, day.terms.proration, part)?;
         }
-        if let Some(price) = day.price {
+        if let Some(price) = day.unit_price {
             add(&mut self.price, price)?;
             self.priced_days = self.priced_days.checked_add(days)?;
         }
@@ -242,122 +235,40 @@ impl Sums {
             add(&mut self.active, active)?;
             add(&mut self.suspended, suspended)?;
         }
-        self.is_flat_fee |= day.is_flat_fee;
+        let prices_units = day.terms.charge(Decimal::ZERO, Decimal::ZERO, day.own_price)?.is_some();
+        if prices_units {
+            self.versions.push(Version { terms: day.terms, own_price: day.own_price, days, part });
+        }
         Some(())
     }
-}
 
-/// The month cut wherever anything changes.
-fn stretches(input: &MonthInput) -> Vec<(i32, i32)> {
-    let mut cuts = vec![input.month_start, input.month_end];
-    let levels = input.delivered.levels.iter().chain(&input.lifecycle.active).chain(&input.lifecycle.suspended);
-    let segments = levels.copied().chain(input.contract.iter().map(|line| line.days));
-    cuts.extend(segments.flat_map(|s| [s.from, s.to]));
-    cuts.extend(input.terms.iter().flat_map(|t| [t.from, t.to]));
-    cuts.retain(|day| (input.month_start..=input.month_end).contains(day));
-    cuts.sort_unstable();
-    cuts.dedup();
-    cuts.windows(2).map(|pair| (pair[0], pair[1])).collect()
-}
-
-/// The level on a day; none if no segment covers it.
-fn level(segments: &[Segment], day: i32) -> Option<Decimal> {
-    let mut covering = segments.iter().filter(|s| s.from <= day && day < s.to).peekable();
-    covering.peek()?;
-    covering.try_fold(Decimal::ZERO, |sum, s| sum.checked_add(s.quantity))
-}
-
-fn rate_day(input: &MonthInput, day: i32) -> Option<Day> {
-    let lines: Vec<&ContractSegment> = input.contract.iter().filter(|line| line.days.from <= day && day < line.days.to).collect();
-    let terms = input.terms.iter().rev().find(|t| t.from <= day && day < t.to);
-    // A line without a price beside metered consumption is a placeholder ("1 x as used"), not a commitment.
-    let commits = |line: &&&ContractSegment| line.unit_price.is_some() || input.delivered.flow.is_none();
-    let contracted =
-        if lines.is_empty() { None } else { Some(lines.iter().filter(commits).map(|l| l.days.quantity).sum::<Decimal>()) };
-    let vendor = level(&input.delivered.levels, day);
-    let (active, suspended) = lifecycle_counts(&input.lifecycle, day);
-    let delivered = delivered_level(vendor, contracted, active, suspended, input.lifecycle.is_complete);
-
-    // Units that the contract gives away: allowances, and lines that are kept but not billed.
-    let given_away: Decimal = lines.iter().map(|l| if l.is_billable { l.included } else { l.days.quantity }).sum::<Decimal>();
-    let included = given_away + terms.map_or(Decimal::ZERO, |t| t.included);
-    let basis = terms.map_or(Basis::Max, |t| t.basis);
-    let committed = contracted.unwrap_or_default();
-    let used = delivered.unwrap_or_default();
-    let owed = match basis {
-        Basis::Max => committed.max(used),
-        Basis::Contracted => committed,
-        Basis::Delivered => used,
-    };
-    let owed_by_contract = if basis == Basis::Delivered { Decimal::ZERO } else { committed };
-    let minimum = terms.map_or(Decimal::ZERO, |t| t.minimum);
-    let billable = (owed - included).max(minimum).max(Decimal::ZERO);
-    let billable_contracted = (owed_by_contract - included).max(minimum).max(Decimal::ZERO);
-
-    let mut result = Day { delivered, contracted, billable, billable_contracted, included, active, suspended, ..Day::default() };
-    if terms.is_some_and(|t| !t.is_rated) {
-        return Some(result);
+    /// What a quantity of the whole month comes to, times the days on which units had a price.
+    fn charged(&self, quantity: Decimal, committed: Decimal) -> Option<Decimal> {
+        self.versions.iter().try_fold(Decimal::ZERO, |sum, version| {
+            let charge = version.terms.charge(quantity, committed, version.own_price)?.unwrap_or_default();
+            sum.checked_add(charge.checked_mul(version.days)?)
+        })
     }
-    if let Some(fee) = terms.and_then(|t| t.flat_fee) {
-        result.is_flat_fee = true;
-        result.money = Some(fee);
-        result.money_contracted = Some(fee);
-        return Some(result);
-    }
-    let priced: Vec<(&&ContractSegment, Decimal)> =
-        lines.iter().filter(|l| l.is_billable).filter_map(|l| Some((l, l.unit_price?))).collect();
-    let price = terms.and_then(|t| t.unit_price).or_else(|| priced.iter().max_by_key(|(l, _)| l.days.from).map(|(_, p)| *p));
-    result.price = price;
-    let Some(price) = price else {
-        // A line that is given away has a price: nothing.
-        let is_free = !lines.is_empty() && lines.iter().all(|l| !l.is_billable);
-        result.money = is_free.then_some(Decimal::ZERO);
-        result.money_contracted = result.money;
-        return Some(result);
-    };
-    let own_prices = terms.is_none_or(|t| t.unit_price.is_none()) && priced.iter().any(|(_, p)| *p != price);
-    let money_contracted = if own_prices {
-        // Lines at different prices: each covers its own units, the allowance stays with its line.
-        priced.iter().try_fold(Decimal::ZERO, |sum, (line, price)| {
-            sum.checked_add((line.days.quantity - line.included).max(Decimal::ZERO).checked_mul(*price)?)
-        })?
-    } else {
-        billable_contracted.checked_mul(price)?
-    };
-    let beyond = (billable - billable_contracted).checked_mul(price)?;
-    result.money_contracted = Some(money_contracted);
-    result.money = Some(money_contracted.checked_add(beyond)?.max(Decimal::ZERO));
-    Some(result)
-}
 
-fn lifecycle_counts(lifecycle: &Lifecycle, day: i32) -> (Option<Decimal>, Option<Decimal>) {
-    if lifecycle.active.is_empty() && lifecycle.suspended.is_empty() {
-        return (None, None);
+    /// What the terms make of a billed quantity, which is a mean over the month: on the days that had a price it was larger.
+    fn billed(&self, quantity: Decimal, committed: Decimal, length: Decimal) -> Option<Decimal> {
+        let days: Decimal = self.versions.iter().map(|version| version.days).sum();
+        let on_its_days = |mean: Decimal| if days == length { Some(mean) } else { mean.checked_mul(length)?.checked_div(days) };
+        let (quantity, committed) = (on_its_days(quantity)?, on_its_days(committed)?);
+        let mut money = Prorated::default();
+        for version in &self.versions {
+            let charge = version.terms.charge(quantity, committed, version.own_price)?.unwrap_or_default();
+            money.add(charge, version.terms.proration, version.part)?;
+        }
+        money.of_month(length)
     }
-    let count = |segments: &[Segment]| level(segments, day).unwrap_or_default();
-    (Some(count(&lifecycle.active)), Some(count(&lifecycle.suspended)))
-}
-
-/// A suspended user or device is no delivery, though its vendor may still charge for it.
-///
-/// With a complete list the delivery is what is active, as far as the vendor says it exists. With suspensions alone they are taken
-/// off what the vendor says, but never below what the PSA still lists: the vendor may have dropped them already.
-fn delivered_level(
-    vendor: Option<Decimal>,
-    contracted: Option<Decimal>,
-    active: Option<Decimal>,
-    suspended: Option<Decimal>,
-    is_complete: bool,
-) -> Option<Decimal> {
-    let (Some(active), Some(suspended)) = (active, suspended) else { return vendor };
-    let Some(vendor) = vendor else { return is_complete.then_some(active) };
-    let listed = contracted.map_or(Decimal::ZERO, |contracted| contracted.min(vendor));
-    let living = if is_complete { active.min(vendor) } else { vendor - suspended };
-    Some(living.max(listed))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::input::{ContractSegment, Delivered, Segment};
+    use super::super::terms::Basis;
+    use super::super::tiers::Tiers;
     use super::*;
     use proptest::prelude::*;
     use rust_decimal::prelude::FromPrimitive;
@@ -376,6 +287,19 @@ mod tests {
             included: Decimal::ZERO,
             unit_price: Some(dec(price)),
             is_billable: true,
+        }
+    }
+
+    fn terms(model: Model) -> Terms {
+        Terms {
+            from: 0,
+            to: 31,
+            model,
+            overage_unit_price: None,
+            included: Decimal::ZERO,
+            minimum: Decimal::ZERO,
+            basis: Basis::Max,
+            proration: Proration::ActualDays,
         }
     }
 
@@ -411,39 +335,21 @@ mod tests {
     #[test]
     fn worked_example_included_gigabytes_are_free() {
         let mut input = july();
-        input.terms = vec![TermsSegment {
-            from: 0,
-            to: 31,
-            flat_fee: None,
-            unit_price: Some(dec("0.25")),
-            is_rated: true,
-            included: dec("100"),
-            minimum: Decimal::ZERO,
-            basis: Basis::Max,
-        }];
+        input.terms = vec![Terms { included: dec("100"), ..terms(Model::PerUnit(Some(dec("0.25")))) }];
         input.delivered.flow = Some(dec("340"));
         assert_eq!(rate(&input).expect("rated").expected, Some(dec("60.00")));
-        input.delivered = Delivered { levels: vec![segment(0, 31, "400")], flow: None };
+        input.delivered = Delivered { levels: vec![segment(0, 31, "400")], ..Delivered::default() };
         assert_eq!(rate(&input).expect("rated").expected, Some(dec("75.00")));
     }
 
     #[test]
     fn flat_fee_ignores_usage_and_is_prorated() {
         let mut input = july();
-        let fee = TermsSegment {
-            from: 0,
-            to: 31,
-            flat_fee: Some(dec("100")),
-            unit_price: None,
-            is_rated: true,
-            included: Decimal::ZERO,
-            minimum: Decimal::ZERO,
-            basis: Basis::Max,
-        };
-        input.terms = vec![fee];
+        let fee = terms(Model::FlatFee(dec("100")));
+        input.terms = vec![fee.clone()];
         input.delivered.flow = Some(dec("999"));
         assert_eq!(rate(&input).expect("rated").expected, Some(dec("100.00")));
-        input.terms = vec![TermsSegment { from: 10, ..fee }];
+        input.terms = vec![Terms { from: 10, ..fee }];
         assert_eq!(rate(&input).expect("rated").expected, Some(dec("67.74")));
     }
 
@@ -467,6 +373,75 @@ mod tests {
         input.delivered.flow = Some(dec("340"));
         let rated = rate(&input).expect("rated");
         assert_eq!((rated.expected, rated.delivered), (None, Some(dec("340"))));
+    }
+
+    #[test]
+    fn worked_example_cloud_is_cost_plus_twenty_percent() {
+        let mut input = july();
+        input.terms = vec![terms(Model::CostPlus(dec("20")))];
+        input.delivered.cost = Some(dec("500"));
+        let rated = rate(&input).expect("rated");
+        assert_eq!((rated.expected, rated.price_model), (Some(dec("600.00")), PriceModel::CostPlus));
+        // Terms that end within the month mark up their share of it.
+        input.terms[0].to = 15;
+        assert_eq!(rate(&input).expect("rated").expected, Some(dec("290.32")));
+        input.delivered.cost = None;
+        assert_eq!(rate(&input).expect("rated").expected, None);
+    }
+
+    #[test]
+    fn tiers_charge_the_quantity_of_the_month_and_the_billed_one_alike() {
+        let mut input = july();
+        input.terms = vec![Terms { included: dec("10"), ..terms(Model::Graduated(Tiers::parse("100:2;:1").expect("tiers"))) }];
+        input.delivered.flow = Some(dec("310"));
+        input.billed = Some(dec("150"));
+        let rated = rate(&input).expect("rated");
+        assert_eq!((rated.expected, rated.expected_billed), (Some(dec("400.00")), Some(dec("250.00"))));
+        assert_eq!(rated.unit_price, None);
+        // A level on ten of 31 days costs ten days of its tier, not the tier of a third of it.
+        input.delivered = Delivered { levels: vec![segment(0, 10, "210")], ..Delivered::default() };
+        assert_eq!(rate(&input).expect("rated").expected, Some(dec("96.77")));
+    }
+
+    #[test]
+    fn minimums_are_owed_once_and_overage_has_its_price() {
+        let mut input = july();
+        let minimum = Terms { minimum: dec("100"), ..terms(Model::PerUnit(Some(dec("2")))) };
+        input.terms = vec![minimum.clone()];
+        for (flow, expected) in [("50", "200.00"), ("100", "200.00"), ("130", "260.00")] {
+            input.delivered.flow = Some(dec(flow));
+            assert_eq!(rate(&input).expect("rated").expected, Some(dec(expected)), "{flow}");
+        }
+        input.terms = vec![Terms { overage_unit_price: Some(dec("3")), ..minimum }];
+        assert_eq!(rate(&input).expect("rated").expected, Some(dec("290.00")));
+        let fee = Terms { included: dec("100"), overage_unit_price: Some(dec("0.5")), ..terms(Model::FlatFee(dec("80"))) };
+        input.terms = vec![fee];
+        let rated = rate(&input).expect("rated");
+        assert_eq!((rated.expected, rated.price_model), (Some(dec("95.00")), PriceModel::FlatFeeOverage));
+    }
+
+    #[test]
+    fn months_of_thirty_days_prorate_by_thirtieths() {
+        let mut input = july();
+        let fee = Terms { from: 15, proration: Proration::ThirtyDays, ..terms(Model::FlatFee(dec("100"))) };
+        input.terms = vec![fee];
+        assert_eq!(rate(&input).expect("rated").expected, Some(dec("50.00")));
+        input.terms[0].from = 0;
+        assert_eq!(rate(&input).expect("rated").expected, Some(dec("100.00")));
+    }
+
+    #[test]
+    fn terms_that_change_within_the_month_split_it() {
+        let mut input = july();
+        let at = |from, to, price: &str| Terms { from, to, ..terms(Model::PerUnit(Some(dec(price)))) };
+        input.terms = vec![at(0, 10, "31"), at(10, 31, "62")];
+        input.delivered.levels = vec![segment(0, 31, "1")];
+        assert_eq!(rate(&input).expect("rated").expected, Some(dec("52.00")));
+        input.delivered = Delivered { flow: Some(dec("3")), ..Delivered::default() };
+        assert_eq!(rate(&input).expect("rated").expected, Some(dec("156.00")));
+        input.delivered.flow = None;
+        input.billed = Some(dec("1"));
+        assert_eq!(rate(&input).expect("rated").expected_billed, Some(dec("52.00")));
     }
 
     /// A plain rating, one day at a time in twentieths of a cent, to compare with.

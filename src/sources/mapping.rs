@@ -114,6 +114,7 @@ pub static SOURCE: Source = Source {
                 Column::text("escalator_month"),
                 Column::decimal("markup_percent"),
                 Column::text("quantity_basis"),
+                Column::text("proration"),
             ],
             nulls: &[],
             target: Table::ContractTerms,

@@ -5,6 +5,7 @@ mod detection;
 mod false_alarms;
 mod laws;
 mod own_signals;
+mod rating;
 mod registry;
 mod replay;
 mod support;

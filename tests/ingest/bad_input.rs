@@ -543,3 +543,26 @@ fn names_of_files_and_lakes_may_hold_anything() {
     let rows = super::support::sql(&lake, "SELECT f.rate, u.cost FROM core_history.fx AS f CROSS JOIN core.vendor_usage AS u");
     assert_eq!((rows[0]["rate"].as_str(), rows[0]["cost"].as_str()), (Some("1.1"), Some("1.5")));
 }
+
+#[test]
+fn terms_that_could_not_be_rated_are_refused_with_the_column_that_is_wrong() {
+    let header = "customer_key,service_key,currency,model,flat_fee,tiers,escalator_percent,escalator_month,markup_percent,quantity_basis,proration";
+    let cases = [
+        ("per_unti,,,,,,,", "model", "per_unti"),
+        ("flat_fee,,,,,,,", "flat_fee", ""),
+        ("cost_plus,,,,,,,", "markup_percent", ""),
+        ("tiered_volume,,10:5;10:4,,,,,", "tiers", "10:5;10:4"),
+        ("tiered_graduated,,,,,,,", "tiers", ""),
+        ("per_unit,,,3,13,,,", "escalator_month", "13"),
+        ("per_unit,,,,,,most,", "quantity_basis", "most"),
+        ("per_unit,,,,,,,weekly", "proration", "weekly"),
+    ];
+    let rows: Vec<String> = cases.iter().map(|(row, ..)| format!("c,s,USD,{row}")).collect();
+    let (place, ran) = Place::offer("terms.csv", format!("{header}\n{}\nc,s,USD,per_unit,,,,,,,\n", rows.join("\n")));
+    assert_eq!(ran.code, 1, "{ran}");
+    assert_eq!(place.counts(), (9, 1, 8));
+    let found = place.rejects();
+    let found: Vec<(&str, &str)> = found.iter().map(|reject| (reject.1.as_str(), reject.2.as_str())).collect();
+    let wanted: Vec<(&str, &str)> = cases.iter().map(|&(_, column, value)| (column, value)).collect();
+    assert_eq!(found, wanted);
+}
