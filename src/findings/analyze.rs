@@ -392,10 +392,15 @@ async fn publish(
     let encode = AnalyzeError::arrow("writing the marts");
     let failed = AnalyzeError::engine("writing the marts");
     let facts = ctx.table("facts.fact_monthly").await.map_err(&failed)?.collect().await.map_err(&failed)?;
+    let bridge = format!(
+        "SELECT *, '{quarter}' AS quarter, '{run_id}' AS run_id FROM facts.gap_bridge ORDER BY customer_key, service_key, currency, month, cause"
+    );
+    let bridge = texts(ctx, &bridge).await?;
     let findings: Vec<&Finding> = folded.iter().map(|f| &f.finding).collect();
     let mut marts_versions = Versions::new();
     for (table, rows) in [
         (Table::FactMonthly, facts),
+        (Table::GapBridge, bridge),
         (Table::Finding, vec![to_batch(&findings, run_id).map_err(&encode)?]),
         (Table::FindingEvidence, vec![evidence(folded, &quarter, run_id).map_err(&encode)?]),
         (Table::Coverage, vec![coverage_batch(coverage, folded, &quarter, run_id).map_err(&encode)?]),

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Tables of a run besides `marts/run` itself.
-pub const MARTS: [Table; 4] = [Table::FactMonthly, Table::Finding, Table::FindingEvidence, Table::Coverage];
+pub const MARTS: [Table; 5] = [Table::FactMonthly, Table::GapBridge, Table::Finding, Table::FindingEvidence, Table::Coverage];
 
 /// One analysis as `marts/run` tells it.
 #[derive(Clone, Debug)]

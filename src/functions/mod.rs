@@ -1,5 +1,6 @@
 //! SQL functions that are no statistics: exact money, identity, periods, rating.
 
+mod bridge;
 pub(crate) mod exact;
 pub mod normalise_id;
 pub(crate) mod period;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// Every function of this module.
 #[must_use]
 pub fn all() -> Vec<ScalarUDF> {
-    let mut functions = vec![normalise_id::function(), row_hash::function(), rate::function()];
+    let mut functions = vec![normalise_id::function(), row_hash::function(), rate::function(), bridge::function()];
     functions.extend(exact::functions());
     functions.extend(period::functions());
     functions

@@ -45,6 +45,8 @@ pub enum Table {
     Reject,
     /// One row per customer, service, month and currency.
     FactMonthly,
+    /// What should have been billed and was not, split into causes.
+    GapBridge,
     /// What an analysis says.
     Finding,
     /// The fact rows behind each finding.
@@ -74,6 +76,7 @@ pub const TABLES: &[Table] = &[
     Table::Batch,
     Table::Reject,
     Table::FactMonthly,
+    Table::GapBridge,
     Table::Finding,
     Table::FindingEvidence,
     Table::Coverage,
@@ -98,7 +101,7 @@ impl Table {
     #[must_use]
     pub fn area(self) -> &'static str {
         match self {
-            Self::FactMonthly | Self::Finding | Self::FindingEvidence | Self::Coverage | Self::Run => "marts",
+            Self::FactMonthly | Self::GapBridge | Self::Finding | Self::FindingEvidence | Self::Coverage | Self::Run => "marts",
             _ => "core",
         }
     }
@@ -124,6 +127,7 @@ impl Table {
             Self::Batch => "batch",
             Self::Reject => "reject",
             Self::FactMonthly => "fact_monthly",
+            Self::GapBridge => "gap_bridge",
             Self::Finding => "finding",
             Self::FindingEvidence => "finding_evidence",
             Self::Coverage => "coverage",
@@ -136,7 +140,7 @@ impl Table {
     pub fn partition_columns(self) -> &'static [&'static str] {
         match self {
             Self::VendorUsage | Self::InvoiceLine => &["system", "service_month"],
-            Self::Finding | Self::FindingEvidence | Self::Coverage => &["quarter"],
+            Self::GapBridge | Self::Finding | Self::FindingEvidence | Self::Coverage => &["quarter"],
             _ => &[],
         }
     }
@@ -409,6 +413,19 @@ impl Table {
                 ("is_delivered", FLAG),
                 ("is_trial", FLAG),
                 ("is_not_billable", FLAG),
+            ],
+            Self::GapBridge => vec![
+                ("customer_key", TEXT),
+                ("service_key", TEXT),
+                ("quarter", TEXT),
+                ("month", DATE),
+                ("currency", TEXT),
+                ("expected", DECIMAL),
+                ("billed", DECIMAL),
+                ("gap", DECIMAL),
+                ("cause", TEXT),
+                ("amount", DECIMAL),
+                ("run_id", TEXT),
             ],
             Self::Finding => vec![
                 ("finding_id", TEXT),

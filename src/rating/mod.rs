@@ -17,6 +17,7 @@
 //! with the month's mean commitment, and charged as one quantity. The same terms price the billed quantity (`expected_billed`), so
 //! that a gap splits exactly into quantity and price. How vendors round what they charge: [`vendor`]. No I/O, no clock, no float.
 
+pub mod bridge;
 mod day;
 pub mod input;
 pub mod month;

@@ -69,6 +69,28 @@ fn quarter_as_of_5_october_to_the_cent() {
 }
 
 #[test]
+fn the_bridge_adds_up_to_the_cent() {
+    let (book, _) = &*OCTOBER;
+    let cells = "SELECT DISTINCT service_key, month, expected, billed, gap FROM marts.gap_bridge";
+    let money = |column: &str| format!("CAST(sum({column}) AS DECIMAL(20, 2))");
+    let totals = format!("SELECT {}, {}, {} FROM ({cells})", money("expected"), money("billed"), money("gap"));
+    assert_eq!(book.rows(&totals), [["4956.13", "4677.00", "279.13"]]);
+    let causes =
+        format!("SELECT cause, {} FROM marts.gap_bridge WHERE cause IS NOT NULL GROUP BY cause ORDER BY cause", money("amount"));
+    let causes: Vec<String> = book.rows(&causes).iter().map(|row| row.join(" ")).collect();
+    // Of the late usage (120.00) and the restatement (15.00) the bridge does not know yet that they came late.
+    assert_eq!(
+        causes,
+        [
+            "contract_terms_not_enforced 120.00",
+            "duplicate_billing -100.00",
+            "psa_change_not_billed 200.13",
+            "underbilled_quantity 59.00",
+        ]
+    );
+}
+
+#[test]
 fn cost_of_suspended_devices_stays_in_view_though_no_revenue_is_missing() {
     let (book, _) = &*OCTOBER;
     let sql = "SELECT CAST(delivered_quantity AS INT), CAST(suspended_subjects AS INT), CAST(cost AS INT)
