@@ -114,14 +114,14 @@ const SERVICES: &[(&str, &str, &str)] = &[
     ("zuora", "SKU-DOM", "domain"),
     ("chargebee", "m365-bp-USD-Monthly", "seats"),
     ("chargebee", "backup-USD-Monthly", "backup"),
-    ("chargebee", "setup-USD", "setup"),
+    ("chargebee", "setup-USD", "seats"),
     ("lago", "managed", "seats"),
     ("lago", "backup_gb", "backup"),
-    ("lago", "setup", "setup"),
+    ("lago", "setup", "seats"),
     ("killbill", "m365-bp-monthly", "seats"),
     ("killbill", "m365-basic-monthly", "basic"),
     ("killbill", "backup-gb", "backup"),
-    ("killbill", "onboarding", "setup"),
+    ("killbill", "onboarding", "seats"),
     ("recurly", "m365-bp", "seats"),
     ("recurly", "backup-gb", "backup"),
 ];
@@ -146,7 +146,7 @@ fn months(system: &str) -> Vec<String> {
         "SELECT month, service_key, billed_quantity, revenue, one_off_revenue, credit FROM marts.fact_monthly
          WHERE customer_key = 'harbor' AND (revenue IS NOT NULL OR one_off_revenue IS NOT NULL OR credit IS NOT NULL)
            AND month < DATE '2026-10-01'
-         ORDER BY month, service_key",
+         ORDER BY month, service_key, currency",
     );
     let cell = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
     let names = ["month", "service_key", "billed_quantity", "revenue", "one_off_revenue", "credit"];
@@ -179,18 +179,21 @@ fn a_zuora_discount_counts_for_the_item_that_it_is_applied_to() {
 
 #[test]
 fn chargebee_credit_notes_take_back_what_their_lines_were() {
-    // Onboarding, credited in August without a period of its own, is back to nothing in July.
-    assert_eq!(
-        months("chargebee"),
-        ["2026-06-01 backup 185000.5 104.51 - -", "2026-07-01 seats 66 1450.55 - -65.94", "2026-07-01 setup - - 24.41 -24.41"]
-    );
+    // Onboarding, credited in August without a period of its own, is back to nothing in July: 24.41 - 24.41; the seats by 65.94.
+    assert_eq!(months("chargebee"), ["2026-06-01 backup 185000.5 104.51 - -", "2026-07-01 seats 66 1450.55 24.41 -90.35"]);
 }
 
 #[test]
 fn lago_true_up_fees_add_money_and_no_units() {
+    // The first row is of the list of fees: dinars, to the thousandth.
     assert_eq!(
         months("lago"),
-        ["2026-07-01 backup 185000.5 100 - -", "2026-07-01 seats 66 1621.23 - -73.26", "2026-08-01 setup - - 25 -15"]
+        [
+            "2026-07-01 backup 12.345 12.345 - -",
+            "2026-07-01 backup 185000.5 100 - -",
+            "2026-07-01 seats 66 1621.23 - -73.26",
+            "2026-08-01 seats - - 25 -15"
+        ]
     );
 }
 
@@ -199,12 +202,7 @@ fn a_kill_bill_repair_takes_half_a_month_back_and_balances_are_no_revenue() {
     // 1,249.95 - 645.14; the new plan's half month; onboarding less its adjustment of August, in the month that it was for.
     assert_eq!(
         months("killbill"),
-        [
-            "2026-06-01 backup 249 49.8 - -",
-            "2026-07-01 basic - 774.19 - -",
-            "2026-07-01 seats - 604.81 - -",
-            "2026-07-01 setup - - 250 -50",
-        ]
+        ["2026-06-01 backup 249 49.8 - -", "2026-07-01 basic - 774.19 - -", "2026-07-01 seats - 604.81 250 -50",]
     );
     let place = landed("killbill");
     assert_eq!(sum(&place, "invoice_id = 'kb-1'"), "1549.75");

@@ -487,7 +487,7 @@ fn rows_in(content: &[u8], form: Form, export: &Export) -> u64 {
             for document in serde_json::Deserializer::from_slice(content).into_iter::<Value>().map_while(Result::ok) {
                 let items = document.as_array().cloned().unwrap_or_else(|| vec![document.clone()]);
                 for record in items.iter().flat_map(|item| records_in(item, envelope)) {
-                    let paths = lines.into_iter().flatten();
+                    let paths = lines.into_iter().flatten().filter(|_| record.is_object());
                     let count: usize = paths.clone().map(|path| lines_in(&record, path)).sum();
                     let is_cut = |path: &&str| {
                         let (parents, array) = path.rsplit_once('.').unwrap_or(("", path));

@@ -155,7 +155,7 @@ pub fn lacks_lines(record: &Value, shape: &Shape) -> bool {
 /// The lines of a record, from every array that holds some; none where the record is the row.
 #[must_use]
 pub fn lines_of<'a>(record: &'a Value, shape: &Shape) -> Vec<&'a Value> {
-    let Shape::Json { lines: Some(paths), .. } = shape else { return Vec::new() };
+    let (Shape::Json { lines: Some(paths), .. }, Value::Object(_)) = (shape, record) else { return Vec::new() };
     let mut found = Vec::new();
     paths.iter().for_each(|path| gather(record, &keys(path), &mut found));
     found
