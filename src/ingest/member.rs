@@ -171,7 +171,7 @@ impl Unpacking {
 /// A stream as a file of its own, within the limits.
 fn unpack(input: &mut dyn Read, packed: u64, folder: &Path) -> Result<Scratch, Unpacking> {
     let (scratch, mut output) = Scratch::create(folder).map_err(Unpacking::Io)?;
-    let limit = packed.saturating_mul(MAX_RATIO).max(FREE_BYTES).min(MAX_ENTRY_BYTES);
+    let limit = packed.saturating_mul(MAX_RATIO).clamp(FREE_BYTES, MAX_ENTRY_BYTES);
     let copied = std::io::copy(&mut input.take(limit + 1), &mut output).map_err(Unpacking::Io)?;
     if copied > limit {
         return Err(Unpacking::TooLarge(limit));

@@ -63,7 +63,7 @@ pub enum Block {
         /// The columns that are wanted.
         batch: RecordBatch,
         /// By declared column: which of them, and which item of it.
-        places: Arc<Vec<Option<(usize, Option<String>)>>>,
+        places: Arc<Vec<Option<parquet::Place>>>,
         /// Row number of the first.
         first_row: u64,
     },

@@ -47,9 +47,9 @@ pub fn header(path: &Path) -> Result<Vec<String>, IngestError> {
 
 /// Where a declared column stands: a column of the file, and the item within it.
 #[derive(Clone, Debug)]
-struct Place {
+pub struct Place {
     root: usize,
-    item: Option<String>,
+    item: Option<&'static str>,
 }
 
 /// Where a column stands among the names of a file, also as an item of one of them.
@@ -58,7 +58,7 @@ fn place(column: &Column, names: &[String]) -> Option<Place> {
         return Some(Place { root, item: None });
     }
     let (root, item) = column.item_position(names)?;
-    Some(Place { root, item: Some(item.to_owned()) })
+    Some(Place { root, item: Some(item) })
 }
 
 pub(super) fn blocks(path: &Path, export: &Export, sink: &mut dyn FnMut(Block) -> bool) -> Result<(), IngestError> {
@@ -67,9 +67,9 @@ pub(super) fn blocks(path: &Path, export: &Export, sink: &mut dyn FnMut(Block) -
     let wanted: BTreeSet<usize> = places.iter().flatten().map(|place| place.root).collect();
     let mut reader = guarded(path, || reader(path, Some(&wanted), 0))?;
     // Columns that were left out have moved the others.
-    let moved: Vec<Option<(usize, Option<String>)>> = places
+    let moved: Vec<Option<Place>> = places
         .into_iter()
-        .map(|place| place.map(|place| (wanted.iter().take_while(|&&root| root < place.root).count(), place.item)))
+        .map(|place| place.map(|place| Place { root: wanted.iter().take_while(|&&root| root < place.root).count(), ..place }))
         .collect();
     let moved = std::sync::Arc::new(moved);
     let mut first_row = 1;
@@ -95,12 +95,12 @@ fn reader(path: &Path, roots: Option<&BTreeSet<usize>>, offset: usize) -> Result
 }
 
 /// The texts of a run of rows.
-pub(super) fn cells(batch: &RecordBatch, places: &[Option<(usize, Option<String>)>], first_row: u64) -> TextRows {
+pub(super) fn cells(batch: &RecordBatch, places: &[Option<Place>], first_row: u64) -> TextRows {
     let columns = places
         .iter()
         .map(|place| {
-            let (at, item) = place.as_ref()?;
-            let array = batch.columns().get(*at)?;
+            let Place { root, item } = place.as_ref()?;
+            let array = batch.columns().get(*root)?;
             Some(match item {
                 None => texts(array),
                 Some(key) => {
