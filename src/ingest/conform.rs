@@ -271,7 +271,7 @@ fn since_1970(text: &str, parts: i64) -> Option<i64> {
 fn parse_dot_net(text: &str) -> Option<i64> {
     let inner = text.strip_prefix("/Date(")?.strip_suffix(")/")?;
     let end = inner.find(['+', '-']).unwrap_or(inner.len());
-    let offset = match inner[end..].as_bytes() {
+    let offset = match &inner.as_bytes()[end..] {
         [] => 0,
         [sign, digits @ ..] if digits.len() == 4 => {
             let minutes = i64::from(number(&digits[..2])?) * 60 + i64::from(number(&digits[2..])?);
