@@ -6,7 +6,7 @@
 use super::calendar::nth;
 use super::customers::{Currency, Customer};
 use super::dice::{Dice, Topic};
-use super::pair::{Pair, Volume};
+use super::pair::{Forgotten, Pair, Volume};
 use super::truth::{Basis, Worth, worth};
 use super::world::{CHANGE_DAYS, World};
 use crate::month::{Month, Quarter};
@@ -193,6 +193,10 @@ fn unbilled_delivery(dice: &mut Dice, pair: &mut Pair, customer: &Customer, leak
                 usage.billed = None;
             }
         }
+    }
+    // Every other time the line was prepared, and only the invoice run missed it.
+    if leak.pair % 2 == 0 {
+        pair.forgotten = Some(Forgotten { from, until });
     }
     leak.note = match until {
         Some(until) => format!("no invoice line for {from} to {}", until.plus(-1)),

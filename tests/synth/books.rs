@@ -109,6 +109,14 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).expect("file")).expect("JSON")
 }
 
+/// The records of pages that were saved one after the other, each page as it says of itself.
+pub fn pages(path: &Path, list: &str) -> Vec<Value> {
+    let bytes = fs::read(path).expect("file");
+    let pages = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
+    let records = pages.flat_map(|page| page.expect("JSON")[list].as_array().expect("a list").clone());
+    records.collect()
+}
+
 fn days(from: NaiveDate, until: NaiveDate) -> impl Iterator<Item = NaiveDate> {
     from.iter_days().take_while(move |day| *day < until)
 }
@@ -151,6 +159,7 @@ impl Books {
         books.read_terms(root);
         books.read_psa(root, &crosswalk);
         books.read_licences(root, &crosswalk);
+        books.read_pax8(root, &crosswalk);
         books.read_focus(root, &crosswalk);
         books.read_stripe(root, &crosswalk);
         books.read_lifecycle(root, &crosswalk);
@@ -226,6 +235,35 @@ impl Books {
             let month = Month::of(row.from);
             if until == month.plus(1).first_day() && row.from == month.first_day() {
                 self.unit_costs.insert((row.pair, month), row.unit_price);
+            }
+        }
+    }
+
+    fn read_pax8(&mut self, root: &Path, crosswalk: &Crosswalk) {
+        for path in files(root, "pax8").iter().filter(|path| named(path, "invoice_items_")) {
+            for item in pages(path, "content") {
+                let text = |field: &str| item[field].as_str().expect(field);
+                let customer = crosswalk.customer("pax8", text("companyId"));
+                let (service, _) = crosswalk.service("pax8", text("sku"));
+                let pair = (customer, service);
+                let (cost, quantity) = (number(&item["cost"]), number(&item["quantity"]));
+                assert_eq!((cost * quantity).round_dp(2), number(&item["costTotal"]), "{item}");
+                let (from, end) = (day(text("startPeriod")), day(text("endPeriod")));
+                // Whole months end on the first of the next, parts of one on their last day.
+                let until = if text("type") == "prorate" { end.succ_opt().expect("a day") } else { end };
+                let month = Month::of(from);
+                if text("term") == "Arrears" {
+                    *self.usage.entry((pair.clone(), month)).or_default() += quantity;
+                    self.unit_costs.insert((pair, month), cost);
+                    continue;
+                }
+                let seats = self.seats.entry(pair.clone()).or_default();
+                for day in days(from, until) {
+                    *seats.entry(day).or_default() += if cost.is_sign_negative() { -quantity } else { quantity };
+                }
+                if text("type") == "subscription" {
+                    self.unit_costs.insert((pair, month), cost);
+                }
             }
         }
     }
@@ -372,7 +410,7 @@ fn licence(row: &BTreeMap<String, String>, crosswalk: &Crosswalk) -> Licence {
     let seats = decimal(&row["BillableQuantity"]);
     assert_eq!(unit_price.trunc_with_scale(2) * seats, decimal(&row["Subtotal"]), "Microsoft truncates the unit price");
     Licence {
-        pair: (crosswalk.customer("microsoft_csp", &row["CustomerId"]), service),
+        pair: (crosswalk.customer("microsoft_csp", row["CustomerId"].trim_start_matches("org:")), service),
         from: date("ChargeStartDate"),
         last_day: date("ChargeEndDate"),
         seats,

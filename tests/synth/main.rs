@@ -2,7 +2,7 @@
 
 mod books;
 
-use books::{Books, Pair, decimal, files, json_lines, rows};
+use books::{Books, Pair, decimal, files, json_lines, pages, rows};
 use rust_decimal::Decimal;
 use shortfall::month::Month;
 use shortfall::synth::truth::{self, TruthRow};
@@ -100,6 +100,8 @@ fn every_file_parses_and_holds_as_many_rows_as_the_summary_says() {
         ("mapping_services", count("mapping", "services")),
         ("mapping_terms", count("mapping", "contract_terms")),
         ("partner_center", count("microsoft", "")),
+        ("pax8_invoice_items", count("pax8", "invoice_items_")),
+        ("pax8_subscriptions", count("pax8", "subscriptions_")),
         ("stripe_credit_notes", count("stripe", "credit_notes_")),
         ("stripe_invoices", count("stripe", "invoices_")),
     ];
@@ -115,6 +117,7 @@ fn rows_in(path: &Path) -> usize {
     match path.extension().and_then(|it| it.to_str()) {
         Some("csv") => rows(path).len(),
         Some("gz") => json_lines(path).len(),
+        _ if path.to_string_lossy().contains("/pax8/") => pages(path, "content").len(),
         _ => {
             let value: serde_json::Value = serde_json::from_slice(&fs::read(path).expect("file")).expect("JSON");
             let list = value.get("data").unwrap_or(&value);
