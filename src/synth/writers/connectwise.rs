@@ -3,12 +3,12 @@
 //! The API shows additions as they are today, so their history is a folder of snapshots: everything on the first of each
 //! month, and the agreements that changed on the day they did.
 
+use super::json::number;
+use super::snapshots::snapshot_days;
 use crate::synth::calendar::nth;
 use crate::synth::catalogue::{PROJECT, Service};
 use crate::synth::customers::{Currency, Customer};
 use crate::synth::error::SynthError;
-use super::json::number;
-use super::snapshots::snapshot_days;
 use crate::synth::output::Output;
 use crate::synth::pair::{Pair, Terms, Volume};
 use crate::synth::world::{Channel, World};

@@ -3,6 +3,7 @@
 //! Providers differ in what the specification leaves open or in how they break it: date form, and what a missing value
 //! looks like. The version, and with it the set of columns, rises during the simulated span.
 
+use crate::month::Month;
 use crate::synth::calendar::{Span, nth};
 use crate::synth::catalogue::{Meter, SERVICES};
 use crate::synth::dice::{Dice, Topic};
@@ -11,7 +12,6 @@ use crate::synth::landscape::{Feed, Msp};
 use crate::synth::output::{Output, Table};
 use crate::synth::pair::{Pair, Terms};
 use crate::synth::world::World;
-use crate::month::Month;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 

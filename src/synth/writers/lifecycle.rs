@@ -1,5 +1,6 @@
 //! Users and devices: when each was provisioned, suspended, resumed and removed.
 
+use crate::month::Month;
 use crate::synth::calendar::nth;
 use crate::synth::catalogue::Subject;
 use crate::synth::customers::Customer;
@@ -9,7 +10,6 @@ use crate::synth::landscape::{Article, Msp};
 use crate::synth::output::{Output, Table};
 use crate::synth::pair::{Pair, Volume};
 use crate::synth::world::World;
-use crate::month::Month;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;

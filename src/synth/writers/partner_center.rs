@@ -5,6 +5,7 @@
 
 use super::json::number;
 use super::licences::{Charge, Edition, Reason, charges};
+use crate::month::Month;
 use crate::synth::calendar::nth;
 use crate::synth::catalogue::Vendor;
 use crate::synth::dice::{Dice, Topic};
@@ -12,7 +13,6 @@ use crate::synth::error::SynthError;
 use crate::synth::landscape::{Feed, Msp};
 use crate::synth::output::{Output, Table};
 use crate::synth::world::World;
-use crate::month::Month;
 use chrono::{Datelike, NaiveDate};
 use flate2::Compression;
 use flate2::write::GzEncoder;

@@ -2,15 +2,15 @@
 //!
 //! Amounts are integers of the minor unit, unit prices text in it; a period ends where the next begins.
 
+use super::json::number;
+use crate::month::Month;
 use crate::synth::dice::stripe_id;
 use crate::synth::error::SynthError;
-use crate::synth::landscape::Biller;
 use crate::synth::invoices::{Invoice, Line, LineKind, invoices};
-use super::json::number;
+use crate::synth::landscape::Biller;
 use crate::synth::output::Output;
 use crate::synth::pair::Pair;
 use crate::synth::world::World;
-use crate::month::Month;
 use chrono::{NaiveDate, NaiveTime};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;

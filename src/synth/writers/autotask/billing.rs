@@ -153,10 +153,9 @@ impl Ledger<'_> {
         });
         match pair {
             Some((index, pair)) => {
-                let (prefix, article) =
-                    pair.pack.map_or(("contractService", ("serviceID", pair.service.psa_id)), |pack| {
-                        ("contractServiceBundle", ("serviceBundleID", pack.psa_id))
-                    });
+                let (prefix, article) = pair.pack.map_or(("contractService", ("serviceID", pair.service.psa_id)), |pack| {
+                    ("contractServiceBundle", ("serviceBundleID", pack.psa_id))
+                });
                 record[article.0] = article.1.into();
                 record[format!("{prefix}ID")] = contract_service_id(index).into();
                 if line.kind == LineKind::Proration {

@@ -28,11 +28,8 @@ pub(super) fn write(world: &World, output: &mut Output) -> Result<(), SynthError
 }
 
 fn client(customer: &Customer, day: NaiveDate) -> Value {
-    let tenants: Vec<Value> = customer
-        .tenants
-        .iter()
-        .map(|tenant| json!({ "azure_tenant_id": tenant.id, "details_name": tenant.domain }))
-        .collect();
+    let tenants: Vec<Value> =
+        customer.tenants.iter().map(|tenant| json!({ "azure_tenant_id": tenant.id, "details_name": tenant.domain })).collect();
     json!({
         "id": customer.company_id,
         "name": customer.name,
