@@ -35,12 +35,12 @@ pub(super) fn faults(staged: &RecordBatch, table: Table) -> BTreeMap<usize, Faul
         let rows = (0..staged.num_rows()).filter(backward);
         faults.extend(rows.map(|row| (row, Fault::of_row("the period ends before it begins"))));
     }
-    // An invoice line without an amount is one whose quantity and price do not fit together into 38 digits.
+    // Where quantity and price stand for the amount, they may not fit together into 38 digits.
     if table == Table::InvoiceLine
         && let Some(amounts) = staged.column_by_name("amount")
     {
         let missing = (0..staged.num_rows()).filter(|&row| amounts.is_null(row));
-        faults.extend(missing.map(|row| (row, Fault::of_row("the amount is larger than can be stored"))));
+        faults.extend(missing.map(|row| (row, Fault::of_row("the amount is missing, or larger than can be stored"))));
     }
     if table == Table::ContractTerms {
         let terms = TermsColumns { staged };

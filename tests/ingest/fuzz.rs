@@ -288,9 +288,23 @@ fn mutate_value(target: &mut Value, donor: Value, dice: &mut ChaCha8Rng) {
         4 => match target {
             Value::Array(items) if !items.is_empty() => drop(items.remove(dice.random_range(0..items.len()))),
             Value::Object(fields) => {
-                let key = *["id", "object", "data", "lines", "line", "has_more", "currency", "items", "value"]
-                    .choose(dice)
-                    .expect("a key");
+                let key = *[
+                    "id",
+                    "object",
+                    "data",
+                    "lines",
+                    "line",
+                    "has_more",
+                    "currency",
+                    "items",
+                    "value",
+                    "QueryResponse",
+                    "list",
+                    "invoice",
+                    "Line",
+                ]
+                .choose(dice)
+                .expect("a key");
                 fields.insert(key.to_owned(), donor);
             }
             other => *other = Value::Bool(true),
@@ -378,7 +392,11 @@ fn check(path: &Path) -> Result<Counted, IngestError> {
     let mut seen = SeenKeys::new();
     let mut numbers: BTreeSet<u64> = BTreeSet::new();
     let (mut skipped, mut rejected, mut gave_back) = (0, 0, false);
-    blocks(path, found.form, export, &mut |block, layout| {
+    let separator = match found.form {
+        Form::Csv(dialect) => dialect.separator,
+        _ => b',',
+    };
+    blocks(&found, &mut |block, layout| {
         let layout = layout.map(|layout| &**layout);
         let held = match &block {
             Block::Csv { first_row, records, .. } => *first_row..*first_row + *records as u64,
@@ -386,6 +404,7 @@ fn check(path: &Path) -> Result<Counted, IngestError> {
                 let first = rows.first().map_or(1, |(row, _)| *row);
                 first..first + rows.len() as u64
             }
+            Block::Sheet { .. } | Block::Parquet { .. } => unreachable!("texts are mutated here"),
         };
         let mut rejects = Vec::new();
         let careful = match &block {
@@ -416,16 +435,20 @@ fn check(path: &Path) -> Result<Counted, IngestError> {
         skipped += held.filter(|row| !numbers.contains(row)).count() as u64;
         true
     })?;
-    let first = if found.form == Form::Csv { 2 } else { 1 };
+    let is_csv = matches!(found.form, Form::Csv(_));
+    let first = match found.form {
+        Form::Csv(dialect) => 2 + u64::from(dialect.skipped),
+        _ => 1,
+    };
     let last = numbers.last().copied().unwrap_or(first - 1);
     let gaps = (first..=last).filter(|row| !numbers.contains(row)).count() as u64;
-    assert!(gaps <= skipped && (skipped == 0 || found.form == Form::Csv), "{gaps} rows are missing, {skipped} were headers");
+    assert!(gaps <= skipped && (skipped == 0 || is_csv), "{gaps} rows are missing, {skipped} were headers");
     let mut content = Vec::new();
     open(path)?
         .read_to_end(&mut content)
         .map_err(|e| IngestError::Unreadable { path: path.to_owned(), detail: e.to_string() })?;
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content);
-    assert_eq!(gave_back, found.form == Form::Csv && ends_within_quotes(content), "an open quote swallows rows");
+    assert_eq!(gave_back, is_csv && ends_within_quotes(content, separator), "an open quote swallows rows");
     let there = rows_in(content, found.form, export);
     let rows = numbers.len() as u64;
     if gave_back {
@@ -437,15 +460,15 @@ fn check(path: &Path) -> Result<Counted, IngestError> {
 }
 
 /// Whether a record appended to a CSV is not seen as one.
-fn ends_within_quotes(content: &[u8]) -> bool {
+fn ends_within_quotes(content: &[u8], separator: u8) -> bool {
     let more = [content, b"\nmore\n"].concat();
-    let last = csv_reader(&more).into_byte_records().map_while(Result::ok).last();
+    let last = csv_reader(&more, separator).into_byte_records().map_while(Result::ok).last();
     last.is_none_or(|last| last != vec!["more"])
 }
 
-fn csv_reader(content: &[u8]) -> csv::Reader<&[u8]> {
+fn csv_reader(content: &[u8], separator: u8) -> csv::Reader<&[u8]> {
     let mut builder = csv::ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(content)
+    builder.delimiter(separator).has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(content)
 }
 
 fn same_cells(fast: &TextRows, careful: &TextRows) {
@@ -461,30 +484,81 @@ fn same_cells(fast: &TextRows, careful: &TextRows) {
 /// Rows of a file below its header, by nothing but the `csv` and `serde_json` crates.
 fn rows_in(content: &[u8], form: Form, export: &Export) -> u64 {
     match form {
-        Form::Csv => {
+        Form::Sheet { .. } | Form::Parquet => 0,
+        Form::Csv(dialect) => {
             let is_empty_line = |record: &csv::ByteRecord| record.len() == 1 && record[0] == *b"\r";
-            let records = csv_reader(content).into_byte_records().map_while(Result::ok).filter(|record| !is_empty_line(record));
-            (records.count() as u64).saturating_sub(1)
+            let records = csv_reader(content, dialect.separator).into_byte_records().map_while(Result::ok);
+            let records = records.filter(|record| !is_empty_line(record));
+            (records.count() as u64).saturating_sub(1 + u64::from(dialect.skipped))
         }
         Form::JsonLines => content.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count() as u64,
         Form::Json => {
             let Shape::Json { envelope, lines, .. } = export.shape else { return 0 };
             let mut rows = 0;
             for document in serde_json::Deserializer::from_slice(content).into_iter::<Value>().map_while(Result::ok) {
-                let inner = document.get(envelope).filter(|_| document.get("lines").is_none()).and_then(Value::as_array);
-                let records = document.as_array().or(inner).cloned().unwrap_or_else(|| vec![document.clone()]);
-                for record in &records {
-                    let list = lines.into_iter().flatten().try_fold(record, |at, key| at.get(*key)).filter(|_| lines.is_some());
-                    let parent = lines
-                        .and_then(<[_]>::split_last)
-                        .and_then(|(_, path)| path.iter().try_fold(record, |at, key| at.get(*key)));
-                    let is_cut = parent.and_then(|parent| parent.get("has_more")?.as_bool()).unwrap_or(false);
-                    rows += list.and_then(Value::as_array).map_or(1, Vec::len) as u64 + u64::from(is_cut);
+                let items = document.as_array().cloned().unwrap_or_else(|| vec![document.clone()]);
+                for record in items.iter().flat_map(|item| records_in(item, envelope)) {
+                    let paths = lines.into_iter().flatten().filter(|_| record.is_object());
+                    let count: usize = paths.clone().map(|path| lines_in(&record, path)).sum();
+                    let is_cut = |path: &&str| {
+                        let (parents, array) = path.rsplit_once('.').unwrap_or(("", path));
+                        let pointer =
+                            parents.split('.').filter(|key| !key.is_empty()).fold(String::new(), |at, key| at + "/" + key);
+                        let marks = ["has_more".to_owned(), format!("has_more_{array}")];
+                        marks.iter().any(|mark| record.pointer(&format!("{pointer}/{mark}")) == Some(&Value::Bool(true)))
+                    };
+                    rows += count.max(1) as u64 + u64::from(paths.clone().any(is_cut));
                 }
             }
             rows
         }
     }
+}
+
+/// What a page holds, level by level of its shell: found in the end, or standing where the shell should go on.
+fn records_in(page: &Value, envelope: &str) -> Vec<Value> {
+    for way in envelope.split('|') {
+        let keys: Vec<&str> = way.split('.').filter(|key| !key.is_empty()).collect();
+        for (at, key) in keys.iter().enumerate() {
+            let Some(first) = page.get(*key).filter(|inner| inner.is_array() || inner.is_object()) else { continue };
+            let (mut level, mut found) = (vec![first.clone()], Vec::new());
+            for key in &keys[at + 1..] {
+                let mut next = Vec::new();
+                for value in level {
+                    match value {
+                        Value::Array(items) => {
+                            for item in items {
+                                if let Some(inner) = item.get(*key) { next.push(inner.clone()) } else { found.push(item) }
+                            }
+                        }
+                        other => match other.get(*key) {
+                            Some(inner) => next.push(inner.clone()),
+                            None if other.as_object().is_some_and(|o| !o.values().any(|v| v.is_array() || v.is_object())) => {}
+                            None => found.push(other),
+                        },
+                    }
+                }
+                level = next;
+            }
+            let records = level.into_iter().flat_map(|value| match value {
+                Value::Array(items) => items,
+                other => vec![other],
+            });
+            found.extend(records);
+            return found;
+        }
+    }
+    vec![page.clone()]
+}
+
+fn lines_in(record: &Value, path: &str) -> usize {
+    let mut level = vec![record];
+    for key in path.split('.') {
+        let items =
+            level.into_iter().flat_map(|value| value.as_array().map_or_else(|| vec![value], |items| items.iter().collect()));
+        level = items.filter_map(|item| item.get(key)).collect();
+    }
+    level.into_iter().filter_map(Value::as_array).map(Vec::len).sum()
 }
 
 fn asked(name: &str, usual: u64) -> u64 {
@@ -577,7 +651,7 @@ fn a_sample_of_inputs_lands_with_every_row() {
                 let shown: Vec<u64> = originals.iter().map(|(row, _)| *row).collect();
                 assert_eq!(shown, standing, "{}: rows with an original line, of those that stand", path.display());
             }
-            Outcome::Known => {}
+            Outcome::Known | Outcome::PassedOver => {}
             Outcome::Refused(error) => assert!(error.is_file_fault() && check(path).is_err(), "{}: {error}", path.display()),
         }
     }

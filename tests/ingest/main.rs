@@ -1,8 +1,10 @@
 //! The `shortfall` command on files: good ones, broken ones, corrected ones, and when it is killed.
 
 mod bad_input;
+mod billing;
 mod commands;
 mod compliance;
+mod containers;
 mod exports;
 mod fuzz;
 mod kill;
