@@ -229,6 +229,8 @@ impl Table {
                 // Rows of one statement are replaced together, from `statement_from` on, by the next delivery of it.
                 ("statement", TEXT),
                 ("statement_from", instant()),
+                // The vendor's invoice, where an export comes both before and after it.
+                ("vendor_invoice", TEXT),
             ],
             Self::InvoiceLine => vec![
                 ("invoice_id", TEXT),
