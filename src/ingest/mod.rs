@@ -15,6 +15,7 @@ mod query;
 pub mod read;
 pub mod reject;
 mod stage;
+pub mod trace;
 
 use crate::lake::archive;
 use crate::lake::delta::Mode;

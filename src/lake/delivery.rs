@@ -17,7 +17,7 @@ use super::truth::TruthError;
 use crate::sources::find;
 use arrow::array::{AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
 use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
@@ -48,6 +48,19 @@ pub(super) async fn register(ctx: &SessionContext) -> Result<(), TruthError> {
     Ok(())
 }
 
+/// Columns of `core.delivery`.
+#[must_use]
+pub fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("batch_id", DataType::Utf8View, true),
+        Field::new("entity", DataType::Utf8View, true),
+        Field::new("arrived_at", instant(), true),
+        Field::new("delivery", DataType::Int64, true),
+        Field::new("of_file", DataType::Int64, true),
+        Field::new("parts_add_up", DataType::Boolean, true),
+    ]))
+}
+
 fn table(rows: &[RecordBatch]) -> datafusion::common::Result<MemTable> {
     let mut files: Vec<(i64, String, String)> = Vec::new();
     let mut adds_up: Vec<bool> = Vec::new();
@@ -57,7 +70,7 @@ fn table(rows: &[RecordBatch]) -> datafusion::common::Result<MemTable> {
         let arrivals = batch.column(3).as_primitive::<TimestampMicrosecondType>();
         for row in 0..batch.num_rows() {
             let [id, system, entity] = [&ids, &systems, &entities].map(|column| column.as_string::<i32>().value(row));
-            files.push((arrivals.value(row), format!("{system} {entity}"), id.to_owned()));
+            files.push((arrivals.value(row), format!("{system}\u{1f}{entity}"), id.to_owned()));
             let is_of_usage = find(system, entity).is_none_or(|found| found.export.parts_add_up());
             adds_up.push(is_of_usage);
         }
@@ -73,15 +86,8 @@ fn table(rows: &[RecordBatch]) -> datafusion::common::Result<MemTable> {
         files.iter().map(|(at, export, id)| numbers.get(&(*at, export.as_str(), id.as_str())).copied()).collect();
     let delivery: Int64Array = files.iter().map(|(at, export, _)| firsts.get(&(*at, export.as_str())).copied()).collect();
     let arrived: TimestampMicrosecondArray = files.iter().map(|(at, ..)| Some(*at)).collect();
-    let schema = Arc::new(Schema::new(vec![
-        Field::new("batch_id", DataType::Utf8View, true),
-        Field::new("entity", DataType::Utf8View, true),
-        Field::new("arrived_at", instant(), true),
-        Field::new("delivery", DataType::Int64, true),
-        Field::new("of_file", DataType::Int64, true),
-        Field::new("parts_add_up", DataType::Boolean, true),
-    ]));
-    let entities: StringArray = files.iter().map(|(_, export, _)| export.split_once(' ').map(|(_, entity)| entity)).collect();
+    let schema = schema();
+    let entities: StringArray = files.iter().map(|(_, export, _)| export.split_once('\u{1f}').map(|(_, entity)| entity)).collect();
     let ids: StringArray = files.iter().map(|(_, _, id)| Some(id.as_str())).collect();
     let batch = RecordBatch::try_new(
         Arc::clone(&schema),

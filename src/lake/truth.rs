@@ -168,7 +168,7 @@ async fn view(ctx: &SessionContext, schema: &'static str, name: &str, sql: &str)
 
 /// Crosswalks, rates and terms: usable before the date on which somebody wrote them down.
 fn is_reference(table: Table) -> bool {
-    matches!(table, Table::CustomerMap | Table::ServiceMap | Table::Fx | Table::ContractTerms)
+    matches!(table, Table::CustomerMap | Table::ServiceMap | Table::Fx | Table::ContractTerms | Table::BillingCalendar)
 }
 
 /// The newest differing set of rows per key, as a query over `rows`.
