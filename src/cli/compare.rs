@@ -15,7 +15,8 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "gap: expected less billed. Of the gap that is known at the later date, `missed_then` was known by the month's cut-off \
-                        and not billed; `late_not_rebilled` became known after it and no invoice covers it. The cut-off is the date of \
+                        and not billed; `late_not_rebilled` became known after it and no invoice covers it; `overbilled` is the \
+                        customer's money, never netted. The cut-off is the date of \
                         the first invoice that covers the month, or what `billing_calendar.csv` says \
                         (system,customer_key,service_month,cutoff_date).")]
 pub(super) struct Arguments {
@@ -39,7 +40,7 @@ pub(super) struct Arguments {
 }
 
 /// Money that is summed by currency.
-const SUMS: [&str; 13] = [
+const SUMS: [&str; 14] = [
     "expected_before",
     "expected_after",
     "billed_before",
@@ -49,6 +50,7 @@ const SUMS: [&str; 13] = [
     "missed_then",
     "could_not_be_known",
     "late_not_rebilled",
+    "overbilled",
     "rebilled",
     "known_in_time",
     "known_late",
@@ -56,7 +58,7 @@ const SUMS: [&str; 13] = [
 ];
 
 /// What a person sees of a row; JSON has all columns.
-const SHOWN: [&str; 12] = [
+const SHOWN: [&str; 13] = [
     "customer_key",
     "service_key",
     "month",
@@ -68,6 +70,7 @@ const SHOWN: [&str; 12] = [
     "billed_after",
     "missed_then",
     "late_not_rebilled",
+    "overbilled",
     "rebilled",
 ];
 
@@ -120,13 +123,14 @@ fn print(context: &Context, arguments: &Arguments, comparison: &Comparison) {
         let of = |name: &str| sums.get(name).copied().unwrap_or_default().normalize();
         render::lines(&format!(
             "{quarter}: gap {} {currency} as of {}, {} {currency} as of {}: {} {currency} missed then, {} {currency} came late and was \
-             never rebilled ({} {currency} could not be known at the cut-off; {} {currency} rebilled after it)",
+             never rebilled, {} {currency} billed too much ({} {currency} could not be known at the cut-off; {} {currency} rebilled after it)",
             of("gap_before"),
             arguments.before,
             of("gap_after"),
             arguments.after,
             of("missed_then"),
             of("late_not_rebilled"),
+            of("overbilled"),
             of("could_not_be_known"),
             of("rebilled"),
         ));

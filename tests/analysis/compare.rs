@@ -30,7 +30,7 @@ fn compared(book: &Book, before: &str, after: &str) -> Value {
     let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     for row in said["months"].as_array().expect("months") {
         let of = |name: &str| row[name].as_str().map_or(Decimal::ZERO, |text| text.parse().expect("a decimal"));
-        assert_eq!(of("gap_after"), of("missed_then") + of("late_not_rebilled"), "{row}");
+        assert_eq!(of("gap_after"), of("missed_then") + of("late_not_rebilled") - of("overbilled"), "{row}");
         let learnt = of("known_in_time") + of("known_late") - of("billed_in_time") - of("rebilled_since");
         assert_eq!(of("gap_after") - of("gap_before"), learnt, "{row}");
         assert_eq!(of("expected_after") - of("expected_before"), of("known_in_time") + of("known_late"), "{row}");
@@ -41,14 +41,14 @@ fn compared(book: &Book, before: &str, after: &str) -> Value {
     said
 }
 
-/// Cut-off, expected before and after, billed before and after, missed then, could not be known, late and not rebilled, rebilled.
+/// Cut-off, expected before and after, billed before and after, missed then, could not be known, late and not rebilled, rebilled, billed too much.
 fn month(said: &Value, service: &str, month: &str) -> String {
     let rows = said["months"].as_array().expect("months");
     let row = rows.iter().find(|row| row["service_key"] == service && row["month"] == month);
     let Some(row) = row else { return "nothing".to_owned() };
     let columns = [
         "cutoff_date", "expected_before", "expected_after", "billed_before", "billed_after", "missed_then", "could_not_be_known", "late_not_rebilled",
-        "rebilled",
+        "rebilled", "overbilled",
     ];
     columns.map(|name| row[name].as_str().unwrap_or("-").to_owned()).join(" ")
 }
@@ -58,13 +58,13 @@ fn a_restatement_and_late_usage_could_not_be_known_and_a_psa_change_was_missed()
     let (_folder, book) = book(&[]);
     let said = compared(&book, "2026-08-05", "2026-10-05");
     // Section 2: 340 GB restated to 400 on 10 September, never rebilled.
-    assert_eq!(month(&said, "backup_gb", "2026-07-01"), "2026-08-03 60 75 60 60 0 15 15 0");
+    assert_eq!(month(&said, "backup_gb", "2026-07-01"), "2026-08-03 60 75 60 60 0 15 15 0 0");
     // Section 4: 100.00 of July arrive on 20 August; missed then: 0.00, could not be known at the cut-off (3 August): 120.00.
-    assert_eq!(month(&said, "azure", "2026-07-01"), "2026-08-03 480 600 480 480 0 120 120 0");
+    assert_eq!(month(&said, "azure", "2026-07-01"), "2026-08-03 480 600 480 480 0 120 120 0 0");
     // Section 1: the PSA said 46 from 16 July: after July's advance invoice, and before August's.
-    assert_eq!(month(&said, "m365_bp", "2026-07-01"), "2026-07-01 948.13 948.13 880 880 0 68.13 68.13 0");
-    assert_eq!(month(&said, "m365_bp", "2026-08-01"), "2026-08-01 1012 1012 880 880 132 0 0 0");
-    assert_eq!(month(&said, "support", "2026-08-01"), "2026-08-01 100 100 200 200 0 0 0 100");
+    assert_eq!(month(&said, "m365_bp", "2026-07-01"), "2026-07-01 948.13 948.13 880 880 0 68.13 68.13 0 0");
+    assert_eq!(month(&said, "m365_bp", "2026-08-01"), "2026-08-01 1012 1012 880 880 132 0 0 0 0");
+    assert_eq!(month(&said, "support", "2026-08-01"), "2026-08-01 100 100 200 200 0 0 0 100 100");
     let sources = said["sources"].as_array().expect("sources");
     let usage = |service: &str| {
         let is_meant = |row: &&Value| row["said_by"] == "usage" && row["service_key"] == service && row["month"] == "2026-07-01";
@@ -90,11 +90,11 @@ fn the_calendar_moves_the_cut_off_and_a_later_invoice_rebills_what_came_late() {
     let (_folder, book) = book(&[("billing_calendar.csv", calendar), ("invoices_2026-09-15.json", rebilled)]);
     let said = compared(&book, "2026-08-05", "2026-10-05");
     // Known on 20 August, five days before the cut-off, and not billed.
-    assert_eq!(month(&said, "azure", "2026-07-01"), "2026-08-25 480 600 480 480 120 0 0 0");
+    assert_eq!(month(&said, "azure", "2026-07-01"), "2026-08-25 480 600 480 480 120 0 0 0 0");
     // 15.00 came late, 10.00 of it is on an invoice of 15 September.
-    assert_eq!(month(&said, "backup_gb", "2026-07-01"), "2026-08-25 60 75 60 70 0 15 5 10");
+    assert_eq!(month(&said, "backup_gb", "2026-07-01"), "2026-08-25 60 75 60 70 0 15 5 10 0");
     let before_the_cutoff = compared(&book, "2026-08-05", "2026-08-22");
-    assert_eq!(month(&before_the_cutoff, "azure", "2026-07-01"), "2026-08-25 480 600 480 480 120 0 0 0");
+    assert_eq!(month(&before_the_cutoff, "azure", "2026-07-01"), "2026-08-25 480 600 480 480 120 0 0 0 0");
     assert_eq!(month(&before_the_cutoff, "backup_gb", "2026-07-01"), "nothing");
 }
 
