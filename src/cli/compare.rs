@@ -14,11 +14,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "gap: expected less billed. Of the gap that is known at the later date, `missed_then` was known by the month's cut-off \
+#[command(
+    after_help = "gap: expected less billed. Of the gap that is known at the later date, `missed_then` was known by the month's cut-off \
                         and not billed; `late_not_rebilled` became known after it and no invoice covers it; `overbilled` is the \
                         customer's money, never netted. The cut-off is the date of \
                         the first invoice that covers the month, or what `billing_calendar.csv` says \
-                        (system,customer_key,service_month,cutoff_date).")]
+                        (system,customer_key,service_month,cutoff_date)."
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     lake: LakeArgument,

@@ -83,9 +83,8 @@ impl From<TraceError> for Failure {
         match error {
             TraceError::Lake(error) => error.into(),
             TraceError::Truth(error) => error.into(),
-            TraceError::Unknown { .. } => {
-                Self::usage(error.to_string()).hint("`shortfall sql --lake DIR \"SELECT batch_id, file FROM core.batch\"` lists them")
-            }
+            TraceError::Unknown { .. } => Self::usage(error.to_string())
+                .hint("`shortfall sql --lake DIR \"SELECT batch_id, file FROM core.batch\"` lists them"),
             TraceError::Ambiguous { .. } | TraceError::NoRow { .. } => Self::usage(error.to_string()),
         }
     }

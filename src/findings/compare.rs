@@ -65,9 +65,7 @@ pub async fn compare(lake: &Lake, request: &Request) -> Result<Comparison, Analy
     let query = |name: &str| history(&catalog, name);
     let mut tables: Vec<(&str, SchemaRef, Vec<RecordBatch>)> = Vec::new();
     let mut cutoff: Option<RecordBatch> = None;
-    for (state, source, as_of) in
-        [("before", "source_before", request.before), ("after", "source_after", request.after)]
-    {
+    for (state, source, as_of) in [("before", "source_before", request.before), ("after", "source_after", request.after)] {
         let (ctx, parameters) = knowing(lake, &catalog, request, as_of).await?;
         for (name, text) in [(state, query("state")?), (source, query("source")?)] {
             let (schema, rows) = run::rows(&ctx, &text, parameters).await?;
@@ -179,11 +177,7 @@ fn side_by_side(tables: Vec<(&str, SchemaRef, Vec<RecordBatch>)>, threads: usize
     Ok(ctx)
 }
 
-async fn answer(
-    ctx: &SessionContext,
-    query: &Query,
-    values: Vec<(&str, ScalarValue)>,
-) -> Result<RecordBatch, AnalyzeError> {
+async fn answer(ctx: &SessionContext, query: &Query, values: Vec<(&str, ScalarValue)>) -> Result<RecordBatch, AnalyzeError> {
     let failed = |e: DataFusionError| AnalyzeError::Query(QueryError::from_engine(query, &e));
     let mut frame = ctx.sql(&query.text).await.map_err(failed)?;
     if !values.is_empty() {

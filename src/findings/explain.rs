@@ -215,7 +215,10 @@ async fn source_rows(
                 count += 1;
                 if wanted.values().map(Vec::len).sum::<usize>() < SHOWN {
                     let number = batch.column(5).as_primitive::<Int64Type>().value(row).cast_unsigned();
-                    wanted.entry([text(0, row)?, text(1, row)?, text(2, row)?, text(3, row)?, text(4, row)?]).or_default().push(number);
+                    wanted
+                        .entry([text(0, row)?, text(1, row)?, text(2, row)?, text(3, row)?, text(4, row)?])
+                        .or_default()
+                        .push(number);
                 }
             }
         }

@@ -166,7 +166,8 @@ async fn batch(lake: &Lake, wanted: &str) -> Result<Trace, TraceError> {
         [only] => Ok((*only).clone()),
         [] => Err(TraceError::Unknown { wanted: wanted.to_owned() }),
         several => {
-            let mut candidates: Vec<String> = several.iter().map(|batch| format!("{} ({})", batch.batch_id, batch.file)).collect();
+            let mut candidates: Vec<String> =
+                several.iter().map(|batch| format!("{} ({})", batch.batch_id, batch.file)).collect();
             candidates.sort();
             candidates.truncate(5);
             Err(TraceError::Ambiguous { wanted: wanted.to_owned(), candidates })
@@ -249,7 +250,8 @@ fn records(lake: &Lake, batch: &Trace, rows: &[u64]) -> Result<BTreeMap<u64, Str
     let Some(shape @ Shape::Json { .. }) = shape else { return Ok(BTreeMap::new()) };
     let failed = |e| LakeError::io("read the archived", lake.root(), e);
     let mut text = Vec::new();
-    let stored = decompressed(BufReader::new(archive::open(lake, &batch.sha256)?)).and_then(|mut file| file.read_to_end(&mut text));
+    let stored =
+        decompressed(BufReader::new(archive::open(lake, &batch.sha256)?)).and_then(|mut file| file.read_to_end(&mut text));
     stored.map_err(failed)?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let values: Vec<Value> = serde_json::Deserializer::from_slice(text).into_iter().map_while(Result::ok).collect();

@@ -87,7 +87,8 @@ fn table(rows: &[RecordBatch]) -> datafusion::common::Result<MemTable> {
     let delivery: Int64Array = files.iter().map(|(at, export, _)| firsts.get(&(*at, export.as_str())).copied()).collect();
     let arrived: TimestampMicrosecondArray = files.iter().map(|(at, ..)| Some(*at)).collect();
     let schema = schema();
-    let entities: StringArray = files.iter().map(|(_, export, _)| export.split_once('\u{1f}').map(|(_, entity)| entity)).collect();
+    let entities: StringArray =
+        files.iter().map(|(_, export, _)| export.split_once('\u{1f}').map(|(_, entity)| entity)).collect();
     let ids: StringArray = files.iter().map(|(_, _, id)| Some(id.as_str())).collect();
     let batch = RecordBatch::try_new(
         Arc::clone(&schema),

@@ -12,9 +12,17 @@ fn book(more: &[(&str, &str)]) -> (tempfile::TempDir, Book) {
                  acme,backup_gb,2026-07-01,,USD,per_unit,0.25,100,,delivered\n\
                  acme,azure,2026-07-01,,USD,per_unit,1.2,,,delivered\n\
                  acme,support,2026-07-01,,USD,flat_fee,,,100.00,\n";
-    let mut files: Vec<PathBuf> = ["partner_center", "backup_and_cloud", "connectwise", "stripe", "mapping/customers.csv", "mapping/services.csv", "mapping/lifecycle.csv"]
-        .map(|name| repository(&format!("tests/analysis/worked_example/{name}")))
-        .to_vec();
+    let mut files: Vec<PathBuf> = [
+        "partner_center",
+        "backup_and_cloud",
+        "connectwise",
+        "stripe",
+        "mapping/customers.csv",
+        "mapping/services.csv",
+        "mapping/lifecycle.csv",
+    ]
+    .map(|name| repository(&format!("tests/analysis/worked_example/{name}")))
+    .to_vec();
     for (name, text) in [("contract_terms.csv", terms)].iter().chain(more) {
         let path = folder.path().join(name);
         std::fs::write(&path, text).expect("a file");
@@ -47,8 +55,16 @@ fn month(said: &Value, service: &str, month: &str) -> String {
     let row = rows.iter().find(|row| row["service_key"] == service && row["month"] == month);
     let Some(row) = row else { return "nothing".to_owned() };
     let columns = [
-        "cutoff_date", "expected_before", "expected_after", "billed_before", "billed_after", "missed_then", "could_not_be_known", "late_not_rebilled",
-        "rebilled", "overbilled",
+        "cutoff_date",
+        "expected_before",
+        "expected_after",
+        "billed_before",
+        "billed_after",
+        "missed_then",
+        "could_not_be_known",
+        "late_not_rebilled",
+        "rebilled",
+        "overbilled",
     ];
     columns.map(|name| row[name].as_str().unwrap_or("-").to_owned()).join(" ")
 }
@@ -69,7 +85,8 @@ fn a_restatement_and_late_usage_could_not_be_known_and_a_psa_change_was_missed()
     let usage = |service: &str| {
         let is_meant = |row: &&Value| row["said_by"] == "usage" && row["service_key"] == service && row["month"] == "2026-07-01";
         let row = sources.iter().find(is_meant).expect("a row");
-        ["system", "what", "quantity_before", "quantity_after", "money_before", "money_after"].map(|name| row[name].as_str().unwrap_or("-").to_owned())
+        ["system", "what", "quantity_before", "quantity_after", "money_before", "money_after"]
+            .map(|name| row[name].as_str().unwrap_or("-").to_owned())
     };
     assert_eq!(usage("backup_gb"), ["focus", "corrected", "340", "400", "27.2", "32"]);
     assert_eq!(usage("azure"), ["focus", "corrected", "400", "500", "400", "500"]);

@@ -144,7 +144,10 @@ fn write_months_anew(exports: &Path) {
     for month in 4..12_u32 {
         let file = |name: String, days: std::ops::Range<u32>, cost: &str| {
             let row = |day: u32| {
-                format!("p,2025-{month:02}-01,acc-1,Usage,2025-{month:02}-{day:02},2025-{month:02}-{:02},EC2,Box,2,USD,{cost}\n", day + 1)
+                format!(
+                    "p,2025-{month:02}-01,acc-1,Usage,2025-{month:02}-{day:02},2025-{month:02}-{:02},EC2,Box,2,USD,{cost}\n",
+                    day + 1
+                )
             };
             let rows: String = days.map(row).collect();
             std::fs::write(exports.join(name), format!("{header}\n{rows}")).expect("a file");

@@ -33,8 +33,9 @@ const FOCUS: &str = "ChargePeriodStart,ChargePeriodEnd,BilledCost,EffectiveCost,
                      SubAccountId,BillingPeriodStart\n";
 
 fn focus(place: &Place, name: &str, rows: &[(&str, &str, &str)]) -> PathBuf {
-    let row =
-        |(class, account, cost): &(&str, &str, &str)| format!("2026-07-01,2026-07-02,{cost},{cost},USD,Usage,{class},EC2,{account},2026-07-01\n");
+    let row = |(class, account, cost): &(&str, &str, &str)| {
+        format!("2026-07-01,2026-07-02,{cost},{cost},USD,Usage,{class},EC2,{account},2026-07-01\n")
+    };
     place.write(name, FOCUS.to_owned() + &rows.iter().map(row).collect::<String>())
 }
 
@@ -137,7 +138,10 @@ fn a_day_that_the_vendor_overwrites_counts_once_as_said_last() {
         assert_eq!(sum(&["--as-of", "2026-07-10"]), "6");
         let found = super::support::sql(&lake, "SELECT change_kind, money_before, money FROM core.change");
         assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!((&found[0]["change_kind"], &found[0]["money_before"], &found[0]["money"]), (&"overwritten".into(), &"2".into(), &"5".into()));
+        assert_eq!(
+            (&found[0]["change_kind"], &found[0]["money_before"], &found[0]["money"]),
+            (&"overwritten".into(), &"2".into(), &"5".into())
+        );
     }
 }
 
@@ -182,7 +186,10 @@ fn a_replaced_month_shows_what_it_said_before() {
     let place = Place::new();
     let cur = |name: &str, rows: &[(u32, &str, &str)]| {
         let row = |(day, account, cost): &(u32, &str, &str)| {
-            format!("p,2026-07-01T00:00:00Z,{account},Usage,2026-07-{day:02}T00:00:00Z,2026-07-{:02}T00:00:00Z,EC2,Box,1,USD,{cost}\n", day + 1)
+            format!(
+                "p,2026-07-01T00:00:00Z,{account},Usage,2026-07-{day:02}T00:00:00Z,2026-07-{:02}T00:00:00Z,EC2,Box,1,USD,{cost}\n",
+                day + 1
+            )
         };
         let header = "bill/PayerAccountId,bill/BillingPeriodStartDate,lineItem/UsageAccountId,lineItem/LineItemType,lineItem/UsageStartDate,\
                       lineItem/UsageEndDate,lineItem/ProductCode,lineItem/UsageType,lineItem/UsageAmount,lineItem/CurrencyCode,lineItem/UnblendedCost\n";

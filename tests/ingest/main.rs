@@ -4,6 +4,7 @@ mod bad_input;
 mod changes;
 mod commands;
 mod compliance;
+mod containers;
 mod exports;
 mod fuzz;
 mod kill;

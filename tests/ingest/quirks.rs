@@ -126,7 +126,8 @@ const QUIRKS: &[(&str, Detector)] = &[
     ("empty_text", |f| f.table().concat().iter().any(String::is_empty)),
     ("absent_property", |f| {
         let records: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(f.text()).expect("records");
-        records.iter().any(|record| record.contains_key("cancelledDate")) && records.iter().any(|r| !r.contains_key("cancelledDate"))
+        records.iter().any(|record| record.contains_key("cancelledDate"))
+            && records.iter().any(|r| !r.contains_key("cancelledDate"))
     }),
     ("leading_apostrophe", |f| f.any_word(|word| word.starts_with('\'') && number(word).is_finite())),
     ("eighteen_decimals", |f| f.any_word(|word| decimals(word) == 18)),
@@ -151,7 +152,8 @@ const QUIRKS: &[(&str, Detector)] = &[
     }),
     ("both_rows_of_a_seat_change", |f| {
         let changes = f.column(0, "ChargeType").into_iter().zip(f.column(0, "Subtotal"));
-        let signs: BTreeSet<bool> = changes.filter(|(kind, _)| kind == "addQuantity").map(|(_, sum)| number(&sum) < 0.0).collect();
+        let signs: BTreeSet<bool> =
+            changes.filter(|(kind, _)| kind == "addQuantity").map(|(_, sum)| number(&sum) < 0.0).collect();
         signs.len() == 2
     }),
     ("credit_document_with_positive_sign", |f| f.has("\"credit_note\"") && !f.has("\"amount\":-") && !f.has("\"amount\": -")),
@@ -187,13 +189,17 @@ const QUIRKS: &[(&str, Detector)] = &[
         })
     }),
     ("trial", |f| f.has("\"isTrial\": true") || f.has("\"isTrial\":true")),
-    ("free_units", |f| f.any_word(|_| true) && f.text().split("\"lessIncluded\":").skip(1).any(|rest| !rest.trim_start().starts_with('0'))),
+    ("free_units", |f| {
+        f.any_word(|_| true) && f.text().split("\"lessIncluded\":").skip(1).any(|rest| !rest.trim_start().starts_with('0'))
+    }),
     ("minimum_quantity", |f| f.column(0, "minimum_quantity").iter().any(|cell| number(cell) > 0.0)),
     ("shell_bare_array", |f| f.text().trim_start().starts_with('[')),
     ("shell_content", |f| f.has("\"content\"") && f.text().trim_start().starts_with('{')),
     ("shell_data", |f| f.has("\"data\"") && f.text().trim_start().starts_with('{')),
     ("shell_of_its_entity", |f| f.has("\"subscriptions\"") && f.text().trim_start().starts_with('{')),
-    ("shell_json_lines", |f| f.text().lines().count() > 1 && f.text().lines().all(|line| line.starts_with('{') && line.ends_with('}'))),
+    ("shell_json_lines", |f| {
+        f.text().lines().count() > 1 && f.text().lines().all(|line| line.starts_with('{') && line.ends_with('}'))
+    }),
 ];
 
 /// Quirk, seen in, fixture, test.
@@ -249,9 +255,26 @@ fn every_quirk_of_real_exports_is_in_a_fixture_that_lands() {
 #[test]
 fn detectors_see_nothing_in_a_file_that_is_as_it_should_be() {
     let plain = Fixture { raw: vec![b"a,b\n1,2\n".to_vec()], texts: vec!["a,b\n1,2\n".to_owned()] };
-    let of_text = ["bom", "repeated_header", "bilingual_header", "null_literal", "empty_text", "leading_apostrophe", "eighteen_decimals",
-        "more_than_eighteen_decimals", "e_notation", "padded_zeros", "padded_us_date", "unpadded_us_date", "iso_with_utc", "json_in_csv",
-        "tags_without_braces", "truncated_not_rounded", "shell_json_lines", "minimum_quantity"];
+    let of_text = [
+        "bom",
+        "repeated_header",
+        "bilingual_header",
+        "null_literal",
+        "empty_text",
+        "leading_apostrophe",
+        "eighteen_decimals",
+        "more_than_eighteen_decimals",
+        "e_notation",
+        "padded_zeros",
+        "padded_us_date",
+        "unpadded_us_date",
+        "iso_with_utc",
+        "json_in_csv",
+        "tags_without_braces",
+        "truncated_not_rounded",
+        "shell_json_lines",
+        "minimum_quantity",
+    ];
     for (quirk, is_in) in QUIRKS.iter().filter(|(name, _)| of_text.contains(name)) {
         assert!(!is_in(&plain), "{quirk}");
     }

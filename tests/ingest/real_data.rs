@@ -175,7 +175,11 @@ fn shapes_of_real_exports_that_are_not_given_here_land_whole() {
         // All 33 columns of an Oracle report, tags included.
         ("oci/tagged_costs.csv", "oci", ["lineItem/tenantId", "cost/currencyCode", "cost/myCost"]),
         // Data Exports with maps and without the columns that nobody chose; a report of the first generation with few columns.
-        ("aws_cur/maps_cur_2.csv", "aws_cur", ["line_item_usage_account_id", "line_item_currency_code", "line_item_unblended_cost"]),
+        (
+            "aws_cur/maps_cur_2.csv",
+            "aws_cur",
+            ["line_item_usage_account_id", "line_item_currency_code", "line_item_unblended_cost"],
+        ),
         ("aws_cur/narrow_legacy.csv", "aws_cur", ["lineItem/UsageAccountId", "lineItem/CurrencyCode", "lineItem/UnblendedCost"]),
     ] {
         let path = fixtures().join(file);

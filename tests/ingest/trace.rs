@@ -32,7 +32,10 @@ fn accepted_and_rejected_rows_of_a_packed_csv_show_line_outcome_and_reason() {
     let id = batch["batch_id"].as_str().expect("an id");
     let found = traced(&place, &[&id[..6], "4", "2", "3"]);
     assert_eq!((&found["batch_id"], &found["sha256"]), (&batch["batch_id"], &batch["sha256"]));
-    assert_eq!((&found["system"], &found["export"], &found["recorded_at"]), (&"focus".into(), &"costs".into(), &"2026-08-03".into()));
+    assert_eq!(
+        (&found["system"], &found["export"], &found["recorded_at"]),
+        (&"focus".into(), &"costs".into(), &"2026-08-03".into())
+    );
     assert!(found["file"].as_str().is_some_and(|name| name.ends_with("costs_2026-08-03.csv.gz")));
     assert!(found["recorded_by"].as_str().is_some_and(|text| text.contains("date in its name")));
     let [rejected, accepted, header] = [0, 1, 2].map(|at| found["rows"][at].clone());
@@ -41,7 +44,10 @@ fn accepted_and_rejected_rows_of_a_packed_csv_show_line_outcome_and_reason() {
     assert_eq!(rejected["became"], serde_json::json!([]));
     assert_eq!((&accepted["line"], &accepted["reject"]), (&good.into(), &Value::Null));
     let row = &accepted["became"][0];
-    assert_eq!((&row["table"], &row["row"]["cost"], &row["row"]["customer_native_id"]), (&"core.vendor_usage".into(), &"1.5".into(), &"acc-1".into()));
+    assert_eq!(
+        (&row["table"], &row["row"]["cost"], &row["row"]["customer_native_id"]),
+        (&"core.vendor_usage".into(), &"1.5".into(), &"acc-1".into())
+    );
     assert_eq!((&header["became"], &header["reject"]), (&serde_json::json!([]), &Value::Null));
     // The same for people, and by the file's name.
     place
@@ -99,7 +105,11 @@ fn every_row_of_every_good_file_leads_back_to_its_line() {
         for (row, number) in found["rows"].as_array().expect("rows").iter().zip(&rows) {
             let table = format!("{}.{}", export.target.area(), export.target.name());
             let is_there = row["became"].as_array().is_some_and(|became| became.iter().any(|one| one["table"] == table.as_str()));
-            assert!(is_there && row["line"].as_str().is_some_and(|line| !line.is_empty()), "{} row {number}: {row}", batch["file"]);
+            assert!(
+                is_there && row["line"].as_str().is_some_and(|line| !line.is_empty()),
+                "{} row {number}: {row}",
+                batch["file"]
+            );
         }
     }
 }
