@@ -14,7 +14,7 @@
 
 use super::schema::{Table, instant};
 use super::truth::TruthError;
-use crate::sources::find;
+use crate::sources::all_exports;
 use arrow::array::{AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
@@ -71,8 +71,9 @@ fn table(rows: &[RecordBatch]) -> datafusion::common::Result<MemTable> {
         for row in 0..batch.num_rows() {
             let [id, system, entity] = [&ids, &systems, &entities].map(|column| column.as_string::<i32>().value(row));
             files.push((arrivals.value(row), format!("{system}\u{1f}{entity}"), id.to_owned()));
-            let is_of_usage = find(system, entity).is_none_or(|found| found.export.parts_add_up());
-            adds_up.push(is_of_usage);
+            // Built-in exports alone: a mapping file is there at ingest, and need not be later.
+            let export = all_exports().find(|found| found.source.system == system && found.export.entity == entity);
+            adds_up.push(export.is_none_or(|found| found.export.parts_add_up()));
         }
     }
     // A file's own number lies among those of its instant; a delivery's number is that of its first file.

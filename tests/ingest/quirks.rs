@@ -120,6 +120,7 @@ const QUIRKS: &[(&str, Detector)] = &[
         GzDecoder::new(f.raw[0].as_slice()).read_to_end(&mut first).expect("gzip");
         first.len() < f.text().len()
     }),
+    ("csv_in_zip", |f| f.raw[0].starts_with(b"PK") && f.has(".csv")),
     ("other_columns", |f| f.table()[0].iter().any(|c| c == "somethingNew") && f.table()[0].iter().any(|c| c == "subscriptionid")),
     ("bilingual_header", |f| f.table()[0].iter().filter(|cell| cell.contains(" (") && cell.ends_with(')')).count() > 3),
     ("null_literal", |f| f.table().concat().iter().any(|cell| cell == "NULL")),
@@ -250,6 +251,7 @@ fn every_quirk_of_real_exports_is_in_a_fixture_that_lands() {
     assert_eq!(place.count("core.reject"), 0);
     assert_eq!(place.count("core.batch WHERE file LIKE '%quirk_members%' AND rows_accepted = 3"), 1, "rows of the second member");
     assert_eq!(place.count("core.batch WHERE file LIKE '%quirk_columns%' AND rows_accepted = 1"), 1);
+    assert_eq!(place.count("core.batch WHERE file LIKE '%quirk_export.zip!%' AND rows_accepted = 1"), 1);
 }
 
 #[test]

@@ -113,3 +113,33 @@ fn every_row_of_every_good_file_leads_back_to_its_line() {
         }
     }
 }
+
+/// Entries of archives, rows of sheets, rows of Parquet: each by the name under which it landed.
+#[test]
+fn members_of_archives_sheets_and_parquet_lead_back_too() {
+    let place = Place::new();
+    let fx = "date,from_currency,to_currency,rate\n2026-07-01,EUR,USD,1.08\n2026-07-01,GBP,USD,much\n";
+    let files = [
+        place.write("rates.zip", super::containers::zipped(&[("a/fx_2026-07-02.csv", fx.as_bytes())])),
+        place.write("book.xlsx", super::containers::book()),
+        place.write("cur.parquet", super::containers::cur_2_parquet(parquet::basic::Compression::SNAPPY)),
+    ];
+    place.ingest(&files.each_ref().map(std::path::PathBuf::as_path), &[]).says(1, &[]);
+    let found = traced(&place, &["rates.zip!a/fx_2026-07-02.csv", "2", "3"]);
+    assert_eq!((&found["rows"][0]["line"], &found["recorded_at"]), (&"2026-07-01,EUR,USD,1.08".into(), &"2026-07-02".into()));
+    assert_eq!(
+        (&found["rows"][0]["became"][0]["table"], &found["rows"][1]["reject"]["value"]),
+        (&"core.fx".into(), &"much".into())
+    );
+    // Rows as Excel numbers them; the header stands in row 4.
+    let found = traced(&place, &["book.xlsx!Rates", "5", "9"]);
+    assert!(found["rows"][0]["line"].as_str().is_some_and(|line| line.contains("EUR")), "{found}");
+    assert_eq!(
+        (&found["rows"][0]["became"][0]["row"]["rate"], &found["rows"][1]["reject"]["value"]),
+        (&"1.1".into(), &"yesterday".into())
+    );
+    let row = place.sql("SELECT source_row FROM core.vendor_usage WHERE cost IS NOT NULL ORDER BY source_row LIMIT 1")[0].clone();
+    let found = traced(&place, &["cur.parquet", row["source_row"].as_str().expect("a row")]);
+    assert!(found["rows"][0]["line"].as_str().is_some_and(|line| line.contains("line_item_unblended_cost")), "{found}");
+    assert_eq!(found["rows"][0]["became"][0]["table"], "core.vendor_usage");
+}
