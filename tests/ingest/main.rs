@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod changes;
+mod billing;
 mod commands;
 mod compliance;
 mod containers;
