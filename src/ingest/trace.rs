@@ -257,8 +257,9 @@ fn records(lake: &Lake, batch: &Trace, rows: &[u64]) -> Result<BTreeMap<u64, Str
     let values: Vec<Value> = serde_json::Deserializer::from_slice(text).into_iter().map_while(Result::ok).collect();
     let mut found = BTreeMap::new();
     let mut number = 0;
-    for record in read::records(&values, Some(&shape)) {
-        let lines = read::lines_of(record, &shape).len() as u64 + u64::from(read::lacks_lines(record, &shape));
+    for record in read::records(&values, &shape) {
+        // A record without lines is a row itself; the reject that says that lines are missing has a number of its own.
+        let lines = read::lines_of(record, &shape).len().max(1) as u64 + u64::from(read::lacks_lines(record, &shape));
         for row in rows.iter().filter(|&&row| number < row && row <= number + lines) {
             found.insert(*row, record.to_string());
         }

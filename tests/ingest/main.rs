@@ -1,8 +1,8 @@
 //! The `shortfall` command on files: good ones, broken ones, corrected ones, and when it is killed.
 
 mod bad_input;
-mod changes;
 mod billing;
+mod changes;
 mod commands;
 mod compliance;
 mod containers;
