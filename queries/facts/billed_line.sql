@@ -14,7 +14,7 @@ WITH line AS (
   -- A credit note names the line that it takes back.
   LEFT JOIN known.invoice_line AS origin
     ON line.kind = 'credit' AND line.system = origin.system AND line.native_sku = origin.line_id
-  WHERE coalesce(line.status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced')
+  WHERE coalesce(line.status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced', 'itemised', 'planned')
     AND line.kind <> 'tax'
 ),
 keyed AS (

@@ -5,6 +5,7 @@ mod commands;
 mod compliance;
 mod exports;
 mod fuzz;
+mod halo;
 mod kill;
 mod real_data;
 mod repeat;
