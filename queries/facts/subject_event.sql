@@ -25,10 +25,10 @@ change AS (
               THEN state_since END AS stated_at,
          recorded_at AS listed_at, first_list_at, recorded_at, batch_id, source_row
   FROM compared
-  WHERE state_before IS DISTINCT FROM state OR list_before < list - 1
+  WHERE (state_before IS DISTINCT FROM state) OR list_before < list - 1
   UNION ALL
   -- Listed again, but elsewhere.
-  SELECT system, customer_native_id, native_sku, subject_kind, subject_id, 'deprovisioned', false, NULL, next_list_at, first_list_at, next_list_at,
+  SELECT system, customer_native_id, native_sku, subject_kind, subject_id, 'deprovisioned', false, NULL AS stated_at, next_list_at AS listed_at, first_list_at, next_list_at AS recorded_at,
          batch_id, source_row
   FROM compared
   WHERE next_list_at IS NOT NULL AND (next_list_of_pair IS NULL OR next_list_of_pair > list + 1)
@@ -54,4 +54,4 @@ stated AS (
 )
 SELECT system, customer_native_id, native_sku, subject_kind, subject_id, event, event_at, origin, known_from, recorded_at, batch_id, source_row
 FROM stated
-WHERE rank = 0 OR state_until_then IS DISTINCT FROM state
+WHERE rank = 0 OR (state_until_then IS DISTINCT FROM state)

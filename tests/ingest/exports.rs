@@ -58,7 +58,8 @@ fn rows_of(file: &Path) -> usize {
                 // An array, or the only array of a page's shell.
                 let shell = || page.as_object().and_then(|shell| shell.values().find_map(Value::as_array));
                 let records = page.as_array().or_else(shell).expect("records").clone();
-                let lines = |record: &Value| record["lines"]["data"].as_array().or(record["lines"].as_array()).map_or(1, Vec::len);
+                let lines =
+                    |record: &Value| record["lines"]["data"].as_array().or(record["lines"].as_array()).map_or(1, Vec::len);
                 records.iter().map(lines).sum::<usize>()
             })
             .sum(),
