@@ -108,7 +108,7 @@ pub(super) fn stage(
     })?;
     total.rejects.sort_by_key(|reject| reject.source_row);
     total.adds.iter_mut().for_each(|(_, adds)| adds.sort_by(|a, b| a.path.cmp(&b.path)));
-    total.adds.sort_by(|a, b| a.0.cmp(&b.0));
+    total.adds.sort_by_key(|a| a.0);
     Ok(total)
 }
 
