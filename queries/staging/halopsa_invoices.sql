@@ -43,7 +43,8 @@ SELECT
   coalesce(from_day, date_trunc('day', invoice_date)) AS period_start,
   CASE
     WHEN from_day IS NULL THEN NULL
-    WHEN date_part('day', end_day) IN (1, date_part('day', from_day)) AND end_day > from_day THEN end_day
+    -- Whole months: the end is the first day of the next period.
+    WHEN date_part('day', end_day) = date_part('day', from_day) AND end_day > from_day THEN end_day
     ELSE end_day + INTERVAL '1 day'
   END AS period_end,
   CAST(invoice_date AS DATE) AS invoice_date,

@@ -8,7 +8,7 @@ WITH dated AS (
                        exact_quotient(CAST(100 AS DECIMAL(38, 18)) - coalesce("line.discount_perc", CAST(0 AS DECIMAL(38, 18))),
                                       CAST(100 AS DECIMAL(38, 18)))) AS price,
          coalesce("line.cost_converted", "line.unit_cost") AS cost,
-         -- Days of the header's own billing period, with the last day, whether the end names that or the next one.
+         -- Months of the header's own billing period, whether its end is the last day or the next period's first.
          date_part('year', period_end_date) * 12 + date_part('month', period_end_date)
            - date_part('year', period_start_date) * 12 - date_part('month', period_start_date)
            + CASE WHEN date_part('day', period_end_date) - date_part('day', period_start_date) >= 27 THEN 1 ELSE 0 END AS span
@@ -46,7 +46,6 @@ SELECT
   from_day AS effective_from,
   CASE
     WHEN "line.isgroupdesc" OR "line.onetimecharge" THEN from_day
-    WHEN date_part('day', end_day) IN (1, date_part('day', from_day)) AND end_day > from_day THEN end_day
     ELSE end_day + INTERVAL '1 day'
   END AS effective_to,
   source_row

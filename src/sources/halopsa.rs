@@ -26,9 +26,10 @@
 //! one that automated billing ignores is `not_billable`. Licences are what the vendor holds ready (category `entitled`), for the month of
 //! the list; vendor files state the same seats and their cost, so neither is summed from here.
 //!
-//! Assumed: a period's end on the first of a month, or on the day of the month on which it started, is the first day that is no longer
-//! billed, any other the last one that is; a contract's end is its last day, and a rolling contract goes on beyond it; a calculated
-//! quantity is net of free units; a line set inactive ended with the first list that says so; recurring items are priced by the month.
+//! Assumed: an invoice's period that ends on the day of the month on which it began is whole months, and that day is no longer billed; any
+//! other end is the last day that is. The end of a contract and of its lines is the last day, and a rolling contract goes on beyond it. A
+//! calculated quantity is net of free units; a line set inactive ended with the first list that says so; recurring items are priced by the
+//! month; nothing under a contract that is not to be invoiced (`dontinvoice`) is owed.
 
 use super::{Column, Export, Shape, Source};
 use crate::lake::Table;
