@@ -21,7 +21,9 @@ SELECT
   coalesce("line.item_code", nullif(nullif("line._itemid", '0'), '-1')) AS native_sku,
   nullif(nullif("line._itemid", '0'), '-1') AS native_product,
   "line.item_shortdescription" AS native_name,
+  CASE WHEN is_credit THEN nullif(nullif("line.creditlinkedidid", '0'), '-1') END AS origin_line_id,
   CASE
+    WHEN "line.isgroupdesc" THEN 'memo'
     WHEN is_credit THEN 'credit'
     WHEN "line.is_meter" THEN 'usage'
     WHEN "line.onetimecharge" THEN 'one_off'

@@ -34,6 +34,9 @@
 use super::{Column, Export, Shape, Source};
 use crate::lake::Table;
 
+/// What a record without lines is rejected with.
+const ASK_FOR_LINES: &str = "the list leaves lines out; export it with includelines=true";
+
 /// How the system writes that there is no date.
 const NO_DATE: &[&str] = &[
     "0001-01-01T00:00:00",
@@ -117,7 +120,7 @@ pub static SOURCE: Source = Source {
         Export {
             entity: "contracts",
             how_to_export: "API: GET /api/ClientContract?includeinactive=true&includedetails=true&pageinate=true, every page saved as it came",
-            shape: page("contracts"),
+            shape: page("contracts|clientcontracts"),
             signature: &["ref", "client_id", "start_date"],
             columns: &[
                 Column::id("id").required(),
@@ -142,7 +145,7 @@ pub static SOURCE: Source = Source {
         Export {
             entity: "recurring_invoices",
             how_to_export: "API: GET /api/RecurringInvoice?includelines=true&pageinate=true, one folder per day with its date in the name",
-            shape: page_with_lines("invoices"),
+            shape: page_with_lines("invoices|recurringinvoices"),
             signature: &["client_id", "nextcreationdate", "period"],
             columns: &[
                 Column::id("id").required(),
@@ -158,7 +161,7 @@ pub static SOURCE: Source = Source {
                 Column::iso("startdate"),
                 Column::iso("enddate"),
                 Column::currency("currency_code_name"),
-                Column::id("line.id").required(),
+                Column::id("line.id").required_or(ASK_FOR_LINES),
                 Column::id("line.contract_id"),
                 Column::text("line.item_code"),
                 Column::id("line._itemid"),
@@ -183,7 +186,7 @@ pub static SOURCE: Source = Source {
         Export {
             entity: "recurring_items",
             how_to_export: "API: GET /api/RecurringItem, every page saved as it came",
-            shape: page("recurringitems"),
+            shape: page("recurringitems|items"),
             signature: &["client_id", "item_id", "sellingprice"],
             columns: &[
                 Column::id("id").required(),
@@ -225,7 +228,7 @@ pub static SOURCE: Source = Source {
                 Column::currency("currency_code_name").required(),
                 Column::id("recurring_invoice_id"),
                 Column::id("creditlinkedtoinvoiceid"),
-                Column::id("line.id").required(),
+                Column::id("line.id").required_or(ASK_FOR_LINES),
                 Column::text("line.item_code"),
                 Column::id("line._itemid"),
                 Column::text("line.item_shortdescription"),
@@ -239,6 +242,7 @@ pub static SOURCE: Source = Source {
                 Column::iso("line.enddate"),
                 Column::id("line.recurring_invoice_id"),
                 Column::id("line.recurring_invoice_line_id"),
+                Column::id("line.creditlinkedidid"),
                 Column::boolean("line.onetimecharge"),
                 Column::boolean("line.is_meter"),
                 Column::boolean("line.isgroupdesc"),
@@ -250,7 +254,7 @@ pub static SOURCE: Source = Source {
         Export {
             entity: "prorata",
             how_to_export: "API: GET /api/InvoiceDetailProRata, every page saved as it came, at least once a month",
-            shape: page("invoicedetailproratas"),
+            shape: page("invoicedetailproratas|proratas"),
             signature: &["invoicedetailid", "isinvoiced", "quantity"],
             columns: &[
                 Column::id("id").required(),
@@ -290,7 +294,7 @@ pub static SOURCE: Source = Source {
         Export {
             entity: "licences",
             how_to_export: "API: GET /api/SoftwareLicence?includeinactive=true&pageinate=true, every page saved as it came, at least once a month",
-            shape: page("licences"),
+            shape: page("licences|softwarelicences"),
             signature: &["client_id", "licences_in_use", "name"],
             columns: &[
                 Column::id("id").required(),
@@ -315,7 +319,7 @@ pub static SOURCE: Source = Source {
         Export {
             entity: "licence_changes",
             how_to_export: "API: GET /api/LicenceChange (or /api/SubscriptionQuantityChange), every page saved as it came",
-            shape: page("licencechanges"),
+            shape: page("licencechanges|subscriptionquantitychanges"),
             signature: &["licence_id", "current_quantity", "new_quantity"],
             columns: &[
                 Column::id("licence_id").required(),

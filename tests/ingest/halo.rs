@@ -36,10 +36,19 @@ fn a_credit_note_nets_whichever_sign_it_is_written_with() {
 fn a_list_without_lines_is_never_nothing_billed() {
     let head = json!({"id": 1001, "invoicenumber": "INV1001", "client_id": 12, "invoice_date": "2026-05-01T00:00:00",
                       "duedate": "2026-05-31T00:00:00", "currency_code_name": "USD", "total": 264.0});
-    let (place, ran) = Place::offer("invoices.json", page("invoices", &[head]).to_string());
-    ran.says(1, &[]);
-    assert_eq!(place.counts(), (1, 0, 1));
-    place.rejects_are(&[(1, "line.id", "", "a value is required")]);
+    let mut empty = head.clone();
+    empty["lines"] = json!([]);
+    for invoice in [head, empty] {
+        let (place, ran) = Place::offer("invoices.json", page("invoices", &[invoice]).to_string());
+        ran.says(1, &[]);
+        assert_eq!(place.counts(), (1, 0, 1));
+        place.rejects_are(&[(
+            1,
+            "line.id",
+            "",
+            "a value is required: the list leaves lines out; export it with includelines=true",
+        )]);
+    }
 }
 
 #[test]
