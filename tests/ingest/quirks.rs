@@ -194,6 +194,16 @@ const QUIRKS: &[(&str, Detector)] = &[
         f.any_word(|_| true) && f.text().split("\"lessIncluded\":").skip(1).any(|rest| !rest.trim_start().starts_with('0'))
     }),
     ("minimum_quantity", |f| f.column(0, "minimum_quantity").iter().any(|cell| number(cell) > 0.0)),
+    ("slash_date", |f| f.has("/Date(")),
+    ("service_account", |f| f.has("\"isserviceaccount\": true") || f.has("\"ignoreautomatedbilling\": true")),
+    ("free_units_of_a_rule", |f| f.has("\"qty_free\"")),
+    ("credit_document_of_an_accounting_system", |f| {
+        f.has("\"CreditNotes\"") && !f.has("\"LineAmount\":-") && !f.has("\"LineAmount\": -")
+    }),
+    ("heading_with_object_and_colon", |f| f.table()[0].iter().any(|cell| cell.starts_with("Invoice Item: "))),
+    ("shell_query_response", |f| f.has("\"QueryResponse\"")),
+    ("shell_list", |f| f.has("\"list\"") && f.text().trim_start().starts_with('{')),
+    ("shell_record_count", |f| f.has("\"record_count\"")),
     ("shell_bare_array", |f| f.text().trim_start().starts_with('[')),
     ("shell_content", |f| f.has("\"content\"") && f.text().trim_start().starts_with('{')),
     ("shell_data", |f| f.has("\"data\"") && f.text().trim_start().starts_with('{')),
