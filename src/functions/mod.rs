@@ -2,6 +2,7 @@
 
 mod bridge;
 pub(crate) mod exact;
+mod guids_under;
 pub mod normalise_id;
 pub(crate) mod period;
 mod rate;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 /// Every function of this module.
 #[must_use]
 pub fn all() -> Vec<ScalarUDF> {
-    let mut functions = vec![normalise_id::function(), row_hash::function(), rate::function(), bridge::function()];
+    let mut functions = vec![normalise_id::function(), row_hash::function(), rate::function(), bridge::function(), guids_under::function()];
     functions.extend(exact::functions());
     functions.extend(period::functions());
     functions

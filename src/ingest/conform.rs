@@ -22,7 +22,7 @@ use std::sync::Arc;
 #[must_use]
 pub fn data_type(kind: Kind) -> DataType {
     match kind {
-        Kind::Text | Kind::Currency => DataType::Utf8,
+        Kind::Text | Kind::Id | Kind::Currency => DataType::Utf8,
         Kind::Decimal | Kind::LongDecimal | Kind::MinorUnits { .. } => DataType::Decimal128(PRECISION, SCALE as i8),
         Kind::Instant(_) => instant(),
         Kind::Boolean => DataType::Boolean,
@@ -94,7 +94,7 @@ fn reject_repeated_keys(rows: &TextRows, export: &Export, seen: &mut SeenKeys, f
         if faults.contains_key(&row) {
             continue;
         }
-        let key: Vec<String> = columns.iter().map(|cells| cells[row].unwrap_or("").trim().to_lowercase()).collect();
+        let key: Vec<String> = columns.iter().map(|cells| whole_id(cells[row].unwrap_or("")).to_lowercase()).collect();
         if let Some(first) = seen.get(&key) {
             let reason = format!("the same key stands in row {first} of this file");
             faults.insert(row, Reject::new(source_row, &export.unique.join(", "), &key.join(", "), &reason));
@@ -119,6 +119,11 @@ impl Typed<'_> {
             Kind::Text => {
                 let mut values = StringBuilder::with_capacity(count, count * 16);
                 self.each(cells, Ok::<_, String>, |value| values.append_option(value));
+                Arc::new(values.finish())
+            }
+            Kind::Id => {
+                let mut values = StringBuilder::with_capacity(count, count * 8);
+                self.each(cells, |text| Ok::<_, String>(whole_id(text)), |value| values.append_option(value));
                 Arc::new(values.finish())
             }
             Kind::Decimal | Kind::LongDecimal => {
@@ -214,6 +219,22 @@ impl Typed<'_> {
     }
 }
 
+/// An id without the `.0` that a float brought.
+fn whole_id(text: &str) -> &str {
+    let text = trimmed(text);
+    match text.split_once('.') {
+        Some((whole, zeros))
+            if !zeros.is_empty()
+                && zeros.bytes().all(|b| b == b'0')
+                && !whole.is_empty()
+                && whole.strip_prefix('-').unwrap_or(whole).bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            whole
+        }
+        _ => text,
+    }
+}
+
 /// The text without blanks around it; the common text has none, which two bytes tell.
 fn trimmed(text: &str) -> &str {
     match text.as_bytes() {
@@ -241,6 +262,7 @@ fn expected(formats: &[DateFormat]) -> String {
         .map(|format| match format {
             DateFormat::Iso => "`2026-07-01` with or without a time",
             DateFormat::UsSlash => "`7/31/2026`, month first",
+            DateFormat::IsoMonth => "`2026-07`",
             DateFormat::UnixSeconds => "seconds since 1970",
             DateFormat::UnixMillis => "milliseconds since 1970",
             DateFormat::DotNet => "`/Date(1419937200000+1300)/`",
@@ -255,6 +277,8 @@ pub fn parse_instant(text: &str, formats: &[DateFormat]) -> Option<i64> {
     formats.iter().find_map(|format| match format {
         DateFormat::Iso => parse_iso(text.as_bytes()),
         DateFormat::UsSlash => parse_us_slash(text),
+        DateFormat::IsoMonth if text.len() == 7 => parse_iso(format!("{text}-01").as_bytes()),
+        DateFormat::IsoMonth => None,
         DateFormat::UnixSeconds => since_1970(text, 1),
         DateFormat::UnixMillis => since_1970(text, 1_000),
         DateFormat::DotNet => parse_dot_net(text),
@@ -328,7 +352,8 @@ fn parse_iso(bytes: &[u8]) -> Option<i64> {
         return None;
     }
     let offset_minutes: i64 = match rest {
-        b"" | b"Z" | b"z" => 0,
+        // As BigQuery writes it out.
+        b"" | b"Z" | b"z" | b" UTC" => 0,
         [sign @ (b'+' | b'-'), rest @ ..] => {
             let (hours, minutes) = match rest.len() {
                 2 => (number(rest)?, 0),
@@ -380,6 +405,7 @@ mod tests {
             ("2024-09-01 00:00:00", "2024-09-01T00:00:00.000000"),
             ("2024-09-01T00:00:00Z", "2024-09-01T00:00:00.000000"),
             ("2023-11-13T10:00Z", "2023-11-13T10:00:00.000000"),
+            ("2023-11-13 10:00:00.5 UTC", "2023-11-13T10:00:00.500000"),
             ("2020-11-10T08:00:00.1234567-08:00", "2020-11-10T16:00:00.123456"),
             ("10/3/2020", "2020-10-03T00:00:00.000000"),
             ("10/3/2020 23:59", "2020-10-03T23:59:00.000000"),
@@ -405,6 +431,12 @@ mod tests {
         ] {
             assert_eq!(iso(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_id_written_as_a_float_is_the_same_id() {
+        let given = ["12", "12.0", " 12.00 ", "-1.0", "12.5", "v1.0", ".0", "12.", "a"];
+        assert_eq!(given.map(whole_id), ["12", "12", "12", "-1", "12.5", "v1.0", ".0", "12.", "a"]);
     }
 
     #[test]

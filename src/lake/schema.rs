@@ -27,6 +27,8 @@ pub enum Table {
     LifecycleEvent,
     /// Users and devices as one dated list shows them: what changed between two lists is an event too.
     SubjectState,
+    /// What a system's own change log says was edited: field, before, after.
+    ChangeLog,
     /// The PSA's register of customers.
     Company,
     /// Ids of the same customer in other systems, as an export carries them.
@@ -39,6 +41,8 @@ pub enum Table {
     Fx,
     /// Terms that no PSA export carries.
     ContractTerms,
+    /// Until when service months could be billed in the normal run.
+    BillingCalendar,
     /// One row per ingested file; a file is visible once it stands here.
     Batch,
     /// Rows that could not be accepted.
@@ -67,12 +71,14 @@ pub const TABLES: &[Table] = &[
     Table::Invoice,
     Table::LifecycleEvent,
     Table::SubjectState,
+    Table::ChangeLog,
     Table::Company,
     Table::CustomerLink,
     Table::CustomerMap,
     Table::ServiceMap,
     Table::Fx,
     Table::ContractTerms,
+    Table::BillingCalendar,
     Table::Batch,
     Table::Reject,
     Table::FactMonthly,
@@ -118,12 +124,14 @@ impl Table {
             Self::Invoice => "invoice",
             Self::LifecycleEvent => "lifecycle_event",
             Self::SubjectState => "subject_state",
+            Self::ChangeLog => "change_log",
             Self::Company => "company",
             Self::CustomerLink => "customer_link",
             Self::CustomerMap => "customer_map",
             Self::ServiceMap => "service_map",
             Self::Fx => "fx",
             Self::ContractTerms => "contract_terms",
+            Self::BillingCalendar => "billing_calendar",
             Self::Batch => "batch",
             Self::Reject => "reject",
             Self::FactMonthly => "fact_monthly",
@@ -177,12 +185,14 @@ impl Table {
             Self::Product => &["native_sku"],
             Self::Invoice => &["invoice_id"],
             Self::SubjectState => &["customer_native_id", "native_sku", "subject_kind", "subject_id"],
+            Self::ChangeLog => &["subject_kind", "subject_id", "parent_id", "field_name", "changed_at"],
             Self::Company => &["native_id"],
             Self::CustomerLink => &["native_id", "other_system", "other_id"],
             Self::CustomerMap => &["native_id", "valid_from"],
             Self::ServiceMap => &["native_sku", "valid_from"],
             Self::Fx => &["date", "from_currency", "to_currency"],
             Self::ContractTerms => &["customer_key", "service_key", "valid_from"],
+            Self::BillingCalendar => &["customer_key", "service_month"],
             _ => &[],
         }
     }
@@ -233,6 +243,8 @@ impl Table {
                 // Rows of one statement are replaced together, from `statement_from` on, by the next delivery of it.
                 ("statement", TEXT),
                 ("statement_from", instant()),
+                // The vendor's invoice, where an export comes both before and after it.
+                ("vendor_invoice", TEXT),
             ],
             Self::InvoiceLine => vec![
                 ("invoice_id", TEXT),
@@ -288,7 +300,7 @@ impl Table {
                 ("subject_id", TEXT),
                 ("event", TEXT),
                 ("event_at", instant()),
-                // `field` (a dated field of the record), `log` (a change log), `file` (stated by hand).
+                // `field` (a dated field of the record), `log` (a change log), `file` (stated by hand); `snapshot` stands in views only.
                 ("origin", TEXT),
             ],
             Self::SubjectState => vec![
@@ -296,10 +308,23 @@ impl Table {
                 ("native_sku", TEXT),
                 ("subject_kind", TEXT),
                 ("subject_id", TEXT),
-                // `active`, `suspended`, `cancelled`, `deprovisioned`.
+                // `active`, `suspended`, `cancelled`, `deprovisioned`; `not_billable`: there, but billed to nobody (service accounts).
                 ("state", TEXT),
                 // From when, where the source says so; else the day of the list counts.
                 ("state_since", instant()),
+            ],
+            Self::ChangeLog => vec![
+                // `invoice`, `invoice_line`, `licence`.
+                ("subject_kind", TEXT),
+                ("subject_id", TEXT),
+                // What it is part of: the invoice of a line.
+                ("parent_id", TEXT),
+                ("customer_native_id", TEXT),
+                ("field_name", TEXT),
+                ("old_value", TEXT),
+                ("new_value", TEXT),
+                ("changed_by", TEXT),
+                ("changed_at", instant()),
             ],
             Self::Product => vec![
                 ("native_sku", TEXT),
@@ -372,6 +397,7 @@ impl Table {
                 ("quantity_basis", TEXT),
                 ("proration", TEXT),
             ],
+            Self::BillingCalendar => vec![("customer_key", TEXT), ("service_month", DATE), ("cutoff_date", DATE)],
             Self::Batch => vec![
                 ("batch_id", TEXT),
                 ("file", TEXT),

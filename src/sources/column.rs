@@ -20,6 +20,8 @@ pub struct Column {
 pub enum Kind {
     /// Any text.
     Text,
+    /// An id that some exports write as a float: `12.0` and `12` are one.
+    Id,
     /// A number, stored exactly with 18 decimals.
     Decimal,
     /// A number that its source writes with more decimals than are stored: rounded half-even at the 18th.
@@ -44,6 +46,8 @@ pub enum DateFormat {
     Iso,
     /// `7/1/2026`, `07/01/2026 23:59`: month first.
     UsSlash,
+    /// `2026-07`: the first day of a month.
+    IsoMonth,
     /// Seconds since 1970.
     UnixSeconds,
     /// Milliseconds since 1970.
@@ -64,6 +68,14 @@ impl Column {
     #[must_use]
     pub const fn text(name: &'static str) -> Self {
         Self::new(name, Kind::Text)
+    }
+
+    /// An id, which may be written as a float.
+    #[must_use]
+    pub const fn id(name: &'static str) -> Self {
+        let mut column = Self::text(name);
+        column.kind = Kind::Id;
+        column
     }
 
     /// An exact number.

@@ -11,6 +11,7 @@ pub mod column;
 pub mod connectwise;
 pub mod focus;
 pub mod google_workspace;
+pub mod halopsa;
 pub mod killbill;
 pub mod lago;
 pub mod mapped;
@@ -65,6 +66,15 @@ pub struct Export {
 }
 
 impl Export {
+    /// Whether rows with one key in several files of one delivery are parts of one sum. So it is where an export without row
+    /// identities is cut by size (a report in parts). Where records have ids, or come in pages, the same key on two pages is the same
+    /// record seen twice.
+    #[must_use]
+    pub fn parts_add_up(&self) -> bool {
+        let is_cut_by_size = !matches!(self.shape, Shape::Json { .. });
+        self.target == Table::VendorUsage && self.unique.is_empty() && is_cut_by_size
+    }
+
     /// Where a column of the signature stands in a header.
     #[must_use]
     pub fn position(&self, name: &str, header: &[String]) -> Option<usize> {
@@ -100,6 +110,7 @@ pub enum Shape {
 /// Every system, in the order in which `shortfall sources` prints them.
 pub const SOURCES: &[&Source] = &[
     &connectwise::SOURCE,
+    &halopsa::SOURCE,
     &microsoft_csp::SOURCE,
     &focus::SOURCE,
     &aws_cur::SOURCE,

@@ -10,6 +10,9 @@ pub fn good_files() -> BTreeMap<(String, String), Vec<PathBuf>> {
     let mut found: BTreeMap<(String, String), Vec<PathBuf>> = BTreeMap::new();
     for system in std::fs::read_dir(fixtures()).expect("tests/sources") {
         let system = system.expect("an entry").path();
+        if !system.is_dir() {
+            continue;
+        }
         for file in std::fs::read_dir(&system).expect("a folder").map(|entry| entry.expect("an entry").path()) {
             let stem = file.file_stem().expect("a name").to_string_lossy().into_owned();
             if let Some(entity) = stem.strip_prefix("good_") {
@@ -89,6 +92,10 @@ fn rows_of(file: &Path) -> usize {
                     "recurly" => {
                         let old = |record: &Value| record["line_items"]["data"].as_array().map_or(0, Vec::len);
                         lines_named(&page, &["line_items"]) + records.expect("records").iter().map(old).sum::<usize>()
+                    }
+                    "halopsa" => {
+                        let lines = |record: &Value| record["lines"].as_array().map_or(1, Vec::len);
+                        records.expect("records").iter().map(lines).sum::<usize>()
                     }
                     _ => {
                         let lines = |record: &Value| record["lines"]["data"].as_array().map_or(1, Vec::len);

@@ -2,14 +2,18 @@
 
 mod bad_input;
 mod billing;
+mod changes;
 mod commands;
 mod compliance;
 mod containers;
 mod exports;
 mod fuzz;
+mod halo;
 mod kill;
+mod quirks;
 mod real_data;
 mod repeat;
 mod support;
+mod trace;
 mod truth;
 mod vendors;
