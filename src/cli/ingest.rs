@@ -4,7 +4,7 @@ use super::progress::Bar;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
 use crate::ingest::{self, Outcome, plan};
 use crate::lake::Lake;
-use crate::sources::SOURCES;
+use crate::sources::{SOURCES, mapped};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde_json::json;
 use std::path::PathBuf;
@@ -22,6 +22,9 @@ pub(super) struct Arguments {
     /// When the files became known, if their names do not say.
     #[arg(long, value_name = "DATE")]
     recorded_at: Option<String>,
+    /// A mapping file (TOML) for exports that no source knows; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    mapping: Vec<PathBuf>,
     /// Folder with staging queries that replace the built-in ones.
     #[arg(long, value_name = "DIR")]
     queries: Option<PathBuf>,
@@ -36,8 +39,12 @@ pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, Failure> {
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    for file in &arguments.mapping {
+        mapped::file::load(file).map_err(|e| Failure::usage(e.to_string()))?;
+    }
     if let Some(name) = &arguments.source
         && !SOURCES.iter().any(|source| source.system == name)
+        && !mapped::all().iter().any(|map| map.source.system == name)
     {
         let known: Vec<&str> = SOURCES.iter().map(|s| s.system).collect();
         return Err(Failure::usage(format!("there is no source `{name}`")).hint(format!("known are {}", known.join(", "))));

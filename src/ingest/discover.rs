@@ -121,7 +121,12 @@ pub fn discover_named(path: &Path, name: &Path, system: Option<&str>) -> Result<
     if let Some(found) = by_mapping(path, &head, &maps)? {
         return Ok(found);
     }
-    let near = maps.iter().find(|map| map.rules.is_named()).copied();
+    let sheet = sheet_name(&head);
+    let is_meant = |map: &&&Mapped| {
+        let is_sheet = |pattern: &glob::Pattern| sheet.as_ref().is_some_and(|name| pattern.matches(name));
+        map.rules.is_named() && map.rules.sheet.as_ref().is_none_or(is_sheet)
+    };
+    let near = maps.iter().find(is_meant).copied();
     if head.starts_with(b"PAR1") {
         let names = parquet::header(path)?;
         return recognised(path, &names, system, Form::Parquet, near);

@@ -7,6 +7,7 @@ mod containers;
 mod exports;
 mod fuzz;
 mod kill;
+mod mapping;
 mod real_data;
 mod repeat;
 mod support;

@@ -182,8 +182,12 @@ pub(super) fn json_cells(rows: Vec<(u64, Result<Value, Reject>)>, export: &Expor
 
 /// The text at a column's path: keys compared exactly, then without case; scalars as written.
 fn at_path(value: &Value, column: &Column) -> Option<String> {
+    std::iter::once(column.name).chain(column.aliases.iter().copied()).find_map(|name| text_at(value, name))
+}
+
+fn text_at(value: &Value, path: &str) -> Option<String> {
     let mut at = value;
-    for key in column.name.split('.') {
+    for key in path.split('.') {
         let Value::Object(object) = at else { return None };
         at = object.get(key).or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v))?;
     }

@@ -4,6 +4,9 @@
 //! files it means. Loaded mappings stand in one list for the whole process; they are never unloaded, so their number is that of the
 //! mapping files.
 
+pub mod file;
+mod staging;
+
 use super::{Export, Recognised, Source, column};
 use crate::ingest::read::encoding::Encoding;
 use serde_json::Value;
