@@ -2,9 +2,9 @@
 //! records in JSON. Never its name, unless a mapping file asks for one; mapping files are asked first.
 
 use super::IngestError;
+use super::mapped::{self, Format, Mapped};
 use super::read::encoding::{Encoding, decoded};
 use super::read::{csv_reader, next_record, parquet, sheet};
-use crate::sources::mapped::{self, Format, Mapped};
 use crate::sources::{Recognised, Shape, all_exports};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use flate2::read::MultiGzDecoder;
@@ -167,6 +167,11 @@ fn sheet_name(text: &[u8]) -> Option<String> {
     serde_json::from_slice::<Value>(line).ok()?.get(sheet::MARK)?.as_str().map(str::to_owned)
 }
 
+/// The sheet that a file's first line names.
+pub(super) fn sheet_header(line: &str) -> Option<String> {
+    sheet_name(line.as_bytes())
+}
+
 /// Latin text in UTF-16 without its mark: every other byte is zero.
 fn is_utf_16_unmarked(text: &[u8]) -> bool {
     let start = &text[..text.len().min(64) & !1];
@@ -190,11 +195,11 @@ fn trimmed(record: &csv::ByteRecord) -> Vec<String> {
 }
 
 /// The first records of a text, each as a header could stand.
-fn first_records(text: &[u8], separator: u8) -> Vec<Vec<String>> {
+pub(super) fn first_records(text: &[u8], separator: u8, count: usize) -> Vec<Vec<String>> {
     let mut reader = csv_reader(text, separator);
     let mut record = csv::ByteRecord::new();
     let mut records = Vec::new();
-    while records.len() < HEADER_ROWS && matches!(next_record(&mut reader, &mut record), Ok(true)) {
+    while records.len() < count && matches!(next_record(&mut reader, &mut record), Ok(true)) {
         records.push(trimmed(&record));
     }
     if let (Some(first), Some(header)) = (records.first_mut(), header_cells(text, separator)) {
@@ -280,7 +285,7 @@ fn form_by(path: &Path, head: &[u8], map: &Mapped) -> Result<Option<Form>, Inges
         return Ok(None);
     }
     let separator = rules.separator.unwrap_or(b',');
-    let records = first_records(text, separator);
+    let records = first_records(text, separator, HEADER_ROWS);
     let mut rows = (0_u32..).zip(&records);
     let header = match rules.header_row {
         Some(wanted) => rows.find(|(number, cells)| number + 1 == wanted && map.is_header(cells, false)),
@@ -395,7 +400,7 @@ fn discover_csv(
         return Err(IngestError::LineEnds { path: path.to_owned() });
     }
     let tries: Vec<(u8, Vec<Vec<String>>)> =
-        SEPARATORS.into_iter().map(|separator| (separator, first_records(text, separator))).collect();
+        SEPARATORS.into_iter().map(|separator| (separator, first_records(text, separator, HEADER_ROWS))).collect();
     // The first record with any separator, then what stands below titles.
     let mut nearest: Option<(&Vec<String>, Near)> = None;
     for skipped in 0..HEADER_ROWS {

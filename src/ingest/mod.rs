@@ -10,13 +10,16 @@
 
 pub mod conform;
 pub mod discover;
+pub mod fetch;
 mod guard;
+pub mod mapped;
 pub mod member;
 pub mod original;
 pub mod plan;
 mod query;
 pub mod read;
 pub mod reject;
+pub mod sample;
 pub mod scratch;
 mod stage;
 pub mod workbook;
@@ -27,7 +30,6 @@ use crate::lake::scan::FileTable;
 use crate::lake::truth::TruthError;
 use crate::lake::write::TableWriter;
 use crate::lake::{Lake, LakeError, Table};
-use crate::sources::mapped;
 use arrow::array::{
     Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
@@ -239,6 +241,9 @@ pub enum IngestError {
         /// Rows rejected.
         rejected: u64,
     },
+    /// A store does not give it.
+    #[error(transparent)]
+    Fetch(#[from] fetch::FetchError),
     /// Another process is writing.
     #[error("another `shortfall` is writing to this lake; wait for it to end")]
     Locked,
@@ -285,7 +290,7 @@ impl IngestError {
             | Self::RecordTooLong { path, .. }
             | Self::Staging { path, .. }
             | Self::NotConserved { path, .. } => name.clone_into(path),
-            Self::Locked | Self::Lake(_) | Self::Truth(_) => {}
+            Self::Fetch(_) | Self::Locked | Self::Lake(_) | Self::Truth(_) => {}
         }
         self
     }
@@ -372,6 +377,24 @@ impl Progress for Silent {
     fn advance(&self, _rows: u64, _bytes: u64) {}
 }
 
+/// What was named on the command line: a file, or an object in a store.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A file.
+    Local(PathBuf),
+    /// An object.
+    Remote(fetch::Remote),
+}
+
+impl Input {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Local(path) => std::fs::metadata(path).map_or(0, |meta| meta.len()),
+            Self::Remote(remote) => remote.bytes,
+        }
+    }
+}
+
 /// Ingests files into the lake; one outcome per member of each path, in their order.
 ///
 /// # Errors
@@ -383,12 +406,27 @@ pub fn ingest(
     runtime: &Handle,
     progress: &dyn Progress,
 ) -> Result<Vec<(PathBuf, Outcome)>, IngestError> {
+    let inputs: Vec<Input> = paths.iter().cloned().map(Input::Local).collect();
+    ingest_inputs(lake, &inputs, options, runtime, progress)
+}
+
+/// As [`ingest`], for files and objects.
+///
+/// # Errors
+/// [`IngestError`] only where going on makes no sense; a file that cannot be used is an outcome.
+pub fn ingest_inputs(
+    lake: &Lake,
+    inputs: &[Input],
+    options: &Options,
+    runtime: &Handle,
+    progress: &dyn Progress,
+) -> Result<Vec<(PathBuf, Outcome)>, IngestError> {
     let _lock = lake.lock()?.ok_or(IngestError::Locked)?;
     scratch::clear(lake);
     let earlier = if lake.folder(Table::Batch).exists() { runtime.block_on(earlier_batches(lake))? } else { Vec::new() };
     let known: HashSet<String> = earlier.iter().map(|batch| batch.batch_id.clone()).collect();
     let unfinished = runtime.block_on(unfinished_batches(lake, &known))?;
-    let sizes: Vec<u64> = paths.iter().map(|p| std::fs::metadata(p).map_or(0, |m| m.len())).collect();
+    let sizes: Vec<u64> = inputs.iter().map(Input::bytes).collect();
     progress.start(sizes.iter().sum());
     let mut run = Run {
         lake,
@@ -398,14 +436,37 @@ pub fn ingest(
         known,
         earlier,
         pending: Pending::default(),
-        outcomes: Vec::with_capacity(paths.len()),
+        outcomes: Vec::with_capacity(inputs.len()),
     };
-    let fingerprints: Vec<_> = paths.par_iter().map(|path| member::is_single(path).then(|| archive::fingerprint(path))).collect();
-    for ((path, size), fingerprint) in paths.iter().zip(sizes).zip(fingerprints) {
-        let modified = std::fs::metadata(path).and_then(|m| m.modified()).ok().map(DateTime::<Utc>::from);
-        let file = Member { name: path.clone(), content: path.clone(), modified, scratch: None, is_sheet: false };
+    let fingerprint_of = |input: &Input| match input {
+        Input::Local(path) if member::is_single(path) => Some(archive::fingerprint(path)),
+        _ => None,
+    };
+    let fingerprints: Vec<_> = inputs.par_iter().map(fingerprint_of).collect();
+    for ((input, size), fingerprint) in inputs.iter().zip(sizes).zip(fingerprints) {
+        let file = match input {
+            Input::Local(path) => {
+                let modified = std::fs::metadata(path).and_then(|m| m.modified()).ok().map(DateTime::<Utc>::from);
+                Member { name: path.clone(), content: path.clone(), modified, scratch: None, is_sheet: false }
+            }
+            Input::Remote(remote) => match runtime.block_on(remote.download(&scratch::folder(lake))) {
+                Ok(scratch) => Member {
+                    name: PathBuf::from(&remote.url),
+                    content: scratch.path().to_owned(),
+                    modified: Some(remote.modified),
+                    scratch: Some(scratch),
+                    is_sheet: false,
+                },
+                Err(error) => {
+                    progress.advance(0, size);
+                    run.outcomes.push((PathBuf::from(&remote.url), Outcome::Refused(error.into())));
+                    continue;
+                }
+            },
+        };
         match fingerprint {
             Some(fingerprint) => run.land(&file, fingerprint, size, progress)?,
+            None if member::is_single(&file.content) => run.land(&file, archive::fingerprint(&file.content), size, progress)?,
             None => {
                 run.unpack(file, &RowsOnly(progress))?;
                 progress.advance(0, size);

@@ -1,11 +1,11 @@
 //! Original rows from the archive: the evidence behind every figure.
 
 use super::discover::{Dialect, Form, decompressed, discover_named};
+use super::mapped::{self, Format};
 use super::read::encoding::decoded;
 use super::scratch::Scratch;
 use super::{IngestError, read};
 use crate::lake::{Lake, LakeError, archive};
-use crate::sources::mapped::{self, Format};
 use crate::sources::{Shape, find};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -8,6 +8,7 @@ mod exports;
 mod fuzz;
 mod kill;
 mod mapping;
+mod object_store;
 mod real_data;
 mod repeat;
 mod support;

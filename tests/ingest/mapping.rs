@@ -352,3 +352,93 @@ fn what_is_wrong_with_a_mapping_is_said_with_file_line_and_key() {
     let both = ["--mapping", &mapping.display().to_string(), "--mapping", &twin.display().to_string()];
     place.ingest(&[&whole], &both).says(2, &["is meant by dicker details (dicker.toml) and by twin details (twin.toml)"]);
 }
+
+// --- drafts
+
+/// Answers the questions of a draft.
+fn answered(text: &str, answers: &[(&str, &str)]) -> String {
+    let answer = |line: &str| {
+        let found = answers.iter().find(|(key, _)| line.starts_with(&format!("{key} = ")));
+        found.map_or_else(|| line.to_owned(), |(key, value)| format!("{key} = {value}"))
+    };
+    text.lines().map(answer).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_draft_asks_what_it_cannot_know_and_lands_when_answered() {
+    let place = Place::new();
+    let csv = place.write(
+        "hub_2026-09-02.csv",
+        "Report;of;August\n\nCustomerId;ProductName;SKU;Qty;PartnerTotal;ValidFrom;ValidTo;Note\n\
+         t-1;Business Premium;CFQ7:0001;3;66,60 €;01/08/2026;10/08/2026;x\n\
+         t-2;Business Premium;CFQ7:0001;1;1.022,20 €;01/08/2026;10/08/2026;\n",
+    );
+    let draft = place.path("hub.toml");
+    let out = draft.display().to_string();
+    super::support::shortfall(&["map", "draft", &csv.display().to_string(), "-o", &out]).says(0, &["questions are open"]);
+    let text = std::fs::read_to_string(&draft).expect("the draft");
+    for line in [
+        "format = \"csv\"",
+        "separator = \";\"",
+        "header_row = 2",
+        "customer_native_id = \"CustomerId\"",
+        "native_sku = \"SKU\"",
+        "quantity = \"Qty\"",
+        "cost = \"PartnerTotal\"",
+        "period_start = \"ValidFrom\"",
+        "decimal = \",\"",
+        "thousands = \".\"",
+        "signs = [\"€\"]",
+        "# not used: Note",
+        "\"01/08/2026\" can be read as \"us\" or \"%d/%m/%Y\"; which is it?",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    // Not until every question is answered.
+    with_mapping(&place, &[&csv], &draft).says(2, &["hub.toml`:4", "`system`"]);
+    let mut answers = vec![("system", "\"hub\"")];
+    for (key, value) in
+        [("dates", "[\"%d/%m/%Y\"]"), ("currency", "{ constant = \"EUR\" }"), ("measure", "{ constant = \"level\" }")]
+    {
+        let draft = place.write("hub.toml", answered(&text, &answers));
+        with_mapping(&place, &[&csv], &draft).says(2, &[&format!("`{key}`: the question is still open")]);
+        answers.push((key, value));
+    }
+    let draft = place.write("hub.toml", answered(&text, &answers));
+    with_mapping(&place, &[&csv], &draft).says(0, &["hub"]);
+    let found = cells(
+        &place,
+        "SELECT source_row, customer_native_id, quantity, cost, period_start, period_end FROM core.vendor_usage ORDER BY 1",
+    );
+    let (start, end) = ("2026-08-01T00:00:00Z", "2026-08-11T00:00:00Z");
+    assert_eq!(found, [["3", "t-1", "3", "66.6", start, end], ["4", "t-2", "1", "1022.2", start, end]]);
+    // A draft does not overwrite what somebody has answered.
+    super::support::shortfall(&["map", "draft", &csv.display().to_string(), "-o", &out]).says(2, &["could not write"]);
+}
+
+#[test]
+fn drafts_of_workbooks_json_and_parquet_name_their_columns() {
+    let place = Place::new();
+    let book = place.write("dicker.xlsx", dicker_book());
+    let ran =
+        super::support::shortfall(&["map", "draft", &book.display().to_string(), "--sheet", "DETAILS", "--system", "dicker"]);
+    ran.says(
+        0,
+        &[
+            "format = \"xlsx\"",
+            "sheet = \"DETAILS\"",
+            "customer_native_id = \"TENANT ID\"",
+            "native_sku = \"STOCK CODE\"",
+            "system = \"dicker\"",
+        ],
+    );
+    let json =
+        place.write("x.json", r#"{"count":1,"rows":[{"client":{"id":"a"},"sku":"s","qty":2,"total":1.5,"date":"2026-08-01"}]}"#);
+    let ran = super::support::shortfall(&["map", "draft", &json.display().to_string()]);
+    ran.says(0, &["format = \"json\"", "records = \"rows\"", "customer_native_id = \"client.id\"", "dates = [\"iso\"]"]);
+    let cur = place.write("cur.parquet", super::containers::cur_2_parquet(parquet::basic::Compression::SNAPPY));
+    super::support::shortfall(&["map", "draft", &cur.display().to_string()])
+        .says(0, &["format = \"parquet\"", "currency = \"line_item_currency_code\""]);
+    let ran = super::support::shortfall(&["map", "draft", &place.write("e.csv", "").display().to_string()]);
+    ran.says(2, &["e.csv` is empty"]);
+}

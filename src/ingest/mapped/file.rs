@@ -34,9 +34,9 @@
 //! Nothing is guessed per value, unknown keys are errors, and an error names file, line and key. Mappings are checked when they are loaded:
 //! columns of the table that must have a source, what a constant or a value may be, patterns of dates.
 
+use super::super::read::encoding::Encoding;
 use super::staging::{Source as From, Term, select};
 use super::{Format, Mapped, Rules};
-use crate::ingest::read::encoding::Encoding;
 use crate::lake::Table;
 use crate::lake::archive::hex;
 use crate::lake::schema::TABLES;
@@ -347,6 +347,7 @@ impl<'a> Builder<'a> {
             let mut chars = text.chars();
             match (chars.next(), chars.next()) {
                 (None, None) => Ok(None),
+                (Some('?'), None) => fault(key, "the question is still open; the comment beside it says what is asked"),
                 (Some(c), None) if !c.is_alphanumeric() && c != '-' => Ok(Some(c)),
                 _ => fault(key, format!("{text:?} is no single sign such as \".\" or \",\"")),
             }
@@ -657,6 +658,10 @@ fn table(name: &str) -> Option<Table> {
 
 /// A column's name, or a table of keys.
 fn rule(value: &toml::Value) -> Result<Rule, String> {
+    let is_open = |value: Option<&toml::Value>| value.and_then(toml::Value::as_str) == Some("?");
+    if is_open(Some(value)) || is_open(value.get("column")) || is_open(value.get("constant")) {
+        return Err("the question is still open; the comment beside it says what is asked".to_owned());
+    }
     match value {
         toml::Value::String(column) => Ok(Rule { column: Some(column.clone()), ..Rule::default() }),
         toml::Value::Table(_) => value.clone().try_into::<Rule>().map_err(|e| e.message().to_owned()),
@@ -712,6 +717,7 @@ fn dates(names: &[String]) -> Result<&'static [DateFormat], Fault> {
             "unix_seconds" => DateFormat::UnixSeconds,
             "unix_millis" => DateFormat::UnixMillis,
             "D-MON-YYYY" => DateFormat::Pattern("%d-%b-%Y"),
+            "?" => return fault("dates", "the question is still open; the comment beside it says what is asked"),
             pattern if pattern.contains('%') && says_a_day(pattern) => DateFormat::Pattern(leaked(pattern)),
             other => {
                 return fault(
