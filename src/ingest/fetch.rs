@@ -154,14 +154,17 @@ impl Remote {
 
 /// What a store says, in words, without what nobody may see.
 fn refused(url: &str, error: &Error) -> FetchError {
+    // A list that is refused comes back without a kind of its own.
+    let text = error.to_string();
+    let is_status = |status: &str| matches!(error, Error::Generic { .. }) && text.contains(&format!("status code: {status}"));
     let detail = match error {
-        Error::NotFound { .. } => "there is no such bucket or object".to_owned(),
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+        _ if matches!(error, Error::NotFound { .. }) || is_status("404") => "there is no such bucket or object".to_owned(),
+        _ if matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) || is_status("403") || is_status("401") => {
             "access is denied; check the credentials in the environment (such as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), and what they may read"
                 .to_owned()
         }
-        other => {
-            let mut text = other.to_string();
+        _ => {
+            let mut text = text;
             let secrets = std::env::vars().filter(|(name, value)| {
                 SETTINGS.iter().any(|start| name.starts_with(start)) && SECRETS.iter().any(|part| name.contains(part)) && value.len() > 3
             });

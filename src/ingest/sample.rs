@@ -3,7 +3,8 @@
 use super::discover::{first_records, open, sheet_header};
 use super::member::{Member, members};
 use super::read::encoding::{Encoding, decoded};
-use super::read::{parquet, sheet};
+use super::read::parquet;
+use super::read::sheet::{self, Cell};
 use super::{IngestError, read};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -31,7 +32,7 @@ pub struct Sample {
     /// Column names.
     pub header: Vec<String>,
     /// Cells of the first rows: text, and whether the file itself says that it is a number or a date.
-    pub rows: Vec<Vec<(Option<String>, bool)>>,
+    pub rows: Vec<Vec<Cell>>,
     /// Other sheets and entries that were not looked at.
     pub others: Vec<String>,
 }
@@ -139,7 +140,7 @@ fn of_member(member: &Member) -> Result<Sample, IngestError> {
     Ok(Sample { separator, encoding: name, header_row: (at > 0).then_some(at as u64 + 1), ..plain(format, header, rows) })
 }
 
-fn cell(value: Option<&Value>) -> (Option<String>, bool) {
+fn cell(value: Option<&Value>) -> Cell {
     match value {
         None | Some(Value::Null) => (None, false),
         Some(Value::String(text)) => (Some(text.clone()), false),
@@ -149,7 +150,7 @@ fn cell(value: Option<&Value>) -> (Option<String>, bool) {
 
 fn of_sheet(path: &Path, empty: Sample) -> Result<Sample, IngestError> {
     let mut name = None;
-    let mut rows: Vec<(u64, Vec<(Option<String>, bool)>)> = Vec::new();
+    let mut rows: Vec<(u64, Vec<Cell>)> = Vec::new();
     for (number, line) in (0_u64..).zip(open(path)?.lines()).take(ROWS + 100) {
         let line = line.map_err(|e| IngestError::unreadable(path, &e))?;
         if number == 0 {
@@ -158,7 +159,7 @@ fn of_sheet(path: &Path, empty: Sample) -> Result<Sample, IngestError> {
             rows.extend(sheet::cells_of(&line).map(|cells| (number, cells)));
         }
     }
-    let filled = |cells: &[(Option<String>, bool)]| cells.iter().filter(|(text, _)| text.is_some()).count();
+    let filled = |cells: &[Cell]| cells.iter().filter(|(text, _)| text.is_some()).count();
     let widest = rows.iter().take(50).map(|(_, cells)| filled(cells)).max().unwrap_or(0);
     // The first row that is filled nearly as well as any.
     let at = rows.iter().position(|(_, cells)| filled(cells) * 5 >= widest * 4).unwrap_or(0);

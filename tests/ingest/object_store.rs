@@ -102,6 +102,9 @@ fn what_a_store_refuses_is_said_without_the_secret() {
     server
         .ingest(&place, "s3://bucket/fx.csv", "another-secret-altogether")
         .says(2, &["access is denied; check the credentials"]);
+    server
+        .ingest(&place, "s3://bucket/folder/", "another-secret-altogether")
+        .says(2, &["access is denied; check the credentials"]);
     server.ingest(&place, "s3://bucket/fx.csv", SECRET).says(0, &[]);
     for url in ["s3://key-id:hunter22@bucket/fx.csv", "az://container/fx.csv?sig=hunter22", "ftp://user:hunter22@host/fx.csv"] {
         let ran = server.ingest(&place, url, SECRET);
