@@ -23,7 +23,7 @@ use std::sync::Arc;
 #[must_use]
 pub fn data_type(kind: Kind) -> DataType {
     match kind {
-        Kind::Text | Kind::Currency | Kind::OneOf(_) => DataType::Utf8,
+        Kind::Text | Kind::Id | Kind::Currency | Kind::OneOf(_) => DataType::Utf8,
         Kind::Decimal | Kind::LongDecimal | Kind::MinorUnits { .. } | Kind::Number(_) => {
             DataType::Decimal128(PRECISION, SCALE as i8)
         }
@@ -97,7 +97,7 @@ fn reject_repeated_keys(rows: &TextRows, export: &Export, seen: &mut SeenKeys, f
         if faults.contains_key(&row) {
             continue;
         }
-        let key: Vec<String> = columns.iter().map(|cells| cells[row].unwrap_or("").trim().to_lowercase()).collect();
+        let key: Vec<String> = columns.iter().map(|cells| whole_id(cells[row].unwrap_or("")).to_lowercase()).collect();
         if let Some(first) = seen.get(&key) {
             let reason = format!("the same key stands in row {first} of this file");
             faults.insert(row, Reject::new(source_row, &export.unique.join(", "), &key.join(", "), &reason));
@@ -122,6 +122,11 @@ impl Typed<'_> {
             Kind::Text => {
                 let mut values = StringBuilder::with_capacity(count, count * 16);
                 self.each(cells, Ok::<_, String>, |value| values.append_option(value));
+                Arc::new(values.finish())
+            }
+            Kind::Id => {
+                let mut values = StringBuilder::with_capacity(count, count * 8);
+                self.each(cells, |text| Ok::<_, String>(whole_id(text)), |value| values.append_option(value));
                 Arc::new(values.finish())
             }
             Kind::Decimal | Kind::LongDecimal => {
@@ -235,13 +240,30 @@ impl Typed<'_> {
 
     fn check_required(&mut self, row: usize) {
         if self.column.required {
-            self.fault(row, "", "a value is required");
+            let advice = self.column.advice.map(|advice| format!(": {advice}")).unwrap_or_default();
+            self.fault(row, "", &format!("a value is required{advice}"));
         }
     }
 
     fn fault(&mut self, row: usize, value: &str, reason: &str) {
         let reject = Reject::new(self.rows[row], self.column.name, value, reason);
         self.faults.entry(row).or_insert(reject);
+    }
+}
+
+/// An id without the `.0` that a float brought.
+fn whole_id(text: &str) -> &str {
+    let text = trimmed(text);
+    match text.split_once('.') {
+        Some((whole, zeros))
+            if !zeros.is_empty()
+                && zeros.bytes().all(|b| b == b'0')
+                && !whole.is_empty()
+                && whole.strip_prefix('-').unwrap_or(whole).bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            whole
+        }
+        _ => text,
     }
 }
 
@@ -332,6 +354,7 @@ fn expected(formats: &[DateFormat]) -> String {
             DateFormat::UnixSeconds => "seconds since 1970",
             DateFormat::UnixMillis => "milliseconds since 1970",
             DateFormat::Pattern(pattern) => pattern,
+            DateFormat::DotNet => "`/Date(1419937200000+1300)/`",
         })
         .collect();
     format!("not a date: expected {}", names.join(" or "))
@@ -346,6 +369,7 @@ pub fn parse_instant(text: &str, formats: &[DateFormat]) -> Option<i64> {
         DateFormat::UnixSeconds => since_1970(text, 1),
         DateFormat::UnixMillis => since_1970(text, 1_000),
         DateFormat::Pattern(pattern) => parse_pattern(text, pattern),
+        DateFormat::DotNet => parse_dot_net(text),
     })
 }
 
@@ -353,6 +377,21 @@ pub fn parse_instant(text: &str, formats: &[DateFormat]) -> Option<i64> {
 fn since_1970(text: &str, parts: i64) -> Option<i64> {
     let count = text.parse::<i64>().ok().filter(|count| (0..=7_258_118_400 * parts).contains(count))?;
     Some(count * (1_000_000 / parts))
+}
+
+/// `/Date(1419937200000+1300)/` means the local time that its offset gives: here the last day of 2014.
+fn parse_dot_net(text: &str) -> Option<i64> {
+    let inner = text.strip_prefix("/Date(")?.strip_suffix(")/")?;
+    let end = inner.find(['+', '-']).unwrap_or(inner.len());
+    let offset = match &inner.as_bytes()[end..] {
+        [] => 0,
+        [sign, digits @ ..] if digits.len() == 4 => {
+            let minutes = i64::from(number(&digits[..2])?) * 60 + i64::from(number(&digits[2..])?);
+            if *sign == b'-' { -minutes } else { minutes }
+        }
+        _ => return None,
+    };
+    Some(since_1970(&inner[..end], 1_000)? + offset * 60_000_000)
 }
 
 fn number(bytes: &[u8]) -> Option<u32> {
@@ -477,6 +516,25 @@ mod tests {
             "-5",
         ] {
             assert_eq!(iso(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_written_as_a_float_is_the_same_id() {
+        let given = ["12", "12.0", " 12.00 ", "-1.0", "12.5", "v1.0", ".0", "12.", "a"];
+        assert_eq!(given.map(whole_id), ["12", "12", "12", "-1", "12.5", "v1.0", ".0", "12.", "a"]);
+    }
+
+    #[test]
+    fn dates_of_dot_net_are_local_time() {
+        let read = |text| parse_instant(text, &[DateFormat::DotNet]).and_then(DateTime::from_timestamp_micros);
+        let day = |text| read(text).map(|t| t.format("%Y-%m-%dT%H:%M").to_string());
+        assert_eq!(day("/Date(1419937200000+1300)/").as_deref(), Some("2014-12-31T00:00"));
+        assert_eq!(day("/Date(1539993600000+0000)/").as_deref(), Some("2018-10-20T00:00"));
+        assert_eq!(day("/Date(1552326816230)/").as_deref(), Some("2019-03-11T17:53"));
+        assert_eq!(day("/Date(1539993600000-0530)/").as_deref(), Some("2018-10-19T18:30"));
+        for text in ["/Date()/", "/Date(1+1)/", "/Date(x+0000)/", "/Date(1539993600000+é0)/", "1539993600000", "/Date(-1)/"] {
+            assert_eq!(day(text), None, "{text}");
         }
     }
 

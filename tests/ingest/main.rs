@@ -1,11 +1,13 @@
 //! The `shortfall` command on files: good ones, broken ones, corrected ones, and when it is killed.
 
 mod bad_input;
+mod billing;
 mod commands;
 mod compliance;
 mod containers;
 mod exports;
 mod fuzz;
+mod halo;
 mod kill;
 mod mapping;
 mod object_store;

@@ -13,7 +13,7 @@
 //! columns = ["TENANT ID", "REFERENCE"]     # must be there besides those used below
 //!
 //! [export.cells]                           # how texts are written; real numbers and dates of a workbook or Parquet need none of it
-//! dates = ["D-MON-YYYY"]                   # tried in this order: iso, us, unix_seconds, unix_millis, D-MON-YYYY, or a pattern (%d.%m.%Y)
+//! dates = ["D-MON-YYYY"]                   # tried in this order: iso, us, unix_seconds, unix_millis, dotnet, D-MON-YYYY, or a pattern (%d.%m.%Y)
 //! decimal = "."
 //! thousands = ","
 //! signs = ["$", "AUD"]                     # stripped from amounts
@@ -419,7 +419,7 @@ impl<'a> Builder<'a> {
             Format::Json => Shape::Json {
                 envelope: leaked(file.records.as_deref().unwrap_or("")),
                 object: None,
-                lines: file.lines.as_ref().map(|path| leaked_all(&path.split('.').map(str::to_owned).collect::<Vec<_>>())),
+                lines: file.lines.as_ref().map(|path| leaked_all(std::slice::from_ref(path))),
             },
             Format::JsonLines => Shape::CsvOrJsonLines,
             _ => Shape::Csv,
@@ -716,6 +716,7 @@ fn dates(names: &[String]) -> Result<&'static [DateFormat], Fault> {
             "us" => DateFormat::UsSlash,
             "unix_seconds" => DateFormat::UnixSeconds,
             "unix_millis" => DateFormat::UnixMillis,
+            "dotnet" => DateFormat::DotNet,
             "D-MON-YYYY" => DateFormat::Pattern("%d-%b-%Y"),
             "?" => return fault("dates", "the question is still open; the comment beside it says what is asked"),
             pattern if pattern.contains('%') && says_a_day(pattern) => DateFormat::Pattern(leaked(pattern)),
@@ -723,7 +724,7 @@ fn dates(names: &[String]) -> Result<&'static [DateFormat], Fault> {
                 return fault(
                     "dates",
                     format!(
-                        "`{other}` is no form of date; known are iso, us, unix_seconds, unix_millis, D-MON-YYYY, \
+                        "`{other}` is no form of date; known are iso, us, unix_seconds, unix_millis, dotnet, D-MON-YYYY, \
                          and patterns with day, month and year such as %d.%m.%Y"
                     ),
                 );
