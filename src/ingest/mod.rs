@@ -22,6 +22,7 @@ pub mod reject;
 pub mod sample;
 pub mod scratch;
 mod stage;
+pub mod trace;
 pub mod workbook;
 
 use crate::lake::archive;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod billing;
+mod changes;
 mod commands;
 mod compliance;
 mod containers;
@@ -11,8 +12,10 @@ mod halo;
 mod kill;
 mod mapping;
 mod object_store;
+mod quirks;
 mod real_data;
 mod repeat;
 mod support;
+mod trace;
 mod truth;
 mod vendors;
