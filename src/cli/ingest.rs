@@ -2,7 +2,7 @@
 
 use super::progress::Bar;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
-use crate::ingest::{self, Outcome, plan};
+use crate::ingest::{self, Input, Outcome, fetch, mapped, plan};
 use crate::lake::Lake;
 use crate::sources::SOURCES;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub(super) struct Arguments {
     #[command(flatten)]
     lake: LakeArgument,
-    /// Files, folders and patterns.
+    /// Files, folders, patterns, and URLs of stores: `s3://`, `gs://`, `az://`, `abfss://`, `file://`.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Take every file for an export of this system.
@@ -22,6 +22,9 @@ pub(super) struct Arguments {
     /// When the files became known, if their names do not say.
     #[arg(long, value_name = "DATE")]
     recorded_at: Option<String>,
+    /// A mapping file (TOML) for exports that no source knows; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    mapping: Vec<PathBuf>,
     /// Folder with staging queries that replace the built-in ones.
     #[arg(long, value_name = "DIR")]
     queries: Option<PathBuf>,
@@ -36,8 +39,12 @@ pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, Failure> {
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    for file in &arguments.mapping {
+        mapped::file::load(file).map_err(|e| Failure::usage(e.to_string()))?;
+    }
     if let Some(name) = &arguments.source
         && !SOURCES.iter().any(|source| source.system == name)
+        && !mapped::all().iter().any(|map| map.source.system == name)
     {
         let known: Vec<&str> = SOURCES.iter().map(|s| s.system).collect();
         return Err(Failure::usage(format!("there is no source `{name}`")).hint(format!("known are {}", known.join(", "))));
@@ -48,16 +55,34 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         threads: context.threads,
         queries: arguments.queries.clone(),
     };
-    let files = plan::files(&arguments.paths).map_err(|e| Failure::usage(e.to_string()))?;
-    let files = plan::outside(files, &arguments.lake.lake);
-    if files.is_empty() {
+    let inputs = inputs(context, arguments)?;
+    if inputs.is_empty() {
         return Err(Failure::usage("there are no files in what was named").hint("folders are searched, hidden files left out"));
     }
     let lake = Lake::create(&arguments.lake.lake)?;
     let bar = Bar::new();
-    let outcomes = ingest::ingest(&lake, &files, &options, context.runtime.handle(), &bar);
+    let outcomes = ingest::ingest_inputs(&lake, &inputs, &options, context.runtime.handle(), &bar);
     bar.finish();
     summary(context, &outcomes?)
+}
+
+/// Files and objects behind the arguments, in their order.
+fn inputs(context: &Context, arguments: &Arguments) -> Result<Vec<Input>, Failure> {
+    let mut inputs = Vec::new();
+    for argument in &arguments.paths {
+        let text = argument.to_string_lossy();
+        if fetch::is_url(&text) && !argument.exists() && fetch::local(&text).is_none() {
+            let found = context.runtime.block_on(fetch::list(&text)).map_err(|e| Failure::usage(e.to_string()))?;
+            inputs.extend(found.into_iter().map(Input::Remote));
+            continue;
+        }
+        let path = fetch::local(&text).filter(|_| !argument.exists()).unwrap_or_else(|| argument.clone());
+        let files = plan::files(&[path]).map_err(|e| Failure::usage(e.to_string()))?;
+        let is_new = |file: &PathBuf| !inputs.iter().any(|known| matches!(known, Input::Local(path) if path == file));
+        let files: Vec<PathBuf> = plan::outside(files, &arguments.lake.lake).into_iter().filter(is_new).collect();
+        inputs.extend(files.into_iter().map(Input::Local));
+    }
+    Ok(inputs)
 }
 
 /// Prints what became of the files.

@@ -7,6 +7,7 @@ mod explain;
 mod failure;
 mod findings;
 mod ingest;
+mod map;
 mod progress;
 mod render;
 mod report;
@@ -77,6 +78,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Land exports in a lake; each file is recognised by its content.
     Ingest(ingest::Arguments),
+    /// Mappings and crosswalks: drafts of what must be said by hand.
+    Map(map::Arguments),
     /// Which systems and exports are understood, and how to export them.
     Sources,
     /// Compute the findings of a quarter.
@@ -142,6 +145,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Demo(arguments) => demo::run(&context, &arguments),
         Command::Ingest(arguments) => ingest::run(&context, &arguments),
+        Command::Map(arguments) => map::run(&context, &arguments),
         Command::Sources => sources::run(&context),
         Command::Analyze(arguments) => analyze::run(&context, &arguments),
         Command::Findings(arguments) => findings::run(&context, &arguments),

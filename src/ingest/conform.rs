@@ -6,6 +6,7 @@ use super::read::{Cells, TextRows};
 use super::reject::Reject;
 use crate::lake::schema::instant;
 use crate::money::{PRECISION, SCALE, currency_code, minor_units, parse_decimal, parse_rounded};
+use crate::sources::column::NumberFormat;
 use crate::sources::{Column, DateFormat, Export, Kind};
 use arrow::array::{
     Array, ArrayRef, BooleanArray, BooleanBuilder, Decimal128Array, Decimal128Builder, Int64Array, RecordBatch, StringArray,
@@ -22,8 +23,10 @@ use std::sync::Arc;
 #[must_use]
 pub fn data_type(kind: Kind) -> DataType {
     match kind {
-        Kind::Text | Kind::Id | Kind::Currency => DataType::Utf8,
-        Kind::Decimal | Kind::LongDecimal | Kind::MinorUnits { .. } => DataType::Decimal128(PRECISION, SCALE as i8),
+        Kind::Text | Kind::Id | Kind::Currency | Kind::OneOf(_) => DataType::Utf8,
+        Kind::Decimal | Kind::LongDecimal | Kind::MinorUnits { .. } | Kind::Number(_) => {
+            DataType::Decimal128(PRECISION, SCALE as i8)
+        }
         Kind::Instant(_) => instant(),
         Kind::Boolean => DataType::Boolean,
     }
@@ -132,6 +135,21 @@ impl Typed<'_> {
                 self.each(cells, |text| parse(trimmed(text)), |value| values.append_option(value));
                 decimals(&mut values)
             }
+            Kind::Number(format) => {
+                let mut values = Decimal128Builder::with_capacity(count);
+                let parse = |row: usize, text: &str| match cells.is_stated(row) {
+                    true => parse_decimal(trimmed(text)).map_err(|e| e.to_string()),
+                    false => parse_number(trimmed(text), format),
+                };
+                self.each_row(cells, parse, |value| values.append_option(value));
+                decimals(&mut values)
+            }
+            Kind::OneOf(map) => {
+                let mut values = StringBuilder::with_capacity(count, count * 8);
+                let parse = |text: &str| map.value(text).ok_or("the mapping does not say what this means");
+                self.each(cells, parse, |value| values.append_option(value));
+                Arc::new(values.finish())
+            }
             Kind::MinorUnits { currency } => {
                 let codes = export.columns.iter().position(|c| c.name == currency).and_then(|at| before.get(at));
                 let codes = codes.and_then(|array| array.as_any().downcast_ref::<StringArray>());
@@ -163,8 +181,12 @@ impl Typed<'_> {
             }
             Kind::Instant(formats) => {
                 let mut values = TimestampMicrosecondBuilder::with_capacity(count).with_timezone("UTC");
-                let parse = |text: &str| parse_instant(trimmed(text), formats).ok_or_else(|| expected(formats));
-                self.each(cells, parse, |value| values.append_option(value));
+                let parse = |row: usize, text: &str| {
+                    // A date that the file itself says is one is written in ISO 8601, whatever its texts look like.
+                    let stated = if cells.is_stated(row) { parse_iso(text.as_bytes()) } else { None };
+                    stated.or_else(|| parse_instant(trimmed(text), formats)).ok_or_else(|| expected(formats))
+                };
+                self.each_row(cells, parse, |value| values.append_option(value));
                 Arc::new(values.finish())
             }
             Kind::Boolean => {
@@ -185,6 +207,16 @@ impl Typed<'_> {
         &mut self,
         cells: &'c Cells,
         mut parse: impl FnMut(&'c str) -> Result<T, E>,
+        push: impl FnMut(Option<T>),
+    ) {
+        self.each_row(cells, |_, text| parse(text), push);
+    }
+
+    /// As [`Self::each`], for cells that are not read alike.
+    fn each_row<'c, T, E: ToString>(
+        &mut self,
+        cells: &'c Cells,
+        mut parse: impl FnMut(usize, &'c str) -> Result<T, E>,
         mut push: impl FnMut(Option<T>),
     ) {
         cells.each(|row, cell| match self.text(cell) {
@@ -192,7 +224,7 @@ impl Typed<'_> {
                 self.check_required(row);
                 push(None);
             }
-            Some(text) => match parse(text) {
+            Some(text) => match parse(row, text) {
                 Ok(value) => push(Some(value)),
                 Err(reason) => {
                     self.fault(row, text, &reason.to_string());
@@ -256,6 +288,63 @@ fn from_minor_units(text: &str, currency: &str) -> Result<i128, String> {
     if value % divisor == 0 { Ok(value / divisor) } else { Err("more than 18 digits after the point".to_owned()) }
 }
 
+/// A number with the signs and separators that a mapping names, and no others. Groups have three digits, the first up to three.
+fn parse_number(text: &str, format: &NumberFormat) -> Result<i128, String> {
+    let is_space = |c: char| matches!(c, ' ' | '\u{a0}' | '\u{202f}');
+    let (mut is_negative, mut rest) = (false, text);
+    // A minus stands before or after the currency sign, which may stand behind the number too.
+    loop {
+        let before = rest;
+        rest = rest.trim_matches(is_space);
+        if let Some(after) = rest.strip_prefix('-').filter(|_| !is_negative) {
+            (is_negative, rest) = (true, after);
+        }
+        for sign in format.signs {
+            rest = rest.strip_prefix(sign).or_else(|| rest.strip_suffix(sign)).unwrap_or(rest);
+        }
+        if rest == before {
+            break;
+        }
+    }
+    let (whole, decimals) = match rest.split_once(format.decimal) {
+        Some((whole, decimals)) => (whole, Some(decimals)),
+        None => (rest, None),
+    };
+    let is_separator = |c: char| format.thousands.is_some_and(|wanted| c == wanted || (is_space(wanted) && is_space(c)));
+    let groups: Vec<&str> = whole.split(is_separator).collect();
+    let is_grouped = groups.len() == 1
+        || ((1..=3).contains(&groups[0].len())
+            && groups[1..].iter().all(|group| group.len() == 3)
+            && groups.iter().all(|group| group.bytes().all(|b| b.is_ascii_digit())));
+    let is_plain = |text: &str| !text.contains(['.', ',', '-', '+', '\'']);
+    if !is_grouped
+        || !groups.iter().all(|group| is_plain(group))
+        || decimals.is_some_and(|decimals| decimals.contains(['.', ',']))
+    {
+        return Err("not a number as the mapping says that numbers are written".to_owned());
+    }
+    let mut plain = if is_negative { "-".to_owned() } else { String::new() };
+    plain.extend(groups);
+    if let Some(decimals) = decimals {
+        plain.push('.');
+        plain.push_str(decimals);
+    }
+    parse_decimal(&plain).map_err(|e| e.to_string())
+}
+
+/// A date in a pattern: with offset, with time, or alone.
+fn parse_pattern(text: &str, pattern: &str) -> Option<i64> {
+    let instant = match chrono::DateTime::parse_from_str(text, pattern) {
+        Ok(instant) => instant.naive_utc(),
+        Err(_) => match chrono::NaiveDateTime::parse_from_str(text, pattern) {
+            Ok(instant) => instant,
+            Err(_) => NaiveDate::parse_from_str(text, pattern).ok()?.and_time(chrono::NaiveTime::MIN),
+        },
+    };
+    let instant = instant.and_utc();
+    (1970..=2199).contains(&chrono::Datelike::year(&instant)).then(|| instant.timestamp_micros())
+}
+
 fn expected(formats: &[DateFormat]) -> String {
     let names: Vec<&str> = formats
         .iter()
@@ -265,6 +354,7 @@ fn expected(formats: &[DateFormat]) -> String {
             DateFormat::IsoMonth => "`2026-07`",
             DateFormat::UnixSeconds => "seconds since 1970",
             DateFormat::UnixMillis => "milliseconds since 1970",
+            DateFormat::Pattern(pattern) => pattern,
             DateFormat::DotNet => "`/Date(1419937200000+1300)/`",
         })
         .collect();
@@ -281,6 +371,7 @@ pub fn parse_instant(text: &str, formats: &[DateFormat]) -> Option<i64> {
         DateFormat::IsoMonth => None,
         DateFormat::UnixSeconds => since_1970(text, 1),
         DateFormat::UnixMillis => since_1970(text, 1_000),
+        DateFormat::Pattern(pattern) => parse_pattern(text, pattern),
         DateFormat::DotNet => parse_dot_net(text),
     })
 }
@@ -464,5 +555,48 @@ mod tests {
         assert_eq!(from_minor_units("1999", "USD"), Ok(19_990_000_000_000_000_000));
         assert_eq!(from_minor_units("1999", "JPY"), Ok(1_999_000_000_000_000_000_000));
         assert_eq!(from_minor_units("0.25", "USD"), Ok(2_500_000_000_000_000));
+    }
+
+    #[test]
+    fn numbers_are_read_as_the_mapping_says_and_not_otherwise() {
+        let german = NumberFormat { decimal: ',', thousands: Some('.'), signs: &["EUR", "€"] };
+        let swiss = NumberFormat { decimal: '.', thousands: Some('\''), signs: &["CHF"] };
+        let french = NumberFormat { decimal: ',', thousands: Some(' '), signs: &[] };
+        let dollar = NumberFormat { decimal: '.', thousands: Some(','), signs: &["A$", "$"] };
+        for (text, format, expected) in [
+            ("1.234,56 €", &german, Some("1234.56")),
+            ("-€ 0,5", &german, Some("-0.5")),
+            ("1234,5 EUR", &german, Some("1234.5")),
+            ("1234.5", &german, None),
+            ("12.34", &german, None),
+            ("1.2345,6", &german, None),
+            ("1,234,5", &german, None),
+            ("$ 5", &german, None),
+            ("CHF 1'234.50", &swiss, Some("1234.5")),
+            ("1\u{202f}234\u{a0}567,8", &french, Some("1234567.8")),
+            ("A$1,234.00", &dollar, Some("1234")),
+            ("$-7", &dollar, Some("-7")),
+            ("--7", &dollar, None),
+            ("1,23", &dollar, None),
+            ("(5.00)", &dollar, None),
+            ("5,6E-05", &german, Some("0.000056")),
+            ("", &dollar, None),
+        ] {
+            let found = parse_number(text, format).ok().map(crate::money::format_scaled);
+            assert_eq!(found.as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn patterns_of_dates_mean_what_they_say() {
+        let day =
+            |text: &str, pattern| parse_instant(text, &[DateFormat::Pattern(pattern)]).and_then(DateTime::from_timestamp_micros);
+        let day = |text, pattern| day(text, pattern).map(|t| t.format("%Y-%m-%dT%H:%M").to_string());
+        assert_eq!(day("1-Jan-2026", "%d-%b-%Y").as_deref(), Some("2026-01-01T00:00"));
+        assert_eq!(day("31.12.2026", "%d.%m.%Y").as_deref(), Some("2026-12-31T00:00"));
+        assert_eq!(day("31/12/2026 23:59", "%d/%m/%Y %H:%M").as_deref(), Some("2026-12-31T23:59"));
+        assert_eq!(day("2026-12-31 23:59 +0200", "%Y-%m-%d %H:%M %z").as_deref(), Some("2026-12-31T21:59"));
+        assert_eq!(day("12/31/2026", "%d/%m/%Y"), None);
+        assert_eq!(day("1-Jan-0206", "%d-%b-%Y"), None);
     }
 }

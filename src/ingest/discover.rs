@@ -2,9 +2,9 @@
 //! records in JSON. Never its name, unless a mapping file asks for one; mapping files are asked first.
 
 use super::IngestError;
+use super::mapped::{self, Format, Mapped};
 use super::read::encoding::{Encoding, decoded};
 use super::read::{csv_reader, next_record, parquet, sheet};
-use crate::sources::mapped::{self, Format, Mapped};
 use crate::sources::{Export, Recognised, Shape, all_exports};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use flate2::read::MultiGzDecoder;
@@ -122,7 +122,12 @@ pub fn discover_named(path: &Path, name: &Path, system: Option<&str>) -> Result<
     if let Some(found) = by_mapping(path, &head, &maps)? {
         return Ok(found);
     }
-    let near = maps.iter().find(|map| map.rules.is_named()).copied();
+    let sheet = sheet_name(&head);
+    let is_meant = |map: &&&Mapped| {
+        let is_sheet = |pattern: &glob::Pattern| sheet.as_ref().is_some_and(|name| pattern.matches(name));
+        map.rules.is_named() && map.rules.sheet.as_ref().is_none_or(is_sheet)
+    };
+    let near = maps.iter().find(is_meant).copied();
     if head.starts_with(b"PAR1") {
         let names = parquet::header(path)?;
         return recognised(path, &names, system, Form::Parquet, near);
@@ -163,6 +168,11 @@ fn sheet_name(text: &[u8]) -> Option<String> {
     serde_json::from_slice::<Value>(line).ok()?.get(sheet::MARK)?.as_str().map(str::to_owned)
 }
 
+/// The sheet that a file's first line names.
+pub(super) fn sheet_header(line: &str) -> Option<String> {
+    sheet_name(line.as_bytes())
+}
+
 /// Latin text in UTF-16 without its mark: every other byte is zero.
 fn is_utf_16_unmarked(text: &[u8]) -> bool {
     let start = &text[..text.len().min(64) & !1];
@@ -186,11 +196,11 @@ fn trimmed(record: &csv::ByteRecord) -> Vec<String> {
 }
 
 /// The first records of a text, each as a header could stand.
-fn first_records(text: &[u8], separator: u8) -> Vec<Vec<String>> {
+pub(super) fn first_records(text: &[u8], separator: u8, count: usize) -> Vec<Vec<String>> {
     let mut reader = csv_reader(text, separator);
     let mut record = csv::ByteRecord::new();
     let mut records = Vec::new();
-    while records.len() < HEADER_ROWS && matches!(next_record(&mut reader, &mut record), Ok(true)) {
+    while records.len() < count && matches!(next_record(&mut reader, &mut record), Ok(true)) {
         records.push(trimmed(&record));
     }
     if let (Some(first), Some(header)) = (records.first_mut(), header_cells(text, separator)) {
@@ -276,7 +286,7 @@ fn form_by(path: &Path, head: &[u8], map: &Mapped) -> Result<Option<Form>, Inges
         return Ok(None);
     }
     let separator = rules.separator.unwrap_or(b',');
-    let records = first_records(text, separator);
+    let records = first_records(text, separator, HEADER_ROWS);
     let mut rows = (0_u32..).zip(&records);
     let header = match rules.header_row {
         Some(wanted) => rows.find(|(number, cells)| number + 1 == wanted && map.is_header(cells, false)),
@@ -391,7 +401,7 @@ fn discover_csv(
         return Err(IngestError::LineEnds { path: path.to_owned() });
     }
     let tries: Vec<(u8, Vec<Vec<String>>)> =
-        SEPARATORS.into_iter().map(|separator| (separator, first_records(text, separator))).collect();
+        SEPARATORS.into_iter().map(|separator| (separator, first_records(text, separator, HEADER_ROWS))).collect();
     // The first record with any separator, then what stands below titles.
     let mut nearest: Option<(&Vec<String>, Near)> = None;
     for skipped in 0..HEADER_ROWS {

@@ -11,13 +11,16 @@
 pub mod conform;
 pub mod discover;
 mod fault;
+pub mod fetch;
 mod guard;
+pub mod mapped;
 pub mod member;
 pub mod original;
 pub mod plan;
 mod query;
 pub mod read;
 pub mod reject;
+pub mod sample;
 pub mod scratch;
 mod stage;
 pub mod trace;
@@ -25,11 +28,17 @@ pub mod workbook;
 
 use crate::lake::archive;
 use crate::lake::delta::Mode;
-use crate::lake::truth::{TruthError, visible_batches};
+use crate::lake::scan::FileTable;
+use crate::lake::truth::TruthError;
 use crate::lake::write::TableWriter;
 use crate::lake::{Lake, LakeError, Table};
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::TimestampMicrosecondType;
 use chrono::{DateTime, Utc};
+use datafusion::prelude::SessionContext;
 use deltalake_core::kernel::Add;
 use discover::Discovered;
 use member::Member;
@@ -234,6 +243,9 @@ pub enum IngestError {
         /// Rows rejected.
         rejected: u64,
     },
+    /// A store does not give it.
+    #[error(transparent)]
+    Fetch(#[from] fetch::FetchError),
     /// Another process is writing.
     #[error("another `shortfall` is writing to this lake; wait for it to end")]
     Locked,
@@ -280,7 +292,7 @@ impl IngestError {
             | Self::RecordTooLong { path, .. }
             | Self::Staging { path, .. }
             | Self::NotConserved { path, .. } => name.clone_into(path),
-            Self::Locked | Self::Lake(_) | Self::Truth(_) => {}
+            Self::Fetch(_) | Self::Locked | Self::Lake(_) | Self::Truth(_) => {}
         }
         self
     }
@@ -346,6 +358,8 @@ pub struct Batch {
     pub rows_rejected: u64,
     /// When it became known.
     pub recorded_at: DateTime<Utc>,
+    /// Hash of the mapping file that it was read through.
+    pub mapping_sha256: Option<String>,
 }
 
 /// Told how an ingest goes on.
@@ -365,6 +379,24 @@ impl Progress for Silent {
     fn advance(&self, _rows: u64, _bytes: u64) {}
 }
 
+/// What was named on the command line: a file, or an object in a store.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A file.
+    Local(PathBuf),
+    /// An object.
+    Remote(fetch::Remote),
+}
+
+impl Input {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Local(path) => std::fs::metadata(path).map_or(0, |meta| meta.len()),
+            Self::Remote(remote) => remote.bytes,
+        }
+    }
+}
+
 /// Ingests files into the lake; one outcome per member of each path, in their order.
 ///
 /// # Errors
@@ -376,20 +408,67 @@ pub fn ingest(
     runtime: &Handle,
     progress: &dyn Progress,
 ) -> Result<Vec<(PathBuf, Outcome)>, IngestError> {
+    let inputs: Vec<Input> = paths.iter().cloned().map(Input::Local).collect();
+    ingest_inputs(lake, &inputs, options, runtime, progress)
+}
+
+/// As [`ingest`], for files and objects.
+///
+/// # Errors
+/// [`IngestError`] only where going on makes no sense; a file that cannot be used is an outcome.
+pub fn ingest_inputs(
+    lake: &Lake,
+    inputs: &[Input],
+    options: &Options,
+    runtime: &Handle,
+    progress: &dyn Progress,
+) -> Result<Vec<(PathBuf, Outcome)>, IngestError> {
     let _lock = lake.lock()?.ok_or(IngestError::Locked)?;
     scratch::clear(lake);
-    let known = if lake.folder(Table::Batch).exists() { runtime.block_on(visible_batches(lake))? } else { HashSet::new() };
+    let earlier = if lake.folder(Table::Batch).exists() { runtime.block_on(earlier_batches(lake))? } else { Vec::new() };
+    let known: HashSet<String> = earlier.iter().map(|batch| batch.batch_id.clone()).collect();
     let unfinished = runtime.block_on(unfinished_batches(lake, &known))?;
-    let sizes: Vec<u64> = paths.iter().map(|p| std::fs::metadata(p).map_or(0, |m| m.len())).collect();
+    let sizes: Vec<u64> = inputs.iter().map(Input::bytes).collect();
     progress.start(sizes.iter().sum());
-    let mut run =
-        Run { lake, options, runtime, unfinished, known, pending: Pending::default(), outcomes: Vec::with_capacity(paths.len()) };
-    let fingerprints: Vec<_> = paths.par_iter().map(|path| member::is_single(path).then(|| archive::fingerprint(path))).collect();
-    for ((path, size), fingerprint) in paths.iter().zip(sizes).zip(fingerprints) {
-        let modified = std::fs::metadata(path).and_then(|m| m.modified()).ok().map(DateTime::<Utc>::from);
-        let file = Member { name: path.clone(), content: path.clone(), modified, scratch: None, is_sheet: false };
+    let mut run = Run {
+        lake,
+        options,
+        runtime,
+        unfinished,
+        known,
+        earlier,
+        pending: Pending::default(),
+        outcomes: Vec::with_capacity(inputs.len()),
+    };
+    let fingerprint_of = |input: &Input| match input {
+        Input::Local(path) if member::is_single(path) => Some(archive::fingerprint(path)),
+        _ => None,
+    };
+    let fingerprints: Vec<_> = inputs.par_iter().map(fingerprint_of).collect();
+    for ((input, size), fingerprint) in inputs.iter().zip(sizes).zip(fingerprints) {
+        let file = match input {
+            Input::Local(path) => {
+                let modified = std::fs::metadata(path).and_then(|m| m.modified()).ok().map(DateTime::<Utc>::from);
+                Member { name: path.clone(), content: path.clone(), modified, scratch: None, is_sheet: false }
+            }
+            Input::Remote(remote) => match runtime.block_on(remote.download(&scratch::folder(lake))) {
+                Ok(scratch) => Member {
+                    name: PathBuf::from(&remote.url),
+                    content: scratch.path().to_owned(),
+                    modified: Some(remote.modified),
+                    scratch: Some(scratch),
+                    is_sheet: false,
+                },
+                Err(error) => {
+                    progress.advance(0, size);
+                    run.outcomes.push((PathBuf::from(&remote.url), Outcome::Refused(error.into())));
+                    continue;
+                }
+            },
+        };
         match fingerprint {
             Some(fingerprint) => run.land(&file, fingerprint, size, progress)?,
+            None if member::is_single(&file.content) => run.land(&file, archive::fingerprint(&file.content), size, progress)?,
             None => {
                 run.unpack(file, &RowsOnly(progress))?;
                 progress.advance(0, size);
@@ -419,6 +498,7 @@ struct Run<'a> {
     runtime: &'a Handle,
     unfinished: HashSet<(Table, String)>,
     known: HashSet<String>,
+    earlier: Vec<Earlier>,
     pending: Pending,
     outcomes: Vec<(PathBuf, Outcome)>,
 }
@@ -432,12 +512,11 @@ impl Run<'_> {
         size: u64,
         progress: &dyn Progress,
     ) -> Result<(), IngestError> {
-        let landed = named(&file.content, fingerprint).and_then(|(sha256, bytes)| {
-            one_file(self.lake, file, sha256, bytes, self.options, self.runtime, progress, &self.known)
-        });
+        let landed = named(&file.content, fingerprint).and_then(|(sha256, bytes)| self.one_file(file, sha256, bytes, progress));
         let outcome = match landed {
             Ok(Some((batch, adds, rejects))) => {
                 self.known.insert(batch.batch_id.clone());
+                self.withdraw(&batch);
                 self.pending.take(batch.clone(), adds, rejects);
                 Outcome::Landed(batch)
             }
@@ -456,6 +535,91 @@ impl Run<'_> {
             self.runtime.block_on(std::mem::take(&mut self.pending).commit(self.lake, &self.unfinished))?;
         }
         Ok(())
+    }
+
+    fn one_file(
+        &self,
+        file: &Member,
+        sha256: String,
+        bytes: u64,
+        progress: &dyn Progress,
+    ) -> Result<Option<Landed>, IngestError> {
+        let (lake, options, path) = (self.lake, self.options, file.content.as_path());
+        let (recorded_at, is_stated) = discover::arrival_of(&file.name, file.modified, options.recorded_at);
+        let id = |mapping: Option<&str>| batch_id(&sha256, is_stated.then_some(recorded_at), mapping);
+        if self.known.contains(&id(None)) && mapped::all().is_empty() {
+            return Ok(None);
+        }
+        let found: Discovered = match discover::discover_named(path, &file.name, options.system.as_deref()) {
+            Ok(found) => found,
+            Err(error) => {
+                // Read before, through a mapping that is not given now.
+                let mut through = self.earlier.iter().filter(|batch| batch.sha256 == sha256 && batch.mapping.is_some());
+                let is_known = through.any(|batch| self.known.contains(&id(batch.mapping.as_deref())));
+                return if is_known { Ok(None) } else { Err(error) };
+            }
+        };
+        let mapping = mapped::behind(found.recognised);
+        let batch_id = id(mapping.map(|map| map.sha256.as_str()));
+        if self.known.contains(&batch_id) {
+            return Ok(None);
+        }
+        let mut batch = Batch {
+            batch_id,
+            sha256,
+            bytes,
+            file: file.name.display().to_string(),
+            system: found.recognised.source.system,
+            entity: found.recognised.export.entity,
+            rows_in: 0,
+            rows_accepted: 0,
+            rows_rejected: 0,
+            recorded_at,
+            mapping_sha256: mapping.map(|map| map.sha256.clone()),
+        };
+        let is_always_known = found.recognised.export.is_reference && !is_stated;
+        let staged = std::thread::scope(|scope| {
+            let kept = scope.spawn(|| {
+                archive::keep(lake, path, &batch.sha256)?;
+                mapping.map_or(Ok(()), |map| archive::keep_mapping(lake, &batch.sha256, &map.sha256, &map.text))
+            });
+            let staged = stage::stage(lake, &found, &batch, is_always_known, options, self.runtime, progress);
+            match kept.join() {
+                Ok(kept) => kept.map_err(IngestError::Lake).and(staged),
+                Err(_) => Err(IngestError::unreadable(
+                    path,
+                    &std::io::Error::other("archiving stopped unexpectedly; please report this"),
+                )),
+            }
+        })?;
+        batch.rows_in = staged.rows_in;
+        batch.rows_accepted = staged.rows_accepted;
+        batch.rows_rejected = staged.rejects.len() as u64;
+        if batch.rows_in != batch.rows_accepted + batch.rows_rejected {
+            return Err(IngestError::NotConserved {
+                path: path.to_owned(),
+                rows_in: batch.rows_in,
+                accepted: batch.rows_accepted,
+                rejected: batch.rows_rejected,
+            });
+        }
+        Ok(Some((batch, staged.adds, staged.rejects)))
+    }
+
+    /// What the same content said through another mapping, for the same date, no longer counts: a mapping that was mended is the truth
+    /// about the whole file. The rows stay where they are; without their batch nobody sees them.
+    fn withdraw(&mut self, batch: &Batch) {
+        let is_unstated = |earlier: &str, mapping: Option<&str>| batch_id(&batch.sha256, None, mapping) == earlier;
+        let is_undated = is_unstated(&batch.batch_id, batch.mapping_sha256.as_deref());
+        for earlier in &self.earlier {
+            let is_other = earlier.mapping != batch.mapping_sha256 && earlier.batch_id != batch.batch_id;
+            let is_same_statement = earlier.recorded_at == batch.recorded_at.timestamp_micros()
+                || (is_undated && is_unstated(&earlier.batch_id, earlier.mapping.as_deref()));
+            if earlier.sha256 == batch.sha256 && is_other && is_same_statement {
+                self.known.remove(&earlier.batch_id);
+                self.pending.withdrawn.insert(earlier.batch_id.clone());
+            }
+        }
     }
 
     /// Lands every member of a container.
@@ -540,72 +704,70 @@ fn named(path: &std::path::Path, fingerprint: Result<(String, u64), LakeError>) 
     })
 }
 
-#[expect(clippy::too_many_arguments, reason = "one file of one ingest, with everything the ingest shares")]
-fn one_file(
-    lake: &Lake,
-    file: &Member,
-    sha256: String,
-    bytes: u64,
-    options: &Options,
-    runtime: &Handle,
-    progress: &dyn Progress,
-    known: &HashSet<String>,
-) -> Result<Option<Landed>, IngestError> {
-    let path = file.content.as_path();
-    let (recorded_at, is_stated) = discover::arrival_of(&file.name, file.modified, options.recorded_at);
-    let batch_id = batch_id(&sha256, is_stated.then_some(recorded_at));
-    if known.contains(&batch_id) {
-        return Ok(None);
-    }
-    let found: Discovered = discover::discover_named(path, &file.name, options.system.as_deref())?;
-    let mut batch = Batch {
-        batch_id,
-        sha256,
-        bytes,
-        file: file.name.display().to_string(),
-        system: found.recognised.source.system,
-        entity: found.recognised.export.entity,
-        rows_in: 0,
-        rows_accepted: 0,
-        rows_rejected: 0,
-        recorded_at,
-    };
-    let is_always_known = found.recognised.export.is_reference && !is_stated;
-    let staged = std::thread::scope(|scope| {
-        let kept = scope.spawn(|| archive::keep(lake, path, &batch.sha256));
-        let staged = stage::stage(lake, &found, &batch, is_always_known, options, runtime, progress);
-        match kept.join() {
-            Ok(kept) => kept.map_err(IngestError::Lake).and(staged),
-            Err(_) => {
-                Err(IngestError::unreadable(path, &std::io::Error::other("archiving stopped unexpectedly; please report this")))
-            }
-        }
-    })?;
-    batch.rows_in = staged.rows_in;
-    batch.rows_accepted = staged.rows_accepted;
-    batch.rows_rejected = staged.rejects.len() as u64;
-    if batch.rows_in != batch.rows_accepted + batch.rows_rejected {
-        return Err(IngestError::NotConserved {
-            path: path.to_owned(),
-            rows_in: batch.rows_in,
-            accepted: batch.rows_accepted,
-            rejected: batch.rows_rejected,
-        });
-    }
-    Ok(Some((batch, staged.adds, staged.rejects)))
-}
-
 /// What the same bytes say again on a later stated date is a statement of its own (a quantity that went back); without a stated
 /// date the same bytes are the same batch, whatever the file is called.
-fn batch_id(sha256: &str, stated: Option<DateTime<Utc>>) -> String {
-    match stated {
-        None => sha256[..16].to_owned(),
-        Some(date) => {
-            use sha2::{Digest, Sha256};
-            let hash = Sha256::digest(format!("{sha256} {}", date.timestamp_micros()));
-            archive::hex(&hash[..8])
-        }
+///
+/// What is read through a mapping is what the mapping makes of it.
+fn batch_id(sha256: &str, stated: Option<DateTime<Utc>>, mapping: Option<&str>) -> String {
+    use sha2::{Digest, Sha256};
+    let mut named = sha256.to_owned();
+    if let Some(date) = stated {
+        named += &format!(" {}", date.timestamp_micros());
     }
+    if let Some(mapping) = mapping {
+        named += &format!(" {mapping}");
+    }
+    if named == sha256 { sha256[..16].to_owned() } else { archive::hex(&Sha256::digest(named)[..8]) }
+}
+
+/// A batch that stands in the lake.
+#[derive(Debug)]
+struct Earlier {
+    batch_id: String,
+    sha256: String,
+    recorded_at: i64,
+    mapping: Option<String>,
+}
+
+async fn batch_table(lake: &Lake) -> Result<Vec<RecordBatch>, IngestError> {
+    let files = lake.files(Table::Batch, None).await?;
+    let engine = |e: datafusion::common::DataFusionError| IngestError::Truth(TruthError::Engine(e));
+    let table = Arc::new(FileTable::new(lake, Table::Batch, files));
+    let rows = SessionContext::new().read_table(table).map_err(engine)?.collect().await.map_err(engine)?;
+    let schema = Table::Batch.schema();
+    let plain = |batch: &RecordBatch| {
+        let cast = |field: &Arc<arrow::datatypes::Field>| match batch.column_by_name(field.name()) {
+            Some(array) => arrow::compute::cast(array, field.data_type()),
+            None => Ok(arrow::array::new_null_array(field.data_type(), batch.num_rows())),
+        };
+        let columns = schema.fields().iter().map(cast).collect::<Result<Vec<_>, _>>()?;
+        RecordBatch::try_new(Arc::clone(&schema), columns)
+    };
+    rows.iter().map(plain).collect::<Result<_, _>>().map_err(|e| encode(&e))
+}
+
+fn encode(error: &arrow::error::ArrowError) -> IngestError {
+    IngestError::Lake(LakeError::Encode { table: Table::Batch.name(), action: "build rows", detail: error.to_string() })
+}
+
+async fn earlier_batches(lake: &Lake) -> Result<Vec<Earlier>, IngestError> {
+    let mut earlier = Vec::new();
+    for batch in batch_table(lake).await? {
+        let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+        let recorded = batch.column_by_name("recorded_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        let (Some(ids), Some(hashes), Some(mappings), Some(recorded)) =
+            (text("batch_id"), text("sha256"), text("mapping_sha256"), recorded)
+        else {
+            continue;
+        };
+        earlier.extend((0..batch.num_rows()).map(|row| Earlier {
+            batch_id: ids.value(row).to_owned(),
+            sha256: hashes.value(row).to_owned(),
+            recorded_at: recorded.value(row),
+            mapping: mappings.is_valid(row).then(|| mappings.value(row).to_owned()),
+        }));
+    }
+    Ok(earlier)
 }
 
 /// Files written but not committed.
@@ -615,6 +777,8 @@ struct Pending {
     rows: u64,
     adds: BTreeMap<Table, Vec<(String, Add)>>,
     rejects: Vec<(String, Vec<Reject>)>,
+    /// Batches that no longer count.
+    withdrawn: HashSet<String>,
 }
 
 impl Pending {
@@ -654,8 +818,17 @@ impl Pending {
             lake.commit(Table::Reject, adds, Mode::Append).await?;
         }
         let mut writer = TableWriter::new(lake, Table::Batch, &self.batches[0].batch_id, &attempt);
+        let mut mode = Mode::Append;
+        if !self.withdrawn.is_empty() {
+            mode = Mode::Overwrite;
+            for rows in batch_table(lake).await? {
+                let ids = rows.column(0).as_string::<i32>();
+                let stays: BooleanArray = ids.iter().map(|id| Some(id.is_none_or(|id| !self.withdrawn.contains(id)))).collect();
+                writer.push(&filter_record_batch(&rows, &stays).map_err(|e| encode(&e))?)?;
+            }
+        }
         writer.push(&batch_rows(&self.batches)?)?;
-        lake.commit(Table::Batch, writer.finish()?, Mode::Append).await?;
+        lake.commit(Table::Batch, writer.finish()?, mode).await?;
         Ok(())
     }
 }
@@ -697,6 +870,7 @@ fn batch_rows(batches: &[Batch]) -> Result<RecordBatch, IngestError> {
         counts(batches.iter().map(|b| b.rows_accepted)),
         counts(batches.iter().map(|b| b.rows_rejected)),
         Arc::new(recorded.with_timezone("UTC")),
+        Arc::new(batches.iter().map(|b| b.mapping_sha256.as_deref()).collect::<StringArray>()),
     ];
     rows(Table::Batch, columns)
 }

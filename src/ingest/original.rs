@@ -1,6 +1,7 @@
 //! Original rows from the archive: the evidence behind every figure.
 
 use super::discover::{Dialect, Form, decompressed, discover_named};
+use super::mapped::{self, Format};
 use super::read::encoding::decoded;
 use super::scratch::Scratch;
 use super::{IngestError, read};
@@ -22,7 +23,9 @@ pub fn original_rows(
     rows: &[u64],
 ) -> Result<Vec<(u64, String)>, LakeError> {
     let failed = |e| LakeError::io("read the archived", lake.root(), e);
-    let shape = find(system, entity).map(|found| found.export.shape);
+    let kept = archive::mapping_of(lake, sha256)?.and_then(|text| mapped::file::parse("mapping", &text).ok()).unwrap_or_default();
+    let mapping = kept.iter().find(|map| map.source.system == system && map.export.entity == entity);
+    let shape = mapping.map(|map| map.export.shape).or_else(|| find(system, entity).map(|found| found.export.shape));
     let stored = BufReader::with_capacity(1 << 20, archive::open(lake, sha256)?);
     let mut input = decompressed(stored).map_err(failed)?;
     let head = input.fill_buf().map_err(failed)?;
@@ -33,6 +36,9 @@ pub fn original_rows(
         return sheet_rows(input, rows).map_err(failed);
     }
     let first = head.iter().copied().find(|b| !b.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(b));
+    if let Some(rules) = mapping.map(|map| &map.rules).filter(|rules| rules.format == Some(Format::Csv)) {
+        return csv_rows(decoded(input, rules.encoding), rules.separator.unwrap_or(b','), rows).map_err(failed);
+    }
     let found = match (first, shape) {
         (Some(b'{' | b'['), Some(Shape::CsvOrJsonLines)) => json_lines(input, rows),
         (Some(b'{' | b'['), shape) => json_rows(input, rows, shape.as_ref()),

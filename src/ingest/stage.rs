@@ -164,7 +164,9 @@ impl<'a> Worker<'a> {
         // Attempts have names of their own: a file that a stopped run has committed is never written over.
         let attempt = format!("{:08x}-{number}", rand::random::<u32>());
         let outlet = |(table, name): (Table, String)| {
-            let sql = catalog.text(&format!("staging/{name}.sql"));
+            let own = catalog.text(&format!("staging/{name}.sql"));
+            let mapping = super::mapped::behind(found.recognised);
+            let sql = own.or_else(|| mapping?.staging(&name));
             let sql = sql.ok_or_else(|| staging_error(found, &name, &"the query is missing"))?.to_owned();
             Ok(Outlet { table, name, sql, query: None, writer: TableWriter::new(lake, table, &batch.batch_id, &attempt) })
         };

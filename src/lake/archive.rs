@@ -70,6 +70,36 @@ pub fn keep(lake: &Lake, source: &Path, sha256: &str) -> Result<(), LakeError> {
     std::fs::rename(&partial, &target).map_err(write)
 }
 
+/// Keeps the mapping file through which a content was read, and notes which it is.
+///
+/// # Errors
+/// [`LakeError::Io`] if it cannot be written.
+pub fn keep_mapping(lake: &Lake, content: &str, mapping: &str, text: &str) -> Result<(), LakeError> {
+    let folder = lake.root().join("files");
+    let write = |e| LakeError::io("archive a mapping in", &folder, e);
+    std::fs::create_dir_all(&folder).map_err(write)?;
+    for (target, bytes) in [
+        (place(lake, mapping), zstd::bulk::compress(text.as_bytes(), 1).map_err(write)?),
+        (folder.join(format!("{content}.mapping")), mapping.as_bytes().to_vec()),
+    ] {
+        let partial = target.with_extension("partial");
+        std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &target)).map_err(write)?;
+    }
+    Ok(())
+}
+
+/// The text of the mapping file through which a content was last read.
+///
+/// # Errors
+/// [`LakeError::Io`] if one is noted, but not there.
+pub fn mapping_of(lake: &Lake, content: &str) -> Result<Option<String>, LakeError> {
+    let note = lake.root().join("files").join(format!("{content}.mapping"));
+    let Ok(mapping) = std::fs::read_to_string(&note) else { return Ok(None) };
+    let mut text = String::new();
+    open(lake, mapping.trim())?.read_to_string(&mut text).map_err(|e| LakeError::io("read the mapping of", &note, e))?;
+    Ok(Some(text))
+}
+
 /// Reads an archived original.
 ///
 /// # Errors

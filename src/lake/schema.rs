@@ -409,6 +409,8 @@ impl Table {
                 ("rows_accepted", COUNT),
                 ("rows_rejected", COUNT),
                 ("recorded_at", instant()),
+                // The mapping file that it was read through; kept beside the originals.
+                ("mapping_sha256", TEXT),
             ],
             Self::Reject => {
                 vec![("batch_id", TEXT), ("source_row", COUNT), ("column_name", TEXT), ("value", TEXT), ("reason", TEXT)]

@@ -37,6 +37,45 @@ pub enum Kind {
     Instant(&'static [DateFormat]),
     /// `true`/`false`, `1`/`0`, `yes`/`no`.
     Boolean,
+    /// A number as a mapping file says that it is written.
+    Number(&'static NumberFormat),
+    /// One of some texts, each of which stands for a value; any other is rejected.
+    OneOf(&'static ValueMap),
+}
+
+/// How numbers are written as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberFormat {
+    /// The decimal point.
+    pub decimal: char,
+    /// What stands between groups of three digits.
+    pub thousands: Option<char>,
+    /// Currency signs and the like, which are stripped; longer ones first.
+    pub signs: &'static [&'static str],
+}
+
+/// Texts and what they stand for; texts are in lower case and may hold `*`. The first that fits counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueMap {
+    /// Text and value.
+    pub entries: Vec<(String, String)>,
+}
+
+impl ValueMap {
+    /// What a text stands for.
+    #[must_use]
+    pub fn value(&self, text: &str) -> Option<&str> {
+        let text = text.trim().to_lowercase();
+        self.entries.iter().find(|(pattern, _)| fits(pattern, &text)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Whether a text is the pattern, where `*` is anything.
+fn fits(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(left) = text.strip_prefix(start) else { return false };
+    let mut ends = left.char_indices().map(|(at, _)| at).chain([left.len()]);
+    ends.any(|at| fits(rest, &left[at..]))
 }
 
 /// How an instant is written. A source lists the forms that it uses, tried in order; nothing is guessed per value.
@@ -52,6 +91,8 @@ pub enum DateFormat {
     UnixSeconds,
     /// Milliseconds since 1970.
     UnixMillis,
+    /// As a mapping file says, in the patterns of `strftime`; names of months are English.
+    Pattern(&'static str),
     /// `/Date(1419937200000+1300)/`: milliseconds since 1970, and the offset that makes them the local time that is meant.
     DotNet,
 }

@@ -14,7 +14,6 @@ pub mod google_workspace;
 pub mod halopsa;
 pub mod killbill;
 pub mod lago;
-pub mod mapped;
 pub mod mapping;
 pub mod microsoft_csp;
 pub mod oci;
@@ -155,14 +154,13 @@ impl Recognised {
     }
 }
 
-/// The export of this name, built in or of a mapping file that was loaded.
+/// The export of this name.
 #[must_use]
 pub fn find(system: &str, entity: &str) -> Option<Recognised> {
-    let built_in = all_exports().find(|found| found.source.system == system && found.export.entity == entity);
-    built_in.or_else(|| mapped::find(system, entity).map(mapped::Mapped::recognised))
+    all_exports().find(|found| found.source.system == system && found.export.entity == entity)
 }
 
-/// Every export of every system, without those of mapping files.
+/// Every export of every system.
 pub fn all_exports() -> impl Iterator<Item = Recognised> {
     SOURCES.iter().flat_map(|&source| source.exports.iter().map(move |export| Recognised { source, export }))
 }

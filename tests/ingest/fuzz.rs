@@ -10,7 +10,9 @@
 //! 2. Rows that are read are numbered without a gap, each accepted or rejected once; a gap is a repeated header and nothing else.
 //! 3. There are as many as a reader of this file's own finds in it ([`rows_in`]).
 //! 4. The fast and the careful way to split CSV agree on every cell.
-//! 5. A sample is ingested: rows in = accepted + rejected, so many stand in the lake, and each has its original line in the archive.
+//! 5. Archives, workbooks and Parquet files with good files in them are damaged, also within, and ingested: nothing panics, and what lands
+//!    lands as 6 says.
+//! 6. A sample is ingested: rows in = accepted + rejected, so many stand in the lake, and each has its original line in the archive.
 //!
 //! `SHORTFALL_FUZZ=1000000` asks for that many inputs, `SHORTFALL_FUZZ_FIRST=123` begins with that one. An input that fails is kept, and
 //! named in the message.
@@ -27,7 +29,7 @@ use shortfall::ingest::discover::{Form, discover, open};
 use shortfall::ingest::member::{Member, members};
 use shortfall::ingest::original::original_rows;
 use shortfall::ingest::read::{Block, TextRows, blocks, cells};
-use shortfall::ingest::{IngestError, Options, Outcome, Silent, ingest};
+use shortfall::ingest::{Batch, IngestError, Options, Outcome, Silent, ingest};
 use shortfall::lake::schema::TABLES;
 use shortfall::lake::{Lake, Table};
 use shortfall::sources::{Export, Shape, find};
@@ -715,10 +717,23 @@ fn a_sample_of_inputs_lands_with_every_row() {
             place.write(&format!("in/{name}"), content)
         })
         .collect();
+    lands_with_every_row(&place, &paths, |path, landed, refused| match (landed, refused) {
+        (Some(batch), _) => {
+            let counted = check(path).expect("what lands can be read");
+            assert_eq!(batch.rows_in, counted.rows, "{}", path.display());
+            assert!(batch.rows_rejected >= counted.rejected, "{}", path.display());
+        }
+        (None, Some(error)) => assert!(check(path).is_err(), "{}: {error}", path.display()),
+        (None, None) => {}
+    });
+}
+
+/// Ingests files; rows that were accepted stand in the lake, and each has its original line. `see` is told what became of each.
+fn lands_with_every_row(place: &Place, paths: &[PathBuf], see: impl Fn(&Path, Option<&Batch>, Option<&IngestError>)) {
     let lake = Lake::create(&place.lake()).expect("a lake");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let options = Options { system: None, recorded_at: None, threads: 2, queries: None };
-    let outcomes = ingest(&lake, &paths, &options, runtime.handle(), &Silent).expect("every fault is a file's");
+    let outcomes = ingest(&lake, paths, &options, runtime.handle(), &Silent).expect("every fault is a file's");
     let mut landed: BTreeMap<(String, Table), Vec<u64>> = BTreeMap::new();
     for &table in TABLES.iter().filter(|table| table.is_ingested()) {
         for row in rows(&place.lake(), table) {
@@ -728,9 +743,8 @@ fn a_sample_of_inputs_lands_with_every_row() {
     for (path, outcome) in &outcomes {
         match outcome {
             Outcome::Landed(batch) => {
-                let counted = check(path).expect("what lands can be read");
-                assert_eq!(batch.rows_in, counted.rows, "{}", path.display());
-                assert!(batch.rows_rejected >= counted.rejected, "{}", path.display());
+                see(path, Some(batch), None);
+                assert_eq!(batch.rows_in, batch.rows_accepted + batch.rows_rejected, "{}", path.display());
                 let export = find(batch.system, batch.entity).expect("a source").export;
                 let mut standing = landed.remove(&(batch.batch_id.clone(), export.target)).unwrap_or_default();
                 for &table in export.beside {
@@ -743,8 +757,99 @@ fn a_sample_of_inputs_lands_with_every_row() {
                 assert_eq!(shown, standing, "{}: rows with an original line, of those that stand", path.display());
             }
             Outcome::Known | Outcome::PassedOver => {}
-            Outcome::Refused(error) => assert!(error.is_file_fault() && check(path).is_err(), "{}: {error}", path.display()),
+            Outcome::Refused(error) => {
+                assert!(error.is_file_fault(), "{}: {error}", path.display());
+                see(path, None, Some(error));
+            }
         }
     }
     assert!(landed.is_empty(), "rows of no file: {landed:?}");
+}
+
+/// A CSV as a sheet: numbers as numbers where they are plain.
+fn as_workbook(content: &[u8]) -> Vec<u8> {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(content);
+    for (row, record) in (0..).zip(reader.records().map_while(Result::ok)) {
+        for (column, text) in (0..).zip(record.iter()) {
+            let text = text.trim_start_matches('\u{feff}');
+            match text.parse::<f64>() {
+                Ok(number) if number.is_finite() && !text.starts_with('0') => sheet.write(row, column, number).expect("a cell"),
+                _ => sheet.write(row, column, text).expect("a cell"),
+            };
+        }
+    }
+    book.save_to_buffer().expect("memory")
+}
+
+/// A CSV as Parquet, all text.
+fn as_parquet(content: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = csv::Reader::from_reader(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content));
+    let header = reader.headers().ok()?.clone();
+    let records: Vec<csv::StringRecord> = reader.records().map_while(Result::ok).collect();
+    let column = |at: usize| -> arrow::array::ArrayRef {
+        std::sync::Arc::new(records.iter().map(|record| record.get(at)).collect::<arrow::array::StringArray>())
+    };
+    let batch = arrow::array::RecordBatch::try_from_iter(header.iter().enumerate().map(|(at, name)| (name, column(at)))).ok()?;
+    let mut bytes = Vec::new();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).ok()?;
+    writer.write(&batch).ok()?;
+    writer.close().ok()?;
+    Some(bytes)
+}
+
+/// The entries of an archive, one of them damaged, packed again.
+fn damaged_within(content: &[u8], corpus: &Corpus, dice: &mut ChaCha8Rng) -> Option<Vec<u8>> {
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(content)).ok()?;
+    let chosen = dice.random_range(0..zip.len());
+    let mut entries = Vec::new();
+    for at in 0..zip.len() {
+        let mut entry = zip.by_index(at).ok()?;
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).ok()?;
+        if at == chosen {
+            mutate_bytes(&mut bytes, corpus, dice);
+        }
+        entries.push((entry.name().ok()?.into_owned(), bytes));
+    }
+    let entries: Vec<(&str, &[u8])> = entries.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    Some(super::containers::zipped(&entries))
+}
+
+#[test]
+fn damaged_archives_workbooks_and_parquet_files_panic_nowhere_and_lose_no_row() {
+    let corpus = Corpus::read();
+    let tables: Vec<&Vec<u8>> =
+        corpus.0.iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "csv")).map(|(_, content)| content).collect();
+    let place = Place::new();
+    let count = (asked("SHORTFALL_FUZZ", USUAL) / 20).min(20_000);
+    let paths: Vec<PathBuf> = (0..count)
+        .map(|number| {
+            let mut dice = ChaCha8Rng::seed_from_u64(0x5eed_0000 + number);
+            let table = *tables.choose(&mut dice).expect("a good file");
+            let (ending, mut content) = match number % 3 {
+                0 => (
+                    "zip",
+                    super::containers::zipped(&[
+                        ("a.csv", table),
+                        ("b/c.json", &corpus.0.choose(&mut dice).expect("a good file").1),
+                    ]),
+                ),
+                1 => ("xlsx", as_workbook(table)),
+                _ => ("parquet", as_parquet(table).unwrap_or_default()),
+            };
+            if ending != "parquet" && dice.random_bool(0.5) {
+                content = damaged_within(&content, &corpus, &mut dice).unwrap_or(content);
+            } else if dice.random_bool(0.9) {
+                mutate_bytes(&mut content, &corpus, &mut dice);
+            }
+            place.write(&format!("in/{number}.{ending}"), content)
+        })
+        .collect();
+    let landed = std::cell::Cell::new(0);
+    lands_with_every_row(&place, &paths, |_, batch, _| {
+        landed.set(landed.get() + u64::from(batch.is_some_and(|batch| batch.rows_accepted > 0)))
+    });
+    assert!(landed.get() * 4 >= count, "only {} of {count} had rows", landed.get());
 }

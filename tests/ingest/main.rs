@@ -10,6 +10,8 @@ mod exports;
 mod fuzz;
 mod halo;
 mod kill;
+mod mapping;
+mod object_store;
 mod quirks;
 mod real_data;
 mod repeat;

@@ -17,8 +17,11 @@ pub const MARK: &str = "worksheet";
 /// Key that tells a date cell from text that looks like one.
 pub const DATE: &str = "date";
 
+/// The text of a cell, and whether the file itself says that it is a number, a date or a truth value.
+pub type Cell = (Option<String>, bool);
+
 /// One cell: its text, and whether the workbook itself says that it is a number, a date or a truth value.
-pub fn cell(value: &Value) -> (Option<String>, bool) {
+pub fn cell(value: &Value) -> Cell {
     match value {
         Value::Null => (None, false),
         Value::String(text) => (Some(text.clone()), false),
@@ -29,7 +32,7 @@ pub fn cell(value: &Value) -> (Option<String>, bool) {
 
 /// Cells of a line of the file.
 #[must_use]
-pub fn cells_of(line: &str) -> Option<Vec<(Option<String>, bool)>> {
+pub fn cells_of(line: &str) -> Option<Vec<Cell>> {
     match serde_json::from_str(line).ok()? {
         Value::Array(values) => Some(values.iter().map(cell).collect()),
         _ => None,

@@ -4,8 +4,12 @@
 //! files it means. Loaded mappings stand in one list for the whole process; they are never unloaded, so their number is that of the
 //! mapping files.
 
-use super::{Export, Recognised, Source, column};
-use crate::ingest::read::encoding::Encoding;
+pub mod draft;
+pub mod file;
+mod staging;
+
+use super::read::encoding::Encoding;
+use crate::sources::{Export, Recognised, Source, column};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
@@ -148,12 +152,6 @@ pub fn register(exports: Vec<Mapped>) {
 #[must_use]
 pub fn all() -> Vec<&'static Mapped> {
     LOADED.read().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-/// The loaded export of this name.
-#[must_use]
-pub fn find(system: &str, entity: &str) -> Option<&'static Mapped> {
-    all().into_iter().find(|map| map.source.system == system && map.export.entity == entity)
 }
 
 /// The mapping behind an export, if one is.
