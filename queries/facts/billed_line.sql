@@ -2,7 +2,7 @@
 -- grain: invoice line x month
 -- meaning: what was billed for which service month: amounts split by days and summing exactly, quantities as levels (or, for
 --   consumption, shares) in the service's own units. Lines that never became valid invoices are left out, tax is no revenue
--- reads: known.invoice_line, facts.customer_alias, facts.service_alias, facts.service
+-- reads: facts.invoice_line, facts.customer_alias, facts.service_alias, facts.service
 WITH line AS (
   SELECT line.system, line.invoice_id, line.line_id, line.customer_native_id, line.kind, line.is_proration, line.currency, line.amount,
          coalesce(origin.native_sku, line.native_sku) AS native_sku,
@@ -10,9 +10,9 @@ WITH line AS (
          coalesce(origin.period_start, line.period_start, CAST(line.invoice_date AS TIMESTAMP)) AS from_at,
          coalesce(origin.period_end, line.period_end) AS to_at,
          CASE WHEN line.amount < 0 AND line.quantity > 0 THEN -line.quantity ELSE line.quantity END AS quantity
-  FROM known.invoice_line AS line
+  FROM facts.invoice_line AS line
   -- A credit note names the line that it takes back.
-  LEFT JOIN known.invoice_line AS origin
+  LEFT JOIN facts.invoice_line AS origin
     ON line.kind = 'credit' AND line.system = origin.system AND line.native_sku = origin.line_id
   WHERE coalesce(line.status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced')
     AND line.kind <> 'tax'
