@@ -4,6 +4,7 @@ mod autotask;
 mod bad_input;
 mod commands;
 mod compliance;
+mod containers;
 mod exports;
 mod fuzz;
 mod kill;
