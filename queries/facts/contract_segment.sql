@@ -28,7 +28,9 @@ segment AS (
          least(replaced_at, final_end) AS to_at
   FROM numbered
   UNION ALL
-  SELECT system, contract_id, line_id, native_sku, quantity, CAST(0 AS DECIMAL(38, 18)), unit_price, true, from_at, to_at
+  SELECT system, contract_id, line_id, native_sku, quantity, CAST(0 AS DECIMAL(38, 18)), unit_price,
+         -- Units at no price are given away.
+         coalesce(unit_price <> CAST(0 AS DECIMAL(38, 18)), true), from_at, to_at
   FROM facts.contract_period
 ),
 -- A device that moves from one customer to another takes its contract with it.
