@@ -22,6 +22,7 @@ joined AS (
   LEFT JOIN own ON line.system = own.system
 )
 SELECT system, invoice_id, line_id, customer_native_id, customer_native_name, native_sku, native_name, native_product, kind, is_proration,
+       origin_line_id,
        CASE WHEN header_status IN ('void', 'voided', 'draft', 'deleted', 'uncollectible') THEN header_status ELSE status END AS status,
        quantity, unit_price,
        CASE WHEN status = 'no_charge' THEN CAST(0 AS DECIMAL(38, 18)) ELSE amount END AS amount,

@@ -2,6 +2,7 @@
 
 mod autotask;
 mod bad_input;
+mod billing;
 mod commands;
 mod compliance;
 mod containers;
