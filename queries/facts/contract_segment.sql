@@ -2,7 +2,8 @@
 -- grain: one version of one contract line, with the days on which it held
 -- meaning: the history of quantities and prices that dated snapshots show, or that the PSA states by days. The first version of a snapshot's
 --   line holds from its effective date, a later one from the day of the snapshot that first shows it; an end that becomes known later ends
---   the earlier versions as well. Stated days hold as they were last exported
+--   the earlier versions as well. Stated days hold as they were last exported. An inactive line is in force no longer, and headings and
+--   charges made once never are
 -- reads: core_history.contract_line, known.contract, known.subject_state, facts.contract_period, facts.customer_currency
 WITH version AS (
   SELECT *, row_hash(native_sku, quantity, included_quantity, unit_price, status, effective_from, effective_to) AS content
@@ -27,6 +28,7 @@ segment AS (
          CASE WHEN number = 1 THEN effective_from ELSE greatest(recorded_at, effective_from) END AS from_at,
          least(replaced_at, final_end) AS to_at
   FROM numbered
+  WHERE coalesce(status, '') NOT IN ('Inactive', 'OneTime', 'Heading')
   UNION ALL
   SELECT system, contract_id, line_id, native_sku, quantity, CAST(0 AS DECIMAL(38, 18)), unit_price,
          -- Units at no price are given away.
@@ -41,13 +43,14 @@ device AS (
 ),
 header AS (
   SELECT contract.system, contract.contract_id, coalesce(contract.customer_native_id, device.customer_native_id) AS customer_native_id,
-         contract.currency, contract.effective_to
+         contract.currency, contract.status, contract.effective_to
   FROM known.contract AS contract
   LEFT JOIN device ON contract.system = device.system AND contract.subject_id = device.subject_id
 )
 SELECT segment.system, segment.contract_id, segment.line_id, header.customer_native_id, segment.native_sku,
        coalesce(header.currency, customer.currency, own.currency) AS currency,
-       segment.quantity, segment.included_quantity, segment.unit_price, segment.is_billable,
+       segment.quantity, segment.included_quantity, segment.unit_price,
+       segment.is_billable AND coalesce(header.status, '') <> 'DoNotInvoice' AS is_billable,
        CAST(segment.from_at AS DATE) AS from_day, CAST(least(segment.to_at, header.effective_to) AS DATE) AS to_day
 FROM segment
 JOIN header ON segment.system = header.system AND segment.contract_id = header.contract_id

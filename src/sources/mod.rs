@@ -12,6 +12,7 @@ pub mod column;
 pub mod connectwise;
 pub mod focus;
 pub mod google_workspace;
+pub mod halopsa;
 pub mod killbill;
 pub mod lago;
 pub mod mapped;
@@ -102,6 +103,7 @@ pub enum Shape {
 pub const SOURCES: &[&Source] = &[
     &connectwise::SOURCE,
     &autotask::SOURCE,
+    &halopsa::SOURCE,
     &microsoft_csp::SOURCE,
     &focus::SOURCE,
     &aws_cur::SOURCE,
