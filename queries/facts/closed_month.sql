@@ -2,9 +2,9 @@
 -- grain: customer
 -- meaning: up to which service month the customer's billing has run: the latest month that any of its recurring lines covers, or the month
 --   before last of the newest invoice in the book. Later months may still be billed and are not judged
--- reads: facts.billed_line, known.invoice_line, facts.fact_monthly
+-- reads: facts.billed_line, facts.invoice_line, facts.fact_monthly
 WITH book AS (
-  SELECT CAST(date_trunc('month', max(invoice_date)) - INTERVAL '2 months' AS DATE) AS month FROM known.invoice_line
+  SELECT CAST(date_trunc('month', max(invoice_date)) - INTERVAL '2 months' AS DATE) AS month FROM facts.invoice_line
   WHERE coalesce(status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced', 'itemised', 'planned')
 ),
 own AS (

@@ -1,12 +1,14 @@
 -- fact: contract_segment
 -- grain: one version of one contract line, with the days on which it held
--- meaning: the history of quantities and prices that dated snapshots show. The first version holds from its effective date, a later one
---   from the day of the snapshot that first shows it; an end that becomes known later ends the earlier versions as well. An inactive line
---   is in force no longer, and headings and charges made once never are
--- reads: core_history.contract_line, known.contract
+-- meaning: the history of quantities and prices that dated snapshots show, or that the PSA states by days. The first version of a snapshot's
+--   line holds from its effective date, a later one from the day of the snapshot that first shows it; an end that becomes known later ends
+--   the earlier versions as well. Stated days hold as they were last exported. An inactive line is in force no longer, and headings and
+--   charges made once never are
+-- reads: core_history.contract_line, known.contract, known.subject_state, facts.contract_period, facts.customer_currency
 WITH version AS (
   SELECT *, row_hash(native_sku, quantity, included_quantity, unit_price, status, effective_from, effective_to) AS content
   FROM core_history.contract_line
+  WHERE coalesce(measure, 'level') = 'level'
 ),
 compared AS (
   SELECT *, lag(content) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id) AS before
@@ -19,13 +21,39 @@ numbered AS (
          first_value(effective_to) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at DESC, batch_id DESC) AS final_end
   FROM compared
   WHERE before IS DISTINCT FROM content
+),
+segment AS (
+  SELECT system, contract_id, line_id, native_sku, quantity, coalesce(included_quantity, CAST(0 AS DECIMAL(38, 18))) AS included_quantity,
+         unit_price, status = 'Billable' AS is_billable,
+         CASE WHEN number = 1 THEN effective_from ELSE greatest(recorded_at, effective_from) END AS from_at,
+         least(replaced_at, final_end) AS to_at
+  FROM numbered
+  WHERE coalesce(status, '') NOT IN ('Inactive', 'OneTime', 'Heading')
+  UNION ALL
+  SELECT system, contract_id, line_id, native_sku, quantity, CAST(0 AS DECIMAL(38, 18)), unit_price,
+         -- Units at no price are given away.
+         coalesce(unit_price <> CAST(0 AS DECIMAL(38, 18)), true), from_at, to_at
+  FROM facts.contract_period
+),
+-- A device that moves from one customer to another takes its contract with it.
+device AS (
+  SELECT system, subject_id, min(customer_native_id) AS customer_native_id FROM known.subject_state
+  WHERE subject_kind = 'device'
+  GROUP BY system, subject_id
+),
+header AS (
+  SELECT contract.system, contract.contract_id, coalesce(contract.customer_native_id, device.customer_native_id) AS customer_native_id,
+         contract.currency, contract.status, contract.effective_to
+  FROM known.contract AS contract
+  LEFT JOIN device ON contract.system = device.system AND contract.subject_id = device.subject_id
 )
-SELECT numbered.system, numbered.contract_id, numbered.line_id, contract.customer_native_id, numbered.native_sku, contract.currency,
-       numbered.quantity, coalesce(numbered.included_quantity, CAST(0 AS DECIMAL(38, 18))) AS included_quantity,
-       numbered.unit_price, numbered.status = 'Billable' AND coalesce(contract.status, '') <> 'DoNotInvoice' AS is_billable,
-       CAST(CASE WHEN number = 1 THEN numbered.effective_from
-                 ELSE greatest(numbered.recorded_at, numbered.effective_from) END AS DATE) AS from_day,
-       CAST(least(replaced_at, final_end, contract.effective_to) AS DATE) AS to_day
-FROM numbered
-JOIN known.contract AS contract ON numbered.system = contract.system AND numbered.contract_id = contract.contract_id
-WHERE coalesce(numbered.status, '') NOT IN ('Inactive', 'OneTime', 'Heading')
+SELECT segment.system, segment.contract_id, segment.line_id, header.customer_native_id, segment.native_sku,
+       coalesce(header.currency, customer.currency, own.currency) AS currency,
+       segment.quantity, segment.included_quantity, segment.unit_price,
+       segment.is_billable AND coalesce(header.status, '') <> 'DoNotInvoice' AS is_billable,
+       CAST(segment.from_at AS DATE) AS from_day, CAST(least(segment.to_at, header.effective_to) AS DATE) AS to_day
+FROM segment
+JOIN header ON segment.system = header.system AND segment.contract_id = header.contract_id
+LEFT JOIN facts.customer_currency AS customer
+  ON header.system = customer.system AND normalise_id(header.customer_native_id) = customer.native_id
+LEFT JOIN facts.customer_currency AS own ON header.system = own.system AND own.native_id IS NULL

@@ -1,22 +1,34 @@
 -- fact: service_alias
 -- grain: one native SKU of one system, in one validity
--- meaning: which service a SKU means, and how many units one of it is; a PSA's own product is a service in its own right
--- reads: known.service_map, core_history.contract_line
+-- meaning: which service a SKU means, and how many units one of it is; a PSA's own product is a service in its own right, by the name of
+--   its catalogue. A product that is a bare number is one only together with its system: `autotask:45`
+-- reads: known.service_map, known.product, core_history.contract_line
 WITH mapped AS (
   SELECT system, normalise_id(native_sku) AS native_sku, service_key, service_name, unit,
          coalesce(unit_factor, CAST(1 AS DECIMAL(38, 18))) AS unit_factor,
          CAST(valid_from AS DATE) AS valid_from, CAST(valid_to AS DATE) AS valid_to
   FROM known.service_map
 ),
-product AS (
+catalogue AS (
+  SELECT system, normalise_id(native_sku) AS native_sku, min(native_name) AS native_name
+  FROM known.product WHERE native_sku IS NOT NULL
+  GROUP BY 1, 2
+),
+sold AS (
   SELECT system, normalise_id(native_sku) AS native_sku, min(native_name) AS native_name
   FROM core_history.contract_line WHERE native_sku IS NOT NULL
   GROUP BY 1, 2
 ),
+product AS (
+  SELECT sold.system, sold.native_sku, coalesce(catalogue.native_name, sold.native_name) AS native_name,
+         CASE WHEN regexp_like(sold.native_sku, '^([a-z]+:)?[0-9]+$') THEN sold.system || ':' || sold.native_sku ELSE sold.native_sku END AS service_key
+  FROM sold
+  LEFT JOIN catalogue ON sold.system = catalogue.system AND sold.native_sku = catalogue.native_sku
+),
 alias AS (
   SELECT system, native_sku, service_key, service_name, unit, unit_factor, valid_from, valid_to FROM mapped
   UNION ALL
-  SELECT product.system, product.native_sku, product.native_sku AS service_key, product.native_name, CAST(NULL AS VARCHAR), CAST(1 AS DECIMAL(38, 18)),
+  SELECT product.system, product.native_sku, product.service_key, product.native_name, NULL, CAST(1 AS DECIMAL(38, 18)),
          CAST(NULL AS DATE), CAST(NULL AS DATE)
   FROM product LEFT ANTI JOIN mapped ON product.system = mapped.system AND product.native_sku = mapped.native_sku
 ),

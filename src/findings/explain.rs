@@ -155,11 +155,8 @@ async fn source_rows(
 ) -> Result<(Vec<SourceRow>, BTreeMap<String, u64>), AnalyzeError> {
     let (customer, service) = (quoted(finding.customer_key.as_ref()), quoted(finding.service_key.as_ref()));
     let day = |month: Month| format!("DATE '{}'", month.first_day());
-    let span = format!(
-        "BETWEEN {} AND {}",
-        day(finding.quarter.first_month().max(finding.first_month)),
-        day(finding.quarter.last_month())
-    );
+    let (first, last) = (finding.quarter.first_month().max(finding.first_month), finding.quarter.last_month());
+    let span = format!("BETWEEN {} AND {}", day(first), day(last));
     let from_customer = |system: &str, id: &str| {
         format!(
             "JOIN facts.customer_alias AS customer ON {system} = customer.system AND normalise_id({id}) = customer.native_id
@@ -192,9 +189,13 @@ async fn source_rows(
             "contract",
             format!(
                 "SELECT DISTINCT line.batch_id, line.source_row FROM known.contract_line AS line
-             JOIN known.contract AS contract ON line.system = contract.system AND line.contract_id = contract.contract_id {} {}",
+             JOIN known.contract AS contract ON line.system = contract.system AND line.contract_id = contract.contract_id {} {}
+             WHERE (line.effective_from IS NULL OR CAST(line.effective_from AS DATE) < {})
+               AND (line.effective_to IS NULL OR CAST(line.effective_to AS DATE) > {})",
                 from_customer("contract.system", "contract.customer_native_id"),
-                from_service("line.system", "line.native_sku")
+                from_service("line.system", "line.native_sku"),
+                day(last.plus(1)),
+                day(first)
             ),
         ),
     ];

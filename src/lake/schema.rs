@@ -33,6 +33,8 @@ pub enum Table {
     Company,
     /// Ids of the same customer in other systems, as an export carries them.
     CustomerLink,
+    /// Currencies by a system's own numbers, and which of them is its own.
+    Currency,
     /// Crosswalk: customer ids of other systems.
     CustomerMap,
     /// Crosswalk: SKUs of other systems.
@@ -74,6 +76,7 @@ pub const TABLES: &[Table] = &[
     Table::ChangeLog,
     Table::Company,
     Table::CustomerLink,
+    Table::Currency,
     Table::CustomerMap,
     Table::ServiceMap,
     Table::Fx,
@@ -127,6 +130,7 @@ impl Table {
             Self::ChangeLog => "change_log",
             Self::Company => "company",
             Self::CustomerLink => "customer_link",
+            Self::Currency => "currency",
             Self::CustomerMap => "customer_map",
             Self::ServiceMap => "service_map",
             Self::Fx => "fx",
@@ -188,12 +192,23 @@ impl Table {
             Self::ChangeLog => &["subject_kind", "subject_id", "parent_id", "field_name", "changed_at"],
             Self::Company => &["native_id"],
             Self::CustomerLink => &["native_id", "other_system", "other_id"],
+            Self::Currency => &["native_id"],
             Self::CustomerMap => &["native_id", "valid_from"],
             Self::ServiceMap => &["native_sku", "valid_from"],
             Self::Fx => &["date", "from_currency", "to_currency"],
             Self::ContractTerms => &["customer_key", "service_key", "valid_from"],
             Self::BillingCalendar => &["customer_key", "service_month"],
             _ => &[],
+        }
+    }
+
+    /// What makes two rows versions of one thing, in SQL: the key, but that PSA items exist before they are invoiced, and keep their number when
+    /// they come to an invoice or go from a voided one to the next.
+    #[must_use]
+    pub fn identity(self) -> &'static [&'static str] {
+        match self {
+            Self::InvoiceLine => &["CASE WHEN system IN ('autotask', 'connectwise') THEN NULL ELSE invoice_id END", "line_id"],
+            _ => self.key(),
         }
     }
 
@@ -267,16 +282,27 @@ impl Table {
                 ("period_start", instant()),
                 ("period_end", instant()),
                 ("invoice_date", DATE),
+                // Lines with one value here are printed as one.
+                ("group_id", TEXT),
+                // The line of `contract_line` that it bills, where the source says so: its billing period is the line's.
+                ("contract_line_id", TEXT),
             ],
             Self::ContractLine => vec![
                 ("contract_id", TEXT),
                 ("line_id", TEXT),
+                // What a row states. `level` (or none): a quantity as a dated list shows it, in force from its list to the next.
+                // `dated`: a quantity on stated days, which a later export can only correct. `price`: the price of the `dated` rows that
+                // name it as their `parent_id`. `one_off`: a single charge.
+                ("measure", TEXT),
+                ("parent_id", TEXT),
                 ("native_sku", TEXT),
                 ("native_name", TEXT),
                 ("quantity", DECIMAL),
                 ("included_quantity", DECIMAL),
                 ("unit_price", DECIMAL),
                 ("unit_cost", DECIMAL),
+                // The price of all its units for all its days, where the source states that instead of a unit price.
+                ("amount", DECIMAL),
                 ("billing_cycle", TEXT),
                 ("status", TEXT),
                 ("effective_from", instant()),
@@ -287,6 +313,10 @@ impl Table {
                 ("contract_name", TEXT),
                 ("customer_native_id", TEXT),
                 ("customer_native_name", TEXT),
+                // Who pays, if not the customer itself.
+                ("bill_to_native_id", TEXT),
+                // The device that it is for; its customer is the contract's where the contract names none.
+                ("subject_id", TEXT),
                 ("currency", TEXT),
                 ("billing_cycle", TEXT),
                 ("status", TEXT),
@@ -353,9 +383,11 @@ impl Table {
                 ("native_id", TEXT),
                 ("native_identifier", TEXT),
                 ("native_name", TEXT),
+                // A code of ISO 4217, or the number of one in `currency`.
                 ("currency", TEXT),
                 ("status", TEXT),
             ],
+            Self::Currency => vec![("native_id", TEXT), ("currency", TEXT), ("is_default", FLAG)],
             Self::CustomerLink => vec![("native_id", TEXT), ("other_system", TEXT), ("other_id", TEXT)],
             Self::CustomerMap => vec![
                 ("native_id", TEXT),

@@ -7,7 +7,7 @@
 //!   └── statements ──> what no later delivery speaks of again ─────────> known.<table>
 //! core_history.<table> shows all of them.
 //! ```
-//! Nothing is updated in place: a correction is a new row. Rows with equal values in [`Table::key`] are versions of one thing; all
+//! Nothing is updated in place: a correction is a new row. Rows of one [`Table::identity`] are versions of one thing; all
 //! rows of a key from one *delivery* stand together, because many vendors repeat a key and mean the sum (see
 //! [`crate::lake::delivery`]: mostly a file, or all parts of one export). The truth is the newest set of rows, and where later
 //! files merely repeat it, its first appearance: re-sent rows keep their provenance. Only batches whose periods overlap are compared,
@@ -168,7 +168,10 @@ async fn view(ctx: &SessionContext, schema: &'static str, name: &str, sql: &str)
 
 /// Crosswalks, rates and terms: usable before the date on which somebody wrote them down.
 fn is_reference(table: Table) -> bool {
-    matches!(table, Table::CustomerMap | Table::ServiceMap | Table::Fx | Table::ContractTerms | Table::BillingCalendar)
+    matches!(
+        table,
+        Table::CustomerMap | Table::ServiceMap | Table::Fx | Table::ContractTerms | Table::BillingCalendar | Table::Currency
+    )
 }
 
 /// The newest differing set of rows per key, as a query over `rows`.
@@ -177,7 +180,7 @@ fn is_reference(table: Table) -> bool {
 /// otherwise under the same date became known when it arrived, else a correction would be taken for what was always known. Rows of
 /// one statement may carry different dates; it is known since the first.
 fn newest_version(table: Table, rows: &str, columns: &str, as_of: Option<&str>) -> String {
-    let key = table.key().join(", ");
+    let key = table.identity().join(", ");
     // That a row is billed now says nothing new about what was used.
     let provenance = ["recorded_at", "is_always_known", "batch_id", "source_row", "vendor_invoice"];
     let content: Vec<String> = table
@@ -185,7 +188,7 @@ fn newest_version(table: Table, rows: &str, columns: &str, as_of: Option<&str>) 
         .fields()
         .iter()
         .map(|f| f.name().clone())
-        .filter(|name| !provenance.contains(&name.as_str()) && !table.key().contains(&name.as_str()))
+        .filter(|name| !provenance.contains(&name.as_str()) && !table.identity().contains(&name.as_str()))
         .collect();
     let content = content.join(", ");
     let filter = as_of.map(|limit| format!("WHERE known_at <= {limit} OR is_always_known")).unwrap_or_default();

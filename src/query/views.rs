@@ -8,7 +8,7 @@ use datafusion::prelude::SessionContext;
 use std::sync::Arc;
 
 /// The facts that the views read: crosswalks, which are small.
-const CROSSWALKS: [&str; 2] = ["customer_alias", "service_alias"];
+const CROSSWALKS: [&str; 3] = ["customer_alias", "service_alias", "customer_currency"];
 /// The facts that a view is made of: computed when the view is asked for.
 const INNER: [&str; 1] = ["subject_event"];
 

@@ -1,8 +1,11 @@
-//! `ConnectWise` PSA (Manage): companies, agreements, additions as dated snapshots, product items, configurations.
+//! `ConnectWise` PSA (Manage): companies, agreements, additions as dated snapshots, product items, invoice headers, configurations.
 //!
 //! Files are bare JSON arrays (one page or several in a row), properties in camelCase, references nested with an `_info` map,
 //! empty properties left out. Dates are UTC instants even for pure dates and are not shifted. Field names and types: the vendor's
 //! `OpenAPI` description as mirrored in `pyconnectwise`.
+//!
+//! An invoice has no lines of its own; product items name it by its id. Its header says when it was written and whether it is void (a
+//! status whose name says so: statuses are each tenant's own); without the header export an item counts by its purchase date.
 //!
 //! A sub-agreement (`parentAgreement`) is a contract of its own company: its additions belong to that company whoever is billed, and where it
 //! names no currency its parent's holds. A product item on a credit memo takes back, whichever sign its price has: the sign could not be
@@ -125,6 +128,28 @@ pub static SOURCE: Source = Source {
             ],
             nulls: &[],
             target: Table::InvoiceLine,
+            beside: &[],
+            unique: &["id"],
+            is_reference: false,
+        },
+        Export {
+            entity: "invoices",
+            how_to_export: "API: GET /finance/invoices, every page saved as it came: headers only, the lines are in `products`",
+            shape: BARE_ARRAY,
+            signature: &["invoiceNumber", "type", "company", "subtotal"],
+            columns: &[
+                Column::text("id").required(),
+                Column::text("invoiceNumber"),
+                Column::text("type"),
+                Column::text("status.name"),
+                Column::text("company.id").required(),
+                Column::text("company.name"),
+                Column::iso("date").required(),
+                Column::decimal("total"),
+                Column::currency("currency.currencyCode"),
+            ],
+            nulls: &[],
+            target: Table::Invoice,
             beside: &[],
             unique: &["id"],
             is_reference: false,

@@ -74,6 +74,18 @@ pub static SOURCE: Source = Source {
             is_reference: true,
         },
         Export {
+            entity: "currencies",
+            how_to_export: "CSV kept by hand: which currency a PSA's currency number is; without a number, the PSA's own currency",
+            shape: Shape::Csv,
+            signature: &["system", "currency_id", "currency"],
+            columns: &[Column::text("system").required(), Column::text("currency_id"), Column::currency("currency").required()],
+            nulls: &[],
+            target: Table::Currency,
+            beside: &[],
+            unique: &["system", "currency_id"],
+            is_reference: true,
+        },
+        Export {
             entity: "lifecycle",
             how_to_export: "CSV: provisioned, suspended, resumed, cancelled, deprovisioned, when the PSA export has no dates",
             shape: Shape::Csv,

@@ -4,6 +4,7 @@
 //! rejecting, archiving and writing are the same for all ([`crate::ingest`]); what remains for a source is its column table and
 //! one staging query `queries/staging/<system>_<entity>.sql` that gives columns their canonical names and units.
 
+pub mod autotask;
 pub mod aws_cur;
 pub mod azure_cost;
 pub mod chargebee;
@@ -109,6 +110,7 @@ pub enum Shape {
 /// Every system, in the order in which `shortfall sources` prints them.
 pub const SOURCES: &[&Source] = &[
     &connectwise::SOURCE,
+    &autotask::SOURCE,
     &halopsa::SOURCE,
     &microsoft_csp::SOURCE,
     &focus::SOURCE,

@@ -1,0 +1,17 @@
+-- What a unit of a service costs the customer under a contract, for a billing period. The price agreed in the contract is exported in the MSP's
+-- its own currency, which the rates of the catalogue price convert; the catalogue price where it has none of its own.
+SELECT
+  "contractID" AS contract_id,
+  'service:' || id AS line_id,
+  'price' AS measure,
+  "serviceID" AS native_sku,
+  "invoiceDescription" AS native_name,
+  coalesce(
+    "adjustedPrice",
+    CASE WHEN "internalCurrencyUnitPrice" IS NULL OR "internalCurrencyUnitPrice" = "unitPrice" OR "internalCurrencyAdjustedPrice" = 0
+           THEN "internalCurrencyAdjustedPrice"
+         ELSE exact_quotient(exact_product("internalCurrencyAdjustedPrice", "unitPrice"), "internalCurrencyUnitPrice") END,
+    "unitPrice") AS unit_price,
+  "unitCost" AS unit_cost,
+  source_row
+FROM raw
