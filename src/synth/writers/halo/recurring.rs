@@ -1,7 +1,7 @@
 //! Recurring invoices: one a client, with a line for each agreed service, as they stood on the days they were saved; and the
 //! audit of edits to their lines.
 
-use super::{Entity, MONTHLY, contract_id, date, date_or_none, double, line_id, put_amount, rate, recurring_invoice_id, save};
+use super::{Entity, MONTHLY, contract_id, date, date_or_none, double, line_id, put_amount, recurring_invoice_id, save};
 use crate::month::Month;
 use crate::synth::customers::Customer;
 use crate::synth::error::SynthError;
@@ -105,7 +105,7 @@ fn common(world: &World, index: usize, pair: &Pair, day: NaiveDate, price: Optio
     fields.insert("item_longdescription".to_owned(), name.into());
     fields.insert("_itemid".to_owned(), id.into());
     if let Some(price) = price {
-        put_amount(&mut fields, "unit_price", price, rate(world, customer.currency, day));
+        put_amount(&mut fields, "unit_price", price, world.dollars_per_unit(customer.currency, Month::of(day)));
     }
     fields.insert("unit_cost".to_owned(), number((pair.service.cost() * pair.pack_size()).normalize()));
     fields.insert("discount_perc".to_owned(), 0.into());
