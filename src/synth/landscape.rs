@@ -58,8 +58,15 @@ impl Msp {
 
     /// Terms that are written beside the PSA because it has no place for them. Only ConnectWise knows free units of a line.
     pub(crate) fn written_terms(self, pair: &Pair) -> Option<Terms> {
-        let is_unknown = self != Self::ConnectWise && pair.included > Decimal::ZERO && !pair.service.is_metered();
+        let is_free = pair.included > Decimal::ZERO && !pair.service.is_metered() && !pair.do_not_bill;
+        let is_unknown = self != Self::ConnectWise && is_free;
         pair.terms.or(is_unknown.then_some(Terms::PerUnit))
+    }
+
+    /// Units that written terms make free. They outrank the PSA's prices, so the MSP's own units, which have the price zero in a PSA that
+    /// knows no `DoNotBill`, have to be among them.
+    pub(crate) fn written_free_units(self, pair: &Pair) -> Decimal {
+        if self == Self::ConnectWise { pair.included } else { pair.included + pair.internal_units }
     }
 
     /// The system that recurring services are invoiced from.

@@ -2,8 +2,8 @@
 
 use super::support::Book;
 use shortfall::findings::analyze::Analysis;
+use shortfall::ingest::mapped;
 use shortfall::month::Month;
-use shortfall::sources::mapped;
 use shortfall::synth::score::score;
 use shortfall::synth::{Config, LeakPlan, Msp, Summary, generate, truth};
 use std::path::Path;
