@@ -277,12 +277,12 @@ fn faults(staged: &RecordBatch, table: Table) -> BTreeMap<usize, &'static str> {
         let backward = |row: &usize| starts.is_valid(*row) && ends.is_valid(*row) && ends.value(*row) < starts.value(*row);
         faults.extend((0..staged.num_rows()).filter(backward).map(|row| (row, "the period ends before it begins")));
     }
-    // An invoice line without an amount is one whose quantity and price do not fit together into 38 digits.
+    // Where quantity and price stand for the amount, they may not fit together into 38 digits.
     if table == Table::InvoiceLine
         && let Some(amounts) = staged.column_by_name("amount")
     {
         let missing = (0..staged.num_rows()).filter(|&row| amounts.is_null(row));
-        faults.extend(missing.map(|row| (row, "the amount is larger than can be stored")));
+        faults.extend(missing.map(|row| (row, "the amount is missing, or larger than can be stored")));
     }
     faults
 }
