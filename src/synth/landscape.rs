@@ -63,12 +63,6 @@ impl Msp {
         pair.terms.or(is_unknown.then_some(Terms::PerUnit))
     }
 
-    /// Units that written terms make free. They outrank the PSA's prices, so the MSP's own units, which have the price zero in a PSA that
-    /// knows no `DoNotBill`, have to be among them.
-    pub(crate) fn written_free_units(self, pair: &Pair) -> Decimal {
-        if self == Self::ConnectWise { pair.included } else { pair.included + pair.internal_units }
-    }
-
     /// The system that recurring services are invoiced from.
     pub(crate) fn biller(self) -> Biller {
         match self {

@@ -129,21 +129,13 @@ fn contract_terms(world: &World, msp: Msp) -> Table {
         for (place, start) in starts.iter().enumerate() {
             // A row is valid until the day the next one begins.
             let until = starts.get(place + 1).copied().or(end);
-            table.rows.push(TERMS.iter().map(|column| term(world, msp, pair, terms, (*start, until), column)).collect());
+            table.rows.push(TERMS.iter().map(|column| term(world, pair, terms, *start, until, column)).collect());
         }
     }
     table
 }
 
-fn term(
-    world: &World,
-    msp: Msp,
-    pair: &Pair,
-    terms: Terms,
-    (start, until): (NaiveDate, Option<NaiveDate>),
-    column: &str,
-) -> String {
-    let free = msp.written_free_units(pair);
+fn term(world: &World, pair: &Pair, terms: Terms, start: NaiveDate, until: Option<NaiveDate>, column: &str) -> String {
     let customer = world.customer_of(pair);
     let price = pair.contract_price.at(start).to_string();
     match (column, terms) {
@@ -156,7 +148,7 @@ fn term(
         ("model", Terms::FlatFee) => "flat_fee".to_owned(),
         ("model", Terms::CostPlus(_)) => "cost_plus".to_owned(),
         ("unit_price", Terms::PerUnit | Terms::Included) | ("flat_fee", Terms::FlatFee) => price,
-        ("included_quantity", _) if free > Decimal::ZERO => free.to_string(),
+        ("included_quantity", _) if pair.included > Decimal::ZERO => pair.included.to_string(),
         ("markup_percent", Terms::CostPlus(percent)) => percent.to_string(),
         _ => String::new(),
     }

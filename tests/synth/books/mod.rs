@@ -212,8 +212,7 @@ impl Books {
         let internal = self.internal.get(pair).copied().unwrap_or_default();
         let delivered = self.seats_on(pair, day) - internal;
         let agreed = self.terms.get(pair).and_then(|it| it.range(..=day).next_back()).map(|(_, agreed)| *agreed);
-        // Written terms count the MSP's own units among the free ones.
-        let included = contract.included.max(agreed.map_or(Decimal::ZERO, |(_, included)| included - internal));
+        let included = contract.included.max(agreed.map_or(Decimal::ZERO, |(_, included)| included));
         let quantity = (contract.quantity.max(delivered) - included).max(Decimal::ZERO);
         let price = contract.price.or(agreed.map(|(price, _)| price)).expect("a price in the PSA or the terms");
         quantity * price / Decimal::from(self.period_days(&pair.0, day))

@@ -75,6 +75,11 @@ fn contract_id(customer: &Customer) -> usize {
     4_000 + customer.agreement_id
 }
 
+/// A contract that is not invoiced, for what the MSP uses at the client's site itself.
+fn internal_contract_id(customer: &Customer) -> usize {
+    6_000 + customer.agreement_id
+}
+
 fn recurring_invoice_id(customer: &Customer) -> usize {
     9_000 + customer.agreement_id
 }
