@@ -43,6 +43,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         render::document(&json!({ "out": arguments.out, "quarter": config.analysed_quarter.to_string(), "summary": summary }));
     } else {
         print(&summary);
+        if arguments.msp == Msp::Autotask {
+            let mapping = arguments.out.join("mapping");
+            render::lines(&format!("ingest with --mapping {0}/northbridge.toml --mapping {0}/vaultline.toml", mapping.display()));
+        }
         render::lines(&format!("exports in `{}`, quarter {}", arguments.out.join("exports").display(), config.analysed_quarter));
     }
     Ok(Exit::Done)

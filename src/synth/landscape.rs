@@ -58,7 +58,8 @@ impl Msp {
 
     /// Terms that are written beside the PSA because it has no place for them. Only ConnectWise knows free units of a line.
     pub(crate) fn written_terms(self, pair: &Pair) -> Option<Terms> {
-        let is_unknown = self != Self::ConnectWise && pair.included > Decimal::ZERO && !pair.service.is_metered();
+        let is_free = pair.included > Decimal::ZERO && !pair.service.is_metered() && !pair.do_not_bill;
+        let is_unknown = self != Self::ConnectWise && is_free;
         pair.terms.or(is_unknown.then_some(Terms::PerUnit))
     }
 

@@ -128,7 +128,7 @@ pub struct Summary {
     pub benign: BTreeMap<&'static str, usize>,
 }
 
-/// Writes the exports below `out/exports`, and `truth.csv`, `benign.csv` and `manifest.json` into `out`.
+/// Writes the exports below `out/exports`, mapping files for some of them into `out/mapping`, and `truth.csv`, `benign.csv` and `manifest.json` into `out`.
 ///
 /// # Errors
 /// When the configuration describes no possible book, or a file cannot be written.
@@ -145,6 +145,7 @@ pub fn generate(config: &Config, out: &Path) -> Result<Summary, SynthError> {
     writers::write(&world, config.msp, &mut output)?;
     let exports = output.counts.clone();
     let mut output = Output::new(out);
+    writers::write_mappings(config.msp, &mut output)?;
     let truth = truth::rows(&world, &leaks, config.analysed_quarter);
     write_truth(&mut output, &truth)?;
     write_benign(&mut output, &benign)?;

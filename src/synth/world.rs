@@ -130,6 +130,20 @@ impl World {
         nth(self.last_month().plus(1), 10)
     }
 
+    /// Whether the MSP uses something of its own at this customer's site.
+    pub(crate) fn uses_at(&self, customer: &Customer) -> bool {
+        self.pairs.iter().any(|pair| pair.internal_units > Decimal::ZERO && self.customer_of(pair).key == customer.key)
+    }
+
+    /// What one unit of a currency was worth in dollars in a month; before the first known month, as in it.
+    pub(crate) fn dollars_per_unit(&self, currency: Currency, month: Month) -> Decimal {
+        let known = self.dollars_per_euro.iter().rev().find(|(of, _)| *of <= month).or(self.dollars_per_euro.first());
+        match currency {
+            Currency::Usd => Decimal::ONE,
+            Currency::Eur => known.map_or(Decimal::ONE, |(_, rate)| *rate),
+        }
+    }
+
     pub(crate) fn customer_of(&self, pair: &Pair) -> &Customer {
         &self.customers[pair.customer]
     }

@@ -29,6 +29,11 @@ use super::landscape::Msp;
 use super::output::Output;
 use super::world::World;
 
+/// Writes what explains exports that no source knows, where the landscape has any.
+pub(crate) fn write_mappings(msp: Msp, output: &mut Output) -> Result<(), SynthError> {
+    if msp == Msp::Autotask { mapped::write_mappings(output) } else { Ok(()) }
+}
+
 /// Writes every export of the landscape.
 pub(crate) fn write(world: &World, msp: Msp, output: &mut Output) -> Result<(), SynthError> {
     match msp {

@@ -8,7 +8,6 @@ use super::{Entity, contract_id, contract_service_id, date_time, export_days, sa
 use crate::month::Month;
 use crate::synth::calendar::Span;
 use crate::synth::catalogue::{CREDIT, PROJECT};
-use crate::synth::customers::Currency;
 use crate::synth::error::SynthError;
 use crate::synth::invoices::{Line, LineKind, forgotten, invoices, netted};
 use crate::synth::landscape::Biller;
@@ -116,7 +115,8 @@ impl Ledger<'_> {
         let buyer = &self.world.customers[customer];
         let id = 500_000 + self.items.len();
         let pair = line.pair.map(|index| (index, &self.world.pairs[index]));
-        let local = |amount: Decimal| number(self.in_dollars(amount, buyer.currency, posted));
+        let rate = self.world.dollars_per_unit(buyer.currency, Month::of(posted));
+        let local = |amount: Decimal| number((amount * rate).round_dp(4).normalize());
         let mut record = json!({
             "id": id,
             "companyID": buyer.company_id,
@@ -157,7 +157,10 @@ impl Ledger<'_> {
                     ("contractServiceBundle", ("serviceBundleID", pack.psa_id))
                 });
                 record[article.0] = article.1.into();
-                record[format!("{prefix}ID")] = contract_service_id(index).into();
+                // What was used or added by hand is posted for the service, not for a period of the contract.
+                if matches!(line.kind, LineKind::Cycle | LineKind::Proration) {
+                    record[format!("{prefix}ID")] = contract_service_id(index).into();
+                }
                 if line.kind == LineKind::Proration {
                     record[format!("{prefix}AdjustmentID")] = (80_000 + id).into();
                 }
@@ -169,16 +172,6 @@ impl Ledger<'_> {
             }
         }
         self.items.push((posted, record));
-    }
-
-    /// Money in the MSP's own currency.
-    fn in_dollars(&self, amount: Decimal, currency: Currency, day: NaiveDate) -> Decimal {
-        let month = Month::of(day);
-        let rate = self.world.dollars_per_euro.iter().rev().find(|(of, _)| *of <= month);
-        match currency {
-            Currency::Usd => amount,
-            Currency::Eur => (amount * rate.map_or(Decimal::ONE, |(_, rate)| *rate)).round_dp(4),
-        }
     }
 
     fn charge(&mut self, customer: usize, line: &Line, posted: NaiveDate, code: u32) -> usize {

@@ -113,7 +113,9 @@ impl<'a> Agreed<'a> {
 
     fn price_record(&self, world: &World, day: NaiveDate) -> Value {
         let customer = world.customer_of(self.pair);
+        let rate = world.dollars_per_unit(customer.currency, Month::of(day));
         let price = self.price(day).map_or(Value::Null, |price| number(price.normalize()));
+        let own = self.price(day).map_or(Value::Null, |price| number((price * rate).round_dp(4).normalize()));
         let cost = number((self.pair.service.cost() * self.pair.pack_size()).normalize());
         let (article, id) = self.article();
         let name = self.pair.pack.map_or(self.pair.service.name, |pack| pack.name);
@@ -121,10 +123,11 @@ impl<'a> Agreed<'a> {
         fields.insert("id".to_owned(), self.id.into());
         fields.insert("contractID".to_owned(), contract_id(customer).into());
         fields.insert(article.to_owned(), id.into());
-        fields.insert("unitPrice".to_owned(), price.clone());
+        fields.insert("unitPrice".to_owned(), price);
         fields.insert("unitCost".to_owned(), cost);
-        fields.insert("internalCurrencyUnitPrice".to_owned(), price.clone());
-        fields.insert(if self.pair.pack.is_some() { "adjustedPrice" } else { "internalCurrencyAdjustedPrice" }.to_owned(), price);
+        // In the MSP's own currency.
+        fields.insert("internalCurrencyUnitPrice".to_owned(), own.clone());
+        fields.insert("internalCurrencyAdjustedPrice".to_owned(), own);
         fields.insert("invoiceDescription".to_owned(), name.into());
         fields.insert("internalDescription".to_owned(), if self.is_given_away { "Internal use" } else { "" }.into());
         fields.insert("quoteItemID".to_owned(), Value::Null);
@@ -163,7 +166,9 @@ impl<'a> Agreed<'a> {
         };
         // What is given away is never posted, nor is what billing does not know.
         let posted = !self.is_given_away && self.is_billed(start, units);
-        let price = self.price(start).map_or(Value::Null, |price| number((price * units).normalize()));
+        let rate = world.dollars_per_unit(world.customer_of(self.pair).currency, Month::of(start));
+        let price = self.price(start).map(|price| price * units);
+        let amount = |price: Option<Decimal>| price.map_or(Value::Null, |price| number(price.round_dp(4).normalize()));
         let mut fields = Map::new();
         fields.insert("id".to_owned(), (self.id * MAX_DAYS + days).into());
         fields.insert("contractID".to_owned(), contract_id(world.customer_of(self.pair)).into());
@@ -172,9 +177,9 @@ impl<'a> Agreed<'a> {
         fields.insert("units".to_owned(), number(units.normalize()));
         fields.insert("startDate".to_owned(), date_time(start).into());
         fields.insert("endDate".to_owned(), date_time(end).into());
-        fields.insert("price".to_owned(), price.clone());
+        fields.insert("price".to_owned(), amount(price));
         fields.insert("cost".to_owned(), number((self.pair.service.cost() * self.pair.pack_size() * units).normalize()));
-        fields.insert("internalCurrencyPrice".to_owned(), price);
+        fields.insert("internalCurrencyPrice".to_owned(), amount(price.map(|price| price * rate)));
         fields.insert("approveAndPostDate".to_owned(), if posted { date_time(start).into() } else { Value::Null });
         fields.insert("vendorCompanyID".to_owned(), vendor);
         Value::Object(fields)

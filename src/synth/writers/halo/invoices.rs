@@ -3,7 +3,7 @@
 //! Lines name their last day. Now and then an invoice was voided and issued again: the voided one stays in the list, with its
 //! lines. Changes that the recurring invoice knows and no invoice charged stay pro-rata rows that are not invoiced.
 
-use super::{Entity, NO_DATE, contract_id, date, double, line_id, put_amount, rate, recurring_invoice_id, save};
+use super::{Entity, NO_DATE, contract_id, date, double, line_id, put_amount, recurring_invoice_id, save};
 use crate::month::Month;
 use crate::synth::calendar::Span;
 use crate::synth::catalogue::PROJECT;
@@ -62,7 +62,7 @@ impl Ledger<'_> {
     fn invoice(&mut self, customer: usize, day: NaiveDate, lines: &[Line], state: State) -> usize {
         let customer = &self.world.customers[customer];
         let id = 50_000 + self.invoices.len();
-        let rate = rate(self.world, customer.currency, day);
+        let rate = self.world.dollars_per_unit(customer.currency, Month::of(day));
         let total: Decimal = lines.iter().map(|line| line.amount).sum();
         let recurs = lines.iter().any(|line| line.kind != LineKind::Manual);
         let from = lines.iter().map(|line| line.period.from).min().unwrap_or(day);

@@ -14,8 +14,7 @@ mod recurring;
 mod register;
 
 use super::json::number;
-use crate::month::Month;
-use crate::synth::customers::{Currency, Customer};
+use crate::synth::customers::Customer;
 use crate::synth::error::SynthError;
 use crate::synth::output::Output;
 use crate::synth::world::World;
@@ -76,6 +75,11 @@ fn contract_id(customer: &Customer) -> usize {
     4_000 + customer.agreement_id
 }
 
+/// A contract that is not invoiced, for what the MSP uses at the client's site itself.
+fn internal_contract_id(customer: &Customer) -> usize {
+    6_000 + customer.agreement_id
+}
+
 fn recurring_invoice_id(customer: &Customer) -> usize {
     9_000 + customer.agreement_id
 }
@@ -83,16 +87,6 @@ fn recurring_invoice_id(customer: &Customer) -> usize {
 /// Of a recurring invoice's line.
 fn line_id(index: usize) -> usize {
     10_000 + 2 * index
-}
-
-/// Dollars for one unit of the client's currency on `day`.
-fn rate(world: &World, currency: Currency, day: NaiveDate) -> Decimal {
-    let month = Month::of(day);
-    let known = world.dollars_per_euro.iter().rev().find(|(of, _)| *of <= month);
-    match currency {
-        Currency::Usd => Decimal::ONE,
-        Currency::Eur => known.or(world.dollars_per_euro.first()).map_or(Decimal::ONE, |(_, rate)| *rate),
-    }
 }
 
 /// `name` in the MSP's currency and `name_converted` in the client's.

@@ -1,7 +1,10 @@
 //! Recurring invoices: one a client, with a line for each agreed service, as they stood on the days they were saved; and the
 //! audit of edits to their lines.
 
-use super::{Entity, MONTHLY, contract_id, date, date_or_none, double, line_id, put_amount, rate, recurring_invoice_id, save};
+use super::{
+    Entity, MONTHLY, contract_id, date, date_or_none, double, internal_contract_id, line_id, put_amount, recurring_invoice_id,
+    save,
+};
 use crate::month::Month;
 use crate::synth::customers::Customer;
 use crate::synth::error::SynthError;
@@ -86,6 +89,7 @@ fn internal_line(world: &World, index: usize, pair: &Pair, day: NaiveDate) -> Va
     let mut fields = common(world, index, pair, day, Some(Decimal::ZERO));
     fields.insert("id".to_owned(), (line_id(index) + 1).into());
     fields.insert("item_longdescription".to_owned(), "Internal use".into());
+    fields.insert("contract_id".to_owned(), internal_contract_id(world.customer_of(pair)).into());
     fields.insert("qty_order".to_owned(), number(pair.internal_units));
     fields.insert("startdate".to_owned(), date(pair.since).into());
     fields.insert("enddate".to_owned(), date_or_none(None).into());
@@ -105,7 +109,7 @@ fn common(world: &World, index: usize, pair: &Pair, day: NaiveDate, price: Optio
     fields.insert("item_longdescription".to_owned(), name.into());
     fields.insert("_itemid".to_owned(), id.into());
     if let Some(price) = price {
-        put_amount(&mut fields, "unit_price", price, rate(world, customer.currency, day));
+        put_amount(&mut fields, "unit_price", price, world.dollars_per_unit(customer.currency, Month::of(day)));
     }
     fields.insert("unit_cost".to_owned(), number((pair.service.cost() * pair.pack_size()).normalize()));
     fields.insert("discount_perc".to_owned(), 0.into());

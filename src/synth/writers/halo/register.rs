@@ -1,6 +1,6 @@
 //! Clients, contracts and items, as they stood at the beginning of each quarter and on the last day.
 
-use super::{Entity, MONTHLY, NO_DATE, contract_id, date, date_or_none, double, save};
+use super::{Entity, MONTHLY, NO_DATE, contract_id, date, date_or_none, double, internal_contract_id, save};
 use crate::synth::catalogue::{CREDIT, PROJECT, SERVICES};
 use crate::synth::customers::Customer;
 use crate::synth::error::SynthError;
@@ -22,7 +22,8 @@ pub(super) fn write(world: &World, output: &mut Output) -> Result<(), SynthError
     for day in days {
         let known: Vec<&Customer> = world.customers.iter().filter(|customer| customer.joined <= day).collect();
         save(output, &CLIENTS, day, known.iter().map(|customer| client(customer, day)).collect())?;
-        save(output, &CONTRACTS, day, known.iter().map(|customer| contract(customer, day)).collect())?;
+        let own = known.iter().filter(|customer| world.uses_at(customer)).map(|customer| internal_contract(customer, day));
+        save(output, &CONTRACTS, day, known.iter().map(|customer| contract(customer, day)).chain(own).collect())?;
     }
     save(output, &ITEMS, world.exported_on(), items())
 }
@@ -77,6 +78,15 @@ fn contract(customer: &Customer, day: NaiveDate) -> Value {
         "contracttype_name": "Managed services",
         "currency_code_name": customer.currency.code(),
     })
+}
+
+fn internal_contract(customer: &Customer, day: NaiveDate) -> Value {
+    let mut contract = contract(customer, day);
+    contract["id"] = internal_contract_id(customer).into();
+    contract["ref"] = format!("INT-{}", customer.company_id).into();
+    contract["refextra"] = "Internal use".into();
+    contract["dontinvoice"] = true.into();
+    contract
 }
 
 fn items() -> Vec<Value> {

@@ -14,6 +14,41 @@ use rust_decimal::Decimal;
 const COLUMNS: [&str; 9] =
     ["Account", "Customer", "Article", "Description", "From", "To", "Volume GB", "Price per GB", "Amount USD"];
 
+/// What the MSP wrote down about these files.
+pub(super) const MAPPING: &str = r#"# Vaultline: the monthly statement of backup storage, a CSV with semicolons.
+system = "vaultline"
+
+[[export]]
+name = "statement"
+table = "vendor_usage"
+
+[export.file]
+format = "csv"
+separator = ";"
+columns = ["Account", "Article", "Volume GB"]
+
+[export.cells]
+dates = ["%d.%m.%Y"]
+decimal = ","
+thousands = "."
+
+[export.columns]
+provider = { constant = "Vaultline" }
+customer_native_id = "Account"
+customer_native_name = "Customer"
+native_sku = "Article"
+native_name = "Description"
+category = { constant = "usage" }
+measure = { constant = "flow" }
+quantity = "Volume GB"
+unit = { constant = "GB" }
+unit_cost = "Price per GB"
+cost = "Amount USD"
+currency = { constant = "USD" }
+period_start = "From"
+period_end = { column = "To", inclusive = true }
+"#;
+
 /// Writes `vaultline/statement_*.csv`.
 pub(crate) fn write(world: &World, msp: Msp, output: &mut Output) -> Result<(), SynthError> {
     for month in world.months() {

@@ -31,6 +31,43 @@ const COLUMNS: [&str; 14] = [
     "END USAGE",
 ];
 
+/// What the MSP wrote down about these files.
+pub(super) const MAPPING: &str = r#"# Northbridge Distribution: what it charged for subscriptions, one CSV a month.
+system = "northbridge"
+
+[[export]]
+name = "subscriptions"
+table = "vendor_usage"
+
+[export.file]
+format = "csv"
+columns = ["STOCK CODE", "STATUS", "REFERENCE"]
+
+[export.cells]
+dates = ["D-MON-YYYY"]
+decimal = "."
+thousands = ","
+signs = ["$"]
+
+[export.columns]
+provider = { constant = "Northbridge Distribution" }
+customer_native_id = "TENANT ID"
+customer_native_name = "TENANT NAME"
+native_sku = "STOCK CODE"
+native_name = "STOCK DESCRIPTION"
+subject_id = "SUBSCRIPTION ID"
+line_key = "CHARGE TYPE"
+category = { column = "CHARGE TYPE", values = { "TRIAL" = "trial" }, otherwise = "usage" }
+measure = { constant = "level" }
+quantity = "QTY"
+unit_cost = "UNIT PRICE"
+cost = "TOTAL"
+currency = { constant = "USD" }
+period_start = "START USAGE"
+# The last day is still charged.
+period_end = { column = "END USAGE", inclusive = true }
+"#;
+
 /// Writes `northbridge/subscriptions_*.csv`.
 pub(crate) fn write(world: &World, msp: Msp, output: &mut Output) -> Result<(), SynthError> {
     for month in world.months() {

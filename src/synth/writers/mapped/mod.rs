@@ -8,7 +8,17 @@
 pub(super) mod backup_vendor;
 pub(super) mod distributor;
 
+use crate::synth::error::SynthError;
+use crate::synth::output::Output;
 use rust_decimal::Decimal;
+
+/// Writes `mapping/*.toml`: beside the exports, as whoever ingests them names the mapping files.
+pub(crate) fn write_mappings(output: &mut Output) -> Result<(), SynthError> {
+    for (name, text) in [("mapping/northbridge.toml", distributor::MAPPING), ("mapping/vaultline.toml", backup_vendor::MAPPING)] {
+        output.bytes("mapping_file", name, 0, text.as_bytes())?;
+    }
+    Ok(())
+}
 
 /// A number with a separator between thousands: `1,234.50`, or `1.234,50` where the comma is for decimals.
 fn grouped(value: Decimal, thousands: char, point: char) -> String {
