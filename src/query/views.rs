@@ -1,11 +1,9 @@
 //! The views `core.*` that people and BI tools read: the current truth with customers and services resolved.
 
 use super::catalog::Catalog;
-use super::run::{QueryError, nullable};
+use super::run::{Parameters, QueryError, build_facts};
 use datafusion::common::TableReference;
-use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
-use std::sync::Arc;
 
 /// The facts that the views read: crosswalks, which are small.
 const CROSSWALKS: [&str; 2] = ["customer_alias", "service_alias"];
@@ -15,14 +13,7 @@ const CROSSWALKS: [&str; 2] = ["customer_alias", "service_alias"];
 /// # Errors
 /// [`QueryError`] pointing into the view's file.
 pub async fn register(ctx: &SessionContext, catalog: &Catalog) -> Result<(), QueryError> {
-    for (name, query) in catalog.folder("facts").filter(|(name, _)| CROSSWALKS.contains(name)) {
-        let failed = |e| QueryError::from_engine(query, &e);
-        let frame = ctx.sql(&query.text).await.map_err(failed)?;
-        let schema = nullable(frame.schema().as_arrow());
-        let parts = frame.collect_partitioned().await.map_err(failed)?;
-        let table = MemTable::try_new(schema, parts).map_err(failed)?;
-        ctx.register_table(TableReference::partial("facts", name), Arc::new(table)).map_err(failed)?;
-    }
+    build_facts(ctx, catalog, Parameters::NONE, Some(&CROSSWALKS)).await?;
     for (name, query) in catalog.folder("core") {
         let failed = |e| QueryError::from_engine(query, &e);
         let view = ctx.sql(&query.text).await.map_err(failed)?.into_view();

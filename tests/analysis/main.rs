@@ -3,6 +3,7 @@
 
 mod detection;
 mod false_alarms;
+mod identity;
 mod laws;
 mod own_signals;
 mod registry;
