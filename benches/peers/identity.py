@@ -68,8 +68,8 @@ def splink_matcher(customers, tenants):
         })
 
     api = DuckDBAPI()
-    left = api.register(table(tenants, "native_id"), source_dataset_name="tenants")
-    right = api.register(table(customers, "customer_key"), source_dataset_name="customers")
+    left = api.register(table(tenants, "native_id"), dataset_display_name="tenants")
+    right = api.register(table(customers, "customer_key"), dataset_display_name="customers")
     blocking = [block_on("substr(name, 1, 4)"), block_on("domain"), block_on("words", arrays_to_explode=["words"])]
     settings = SettingsCreator(
         link_type="link_only",

@@ -2,7 +2,7 @@
 -- grain: one native customer id of one system that an export ties to customers
 -- meaning: customers by links that exports carry, read in both directions: ids that match. An id tied to several customers (`customers` > 1)
 --   is ambiguous and means nobody. `domain` links are evidence for suggestions only. A link without a system (`external`) names
---   a customer's key or its number in the PSA
+--   a customer's key or its identifier in the PSA; bare numbers, which systems count alike, match keys alone
 -- reads: known.customer_link, facts.customer_register
 WITH stated AS (
   SELECT DISTINCT system, normalise_id(native_id) AS native_id, coalesce(nullif(lower(trim(other_system)), ''), 'external') AS other_system,
@@ -29,6 +29,7 @@ tie AS (
   FROM stated
   JOIN facts.customer_register AS register ON stated.other_system = 'external' AND stated.other_id = register.native_id
   WHERE stated.system <> register.system AND register.system IN (SELECT system FROM known.company)
+    AND NOT regexp_like(stated.other_id, '^[0-9]+$')
 ),
 -- A company that only its own PSA knows gives way to a customer of the crosswalk that it is linked with, and of two such companies
 -- to the key that comes first; everything tied to it follows.

@@ -55,7 +55,8 @@ Seafood|Security Systems|Software|Solicitors|Structural Engineers|Surveyors|Tech
 const SYLLABLES: &str = "ve ra lu no xi tri zen qua mer dor pho lex nu kal bri tel sol vor an di gen ar po cy";
 const FORMS: &str = "Ltd|Limited|LLC|Inc|Inc.|GmbH|Pty Ltd|B.V.|S.A.|SARL|AB|AS|ApS|LLP|Corp|Co|& Co|S.r.l.|plc|Oy|GmbH & Co. KG|L.L.C.|Corporation|PLLC|Sp. z o.o.|||";
 const CITIES: &str = "Boston Leeds Dallas Perth Oslo Lyon Porto Hamburg Toronto Denver Bristol Cardiff Austin Geneva Antwerp";
-const KIN: &str = "North|South|East|West|Holdings|Properties|Group|Services|Training|II|Europe|Asia|Foundation|Academy|Online|Retail|2|3";
+const KIN: &str =
+    "North|South|East|West|Holdings|Properties|Group|Services|Training|II|Europe|Asia|Foundation|Academy|Online|Retail|2|3";
 const SHORT: &str = "Services=Svcs International=Intl Management=Mgmt Engineering=Engrg Manufacturing=Manuf Solicitors=Solrs Practice=Prac Financial=Fin Centre=Ctr \
 Property=Prop Technologies=Tech Construction=Constr Insurance=Insur Group=Grp Distribution=Distrib Veterinary=Vet Medical=Med Logistics=Log Accountants=Accts Systems=Sys";
 
@@ -160,7 +161,13 @@ pub fn pairs(seed: u64, customers: usize) -> Pairs {
                 (55..=64, _) => Some(other_domain(dice)),
                 _ => None,
             };
-            tenants.push(Tenant { id: format!("t{at:04}-{number}"), name: tenant, domain: own_domain, truth: Some(key.clone()), accidents });
+            tenants.push(Tenant {
+                id: format!("t{at:04}-{number}"),
+                name: tenant,
+                domain: own_domain,
+                truth: Some(key.clone()),
+                accidents,
+            });
         }
         known.push(Known { key, name, domain });
     }
