@@ -3,7 +3,7 @@
 -- meaning: customers by links that exports carry, read in both directions: ids that match. An id tied to several customers (`customers` > 1)
 --   is ambiguous and means nobody. `domain` links are evidence for suggestions only. A link without a system (`external`) names
 --   a customer's key or its identifier in the PSA; bare numbers, which systems count alike, match keys alone
--- reads: known.customer_link, facts.customer_register
+-- reads: known.customer_link, known.company, facts.customer_register
 WITH stated AS (
   SELECT DISTINCT system, normalise_id(native_id) AS native_id, coalesce(nullif(lower(trim(other_system)), ''), 'external') AS other_system,
          normalise_id(other_id) AS other_id
@@ -52,6 +52,7 @@ settled AS (
   SELECT register.system, register.native_id, replaced.customer_key, replaced.customer_name
   FROM facts.customer_register AS register JOIN replaced ON register.is_own AND register.customer_key = replaced.own_key
 )
-SELECT system, native_id, min(customer_key) AS customer_key, min(customer_name) AS customer_name, count(DISTINCT customer_key) AS customers
+SELECT system, native_id, min(customer_key) AS customer_key, min(customer_name) AS customer_name, max(customer_key) AS other_key,
+       count(DISTINCT customer_key) AS customers
 FROM settled
 GROUP BY system, native_id

@@ -6,6 +6,7 @@ mod explain;
 mod failure;
 mod findings;
 mod ingest;
+mod map;
 mod progress;
 mod render;
 mod report;
@@ -77,6 +78,8 @@ enum Command {
     Ingest(ingest::Arguments),
     /// Which systems and exports are understood, and how to export them.
     Sources,
+    /// Crosswalks: what is unmapped, suggestions with their reasons, export and import.
+    Map(map::Arguments),
     /// Compute the findings of a quarter.
     Analyze(analyze::Arguments),
     /// Print the findings of a quarter in the fixed schema.
@@ -137,6 +140,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Demo(arguments) => demo::run(&context, &arguments),
         Command::Ingest(arguments) => ingest::run(&context, &arguments),
         Command::Sources => sources::run(&context),
+        Command::Map(arguments) => map::run(&context, &arguments),
         Command::Analyze(arguments) => analyze::run(&context, &arguments),
         Command::Findings(arguments) => findings::run(&context, &arguments),
         Command::Explain(arguments) => explain::run(&context, &arguments),

@@ -7,6 +7,7 @@
 //! Pure functions over plain values: no I/O, no clock, the same answer whatever the order of the input. `cli/map` reads the lake.
 
 pub mod compare;
+pub mod crosswalk;
 pub mod domain;
 pub mod names;
 pub mod register;

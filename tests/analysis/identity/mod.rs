@@ -1,4 +1,5 @@
 //! Identity across systems: suggestions measured on noisy names, the map commands, links, crosswalks that change or split.
 
+mod commands;
 mod measured;
 mod noise;
