@@ -2,19 +2,23 @@
 -- grain: currency
 -- meaning: cost and charges of all time whose customer or service nothing resolves, with the number of such ids
 -- reads: known.vendor_usage, known.invoice_line, facts.customer_alias, facts.service_alias
-WITH seen AS (
-  SELECT system, customer_native_id, native_sku, native_sku AS other_sku, currency, sum(cost) AS cost, CAST(NULL AS DECIMAL(38, 18)) AS amount
-  FROM known.vendor_usage GROUP BY system, customer_native_id, native_sku, currency
-  UNION ALL
-  SELECT system, customer_native_id, coalesce(native_product, native_sku), native_sku, currency, CAST(NULL AS DECIMAL(38, 18)), sum(amount)
+WITH sold AS (
+  SELECT system, customer_native_id, coalesce(native_product, native_sku) AS main_sku, native_sku AS other_sku, currency, amount
   FROM known.invoice_line
   WHERE coalesce(status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced')
     AND kind NOT IN ('tax', 'credit', 'one_off')
-  GROUP BY system, customer_native_id, coalesce(native_product, native_sku), native_sku, currency
+),
+seen AS (
+  SELECT system, customer_native_id, native_sku AS main_sku, native_sku AS other_sku, currency, sum(cost) AS cost,
+         CAST(NULL AS DECIMAL(38, 18)) AS amount
+  FROM known.vendor_usage GROUP BY system, customer_native_id, native_sku, currency
+  UNION ALL
+  SELECT system, customer_native_id, main_sku, other_sku, currency, CAST(NULL AS DECIMAL(38, 18)) AS cost, sum(amount) AS amount
+  FROM sold GROUP BY system, customer_native_id, main_sku, other_sku, currency
 ),
 keyed AS (
-  SELECT *, normalise_id(customer_native_id) AS customer_id, normalise_id(native_sku) AS sku, normalise_id(other_sku) AS other,
-         split_part(normalise_id(native_sku), ':', 1) AS head
+  SELECT *, normalise_id(customer_native_id) AS customer_id, normalise_id(main_sku) AS sku, normalise_id(other_sku) AS other,
+         split_part(normalise_id(main_sku), ':', 1) AS head
   FROM seen
 ),
 customer AS (SELECT DISTINCT system, native_id FROM facts.customer_alias),

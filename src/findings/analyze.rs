@@ -81,6 +81,14 @@ pub enum AnalyzeError {
         /// The quarter.
         quarter: Quarter,
     },
+    /// There is something to analyse, but nobody knows whose it is.
+    #[error("nothing in {quarter} belongs to a known customer and service; {unmapped}")]
+    NothingMapped {
+        /// The quarter.
+        quarter: Quarter,
+        /// What is unmapped.
+        unmapped: String,
+    },
     /// Another process is writing.
     #[error("another `shortfall` is writing to this lake; wait for it to end")]
     Locked,
@@ -194,7 +202,12 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     let fact_rows = count(&ctx, "facts.fact_monthly").await?;
     // Open contracts reach into every quarter to come; only deliveries and charges make one that can be judged.
     if count(&ctx, "facts.quarter_activity").await? == 0 {
-        return Err(AnalyzeError::NoData { quarter: request.quarter });
+        let unmapped = unmapped(&ctx).await?;
+        if unmapped.is_empty() {
+            return Err(AnalyzeError::NoData { quarter: request.quarter });
+        }
+        let sentences: Vec<String> = unmapped.iter().map(Unmapped::sentence).collect();
+        return Err(AnalyzeError::NothingMapped { quarter: request.quarter, unmapped: sentences.join("; ") });
     }
     let mut found = Vec::with_capacity(signals.len());
     for signal in signals {

@@ -175,6 +175,9 @@ fn keys(of: Of, rows: &[CrosswalkRow], known: &Known, faults: &mut BTreeSet<Faul
     for row in rows.iter().chain(&known.in_force) {
         spellings.entry(row.key.to_lowercase()).or_default().insert(&row.key);
     }
+    for key in known.psa_keys.iter().filter(|_| of == Of::Customers) {
+        spellings.entry(key.to_lowercase()).or_default().insert(key);
+    }
     let by_psa: BTreeSet<&str> = rows
         .iter()
         .filter(|row| known.psa_systems.contains(&row.system.trim().to_lowercase()))

@@ -6,7 +6,9 @@
 //!
 //! Pure functions over plain values: no I/O, no clock, the same answer whatever the order of the input. `cli/map` reads the lake.
 
+pub mod bundles;
 pub mod compare;
+pub mod cover;
 pub mod crosswalk;
 pub mod domain;
 pub mod names;

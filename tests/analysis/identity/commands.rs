@@ -211,13 +211,20 @@ fn what_is_unmapped_is_priced_in_every_summary_and_says_what_helps() {
         "{out}"
     );
     assert!(out.contains("shortfall map suggest --lake"), "{out}");
-    let ran = place.book.shortfall(&["analyze", "--quarter", "2026Q3"]);
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let wanted = "unmapped: 290.4 USD of vendor cost in 3 ids belongs to no known customer or service; `shortfall map suggest`";
+    let ran = place.book.shortfall(&["analyze", "--quarter", "2026Q3"]);
+    let nothing = "nothing in 2026Q3 belongs to a known customer and service; unmapped: 290.4 USD of vendor cost in 3 ids";
+    assert!(ran.status.code() == Some(2) && said(&ran.stderr).contains(nothing), "{}", said(&ran.stderr));
+    let customers =
+        place.write("customers.csv", "system,native_id,customer_key\nmicrosoft_csp,t-harbor,connectwise:HarborDental\n");
+    let services = place.write("services.csv", "system,native_sku,service_key\nmicrosoft_csp,P,seat\n");
+    place.book.add(&[customers, services]);
+    let ran = place.book.shortfall(&["analyze", "--quarter", "2026Q3"]);
+    let wanted = "unmapped: 202.4 USD of vendor cost in 2 ids belongs to no known customer or service; `shortfall map suggest`";
     assert!(said(&ran.stdout).contains(wanted), "{}{}", said(&ran.stdout), said(&ran.stderr));
     let ran = place.book.shortfall(&["findings"]);
     assert!(said(&ran.stdout).contains(wanted), "{}{}", said(&ran.stdout), said(&ran.stderr));
     let page = place.path("page.html");
     place.book.shortfall(&["report", "--html", &page.display().to_string()]);
-    assert!(std::fs::read_to_string(page).expect("a page").contains("290.4 USD of vendor cost in 3 ids"));
+    assert!(std::fs::read_to_string(page).expect("a page").contains("202.4 USD of vendor cost in 2 ids"));
 }
