@@ -61,7 +61,7 @@ fn main() {
 fn read(usage: &[Discovered], mut take: impl FnMut(&Discovered, TextRows)) {
     for found in usage {
         let export = found.recognised.export;
-        blocks(&found.path, found.form, export, &mut |block, layout| {
+        blocks(found, &mut |block, layout| {
             take(found, cells(block, layout.map(AsRef::as_ref), export, &mut Vec::new()));
             true
         })

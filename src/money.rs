@@ -212,6 +212,21 @@ pub fn format_scaled(scaled: i128) -> String {
     format!("{sign}{whole}.{}", fraction.trim_end_matches('0'))
 }
 
+/// A float of a file that knows no decimals (Excel, Parquet) as the shortest decimal that reads back as the same float. Digits beyond the 18th
+/// after the point, which no float of money means, are rounded half-even. `None` if it is no number.
+#[must_use]
+pub fn float_text(value: f64) -> Option<String> {
+    if !value.is_finite() {
+        return None;
+    }
+    if value == 0.0 {
+        return Some("0".to_owned());
+    }
+    let text = value.to_string();
+    let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    if decimals <= SCALE as usize { Some(text) } else { parse_rounded(&text).ok().map(format_scaled) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,5 +300,22 @@ mod tests {
             let value = to_decimal(mantissa).expect("fits");
             prop_assert_eq!(from_decimal(value), Some(mantissa));
         }
+    }
+
+    #[test]
+    fn floats_are_written_as_the_decimal_that_they_were() {
+        for (value, expected) in [
+            (0.1, "0.1"),
+            (-0.0, "0"),
+            (12345.0, "12345"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (6.71e-8, "0.0000000671"),
+            (1.234_567_890_123_456_7e-5, "0.000012345678901235"),
+            (1e22, "10000000000000000000000"),
+            (5e-324, "0"),
+        ] {
+            assert_eq!(float_text(value).as_deref(), Some(expected));
+        }
+        assert_eq!(float_text(f64::NAN), None);
     }
 }

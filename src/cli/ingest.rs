@@ -65,6 +65,7 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
     let mut landed = std::collections::BTreeMap::<(&str, &str), (u64, u64, u64, u64)>::new();
     let mut rejected_in = Vec::new();
     let mut refused = Vec::new();
+    let mut passed_over = Vec::new();
     let mut known = 0_u64;
     for (path, outcome) in outcomes {
         match outcome {
@@ -80,6 +81,7 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
             }
             Outcome::Known => known += 1,
             Outcome::Refused(error) => refused.push((path.display().to_string(), error.to_string())),
+            Outcome::PassedOver => passed_over.push(path.display().to_string()),
         }
     }
     // What was landed may need a mapping, or be one.
@@ -96,7 +98,11 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
         let refused: Vec<_> = refused.iter().map(|(file, reason)| json!({ "file": file, "reason": reason })).collect();
         let rejects: Vec<_> = rejected_in.iter().map(|(file, rows)| json!({ "file": file, "rows_rejected": rows })).collect();
         render::document(&json!({ "landed": landed, "already_known": known, "refused": refused, "files_with_rejects": rejects,
+<<<<<<< HEAD
                                   "unmapped": unmapped }));
+=======
+                                   "passed_over": passed_over }));
+>>>>>>> main
     } else {
         if !landed.is_empty() {
             let rows: Vec<Vec<String>> = landed
@@ -119,6 +125,9 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
         }
         for unmapped in &unmapped {
             render::lines(&unmapped.sentence(&lake.root().display().to_string()));
+        }
+        if !passed_over.is_empty() {
+            render::note(&format!("passed over, as they are no exports: {}", passed_over.join(", ")));
         }
         for (file, rows) in &rejected_in {
             render::note(&format!("warning: {rows} rows of `{file}` were rejected"));

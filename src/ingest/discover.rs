@@ -1,6 +1,10 @@
-//! Which export a file is, told by its content: the header row of a CSV, the keys of its first records in JSON. Never its name.
+//! Which export a file is, told by its content: the header row of a CSV or a sheet, the columns of a Parquet file, the keys of the first
+//! records in JSON. Never its name, unless a mapping file asks for one; mapping files are asked first.
 
 use super::IngestError;
+use super::read::encoding::{Encoding, decoded};
+use super::read::{csv_reader, next_record, parquet, sheet};
+use crate::sources::mapped::{self, Format, Mapped};
 use crate::sources::{Recognised, Shape, all_exports};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use flate2::read::MultiGzDecoder;
@@ -16,15 +20,45 @@ const SNIFF_BYTES: u64 = 256 << 10;
 /// Lines of which one must be a whole JSON object, if a file is JSON Lines.
 const LINES_TRIED: usize = 20;
 
-/// What kind of text a file holds.
+/// Records among which the header is looked for: people put titles above it.
+const HEADER_ROWS: usize = 20;
+
+/// What may separate columns, in the order in which it is tried. A file of a known export is read with the separator that makes its header
+/// the export's; how its numbers are written is not concluded from that.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// How delimited text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// What separates columns.
+    pub separator: u8,
+    /// How characters are encoded.
+    pub encoding: Encoding,
+    /// Records above the header.
+    pub skipped: u32,
+}
+
+impl Dialect {
+    /// Commas, UTF-8, the header first.
+    pub const PLAIN: Self = Self { separator: b',', encoding: Encoding::Utf8, skipped: 0 };
+}
+
+/// What kind of content a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A header row and records.
-    Csv,
+    Csv(Dialect),
     /// One JSON object per line.
     JsonLines,
     /// Arrays or objects, perhaps several in a row.
     Json,
+    /// A sheet of a workbook, as [`super::workbook`] writes it down.
+    Sheet {
+        /// Row of the header, as the spreadsheet numbers it.
+        header_row: u64,
+    },
+    /// Typed columns.
+    Parquet,
 }
 
 /// A file whose export is known.
@@ -69,17 +103,34 @@ pub fn decompressed<R: BufRead + Send + 'static>(mut input: R) -> std::io::Resul
 /// [`IngestError::Empty`], [`IngestError::Encoding`], [`IngestError::NotText`], [`IngestError::Unrecognised`],
 /// [`IngestError::MissingColumns`] or [`IngestError::Unreadable`].
 pub fn discover(path: &Path, system: Option<&str>) -> Result<Discovered, IngestError> {
+    discover_named(path, path, system)
+}
+
+/// As [`discover`], for content that lies elsewhere than its name says: mapping files may ask for names.
+///
+/// # Errors
+/// Those of [`discover`], and [`IngestError::Ambiguous`].
+pub fn discover_named(path: &Path, name: &Path, system: Option<&str>) -> Result<Discovered, IngestError> {
     let mut head = Vec::new();
     open(path)?.take(SNIFF_BYTES).read_to_end(&mut head).map_err(|e| IngestError::unreadable(path, &e))?;
     let is_whole = (head.len() as u64) < SNIFF_BYTES;
     if head.is_empty() {
         return Err(IngestError::Empty { path: path.to_owned() });
     }
+    let maps: Vec<&'static Mapped> = mapped::all().into_iter().filter(|map| map.may_be(system, name)).collect();
+    if let Some(found) = by_mapping(path, &head, &maps)? {
+        return Ok(found);
+    }
+    let near = maps.iter().find(|map| map.rules.is_named()).copied();
+    if head.starts_with(b"PAR1") {
+        let names = parquet::header(path)?;
+        return recognised(path, &names, system, Form::Parquet, near);
+    }
     if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
         return Err(IngestError::Encoding { path: path.to_owned(), encoding: "UTF-16" });
     }
-    if head.starts_with(b"PK\x03\x04") {
-        return Err(IngestError::Packed { path: path.to_owned() });
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(&OLE) {
+        return Err(IngestError::NotText { path: path.to_owned() });
     }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
     if is_utf_16_unmarked(text) {
@@ -88,12 +139,27 @@ pub fn discover(path: &Path, system: Option<&str>) -> Result<Discovered, IngestE
     if text.contains(&0) {
         return Err(IngestError::NotText { path: path.to_owned() });
     }
+    if sheet_name(text).is_some() {
+        return discover_sheet(path, system, near);
+    }
     let first = text.iter().copied().find(|b| !b.is_ascii_whitespace());
     match first {
         None => Err(IngestError::Empty { path: path.to_owned() }),
         Some(b'{' | b'[') => discover_json(path, text, is_whole, system),
-        Some(_) => discover_csv(path, text, system),
+        Some(_) => discover_csv(path, text, system, near),
     }
+}
+
+/// First bytes of a workbook as Excel wrote it before 2007.
+pub(super) const OLE: [u8; 8] = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
+
+/// The sheet that some content is.
+fn sheet_name(text: &[u8]) -> Option<String> {
+    let line = text.split(|&byte| byte == b'\n').next()?;
+    if !line.starts_with(b"{\"worksheet\":") {
+        return None;
+    }
+    serde_json::from_slice::<Value>(line).ok()?.get(sheet::MARK)?.as_str().map(str::to_owned)
 }
 
 /// Latin text in UTF-16 without its mark: every other byte is zero.
@@ -105,55 +171,253 @@ fn is_utf_16_unmarked(text: &[u8]) -> bool {
 
 /// Header cells of a CSV, cleaned of quotes and spaces. Bytes that are no UTF-8 do no harm in columns that nobody reads.
 #[must_use]
-pub fn header_cells(line: &[u8]) -> Option<Vec<String>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line);
+pub fn header_cells(line: &[u8], separator: u8) -> Option<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(line);
     let mut record = csv::ByteRecord::new();
     if !reader.read_byte_record(&mut record).ok()? {
         return None;
     }
-    Some(record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect())
+    Some(trimmed(&record))
 }
 
-fn discover_csv(path: &Path, text: &[u8], system: Option<&str>) -> Result<Discovered, IngestError> {
-    let header = header_cells(text).ok_or_else(|| IngestError::NotText { path: path.to_owned() })?;
-    if header.len() == 1 && header[0].len() > 4096 {
-        return Err(IngestError::NotText { path: path.to_owned() });
+fn trimmed(record: &csv::ByteRecord) -> Vec<String> {
+    record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect()
+}
+
+/// The first records of a text, each as a header could stand.
+fn first_records(text: &[u8], separator: u8) -> Vec<Vec<String>> {
+    let mut reader = csv_reader(text, separator);
+    let mut record = csv::ByteRecord::new();
+    let mut records = Vec::new();
+    while records.len() < HEADER_ROWS && matches!(next_record(&mut reader, &mut record), Ok(true)) {
+        records.push(trimmed(&record));
     }
+    if let (Some(first), Some(header)) = (records.first_mut(), header_cells(text, separator)) {
+        *first = header;
+    }
+    records
+}
+
+/// The rows of a sheet among which its header is.
+fn first_rows(path: &Path) -> Result<Vec<(u64, Vec<String>)>, IngestError> {
+    let mut rows = Vec::new();
+    for (number, line) in (0_u64..).zip(open(path)?.lines()).skip(1) {
+        let line = line.map_err(|e| IngestError::unreadable(path, &e))?;
+        if line != "[]" {
+            rows.extend(sheet::header(&line).map(|cells| (number, cells)));
+        }
+        if rows.len() >= HEADER_ROWS {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+/// Whether what stands above a header are titles, not rows of a table whose own header is another: they fill less than half as many cells.
+fn are_titles<'a>(mut above: impl Iterator<Item = &'a Vec<String>>, header: &[String]) -> bool {
+    let filled = |cells: &[String]| cells.iter().filter(|cell| !cell.is_empty()).count();
+    above.all(|cells| filled(cells) * 2 < filled(header))
+}
+
+/// What the mapping files say of a file; nothing where none of them means it.
+fn by_mapping(path: &Path, head: &[u8], maps: &[&'static Mapped]) -> Result<Option<Discovered>, IngestError> {
+    let mut found: Option<(&'static Mapped, Discovered)> = None;
+    for &map in maps {
+        let form = match form_by(path, head, map)? {
+            Some(form) => form,
+            None => continue,
+        };
+        if let Some((other, _)) = &found {
+            let names = [other, &map].map(|map| map.title());
+            return Err(IngestError::Ambiguous { path: path.to_owned(), first: names[0].clone(), second: names[1].clone() });
+        }
+        found = Some((map, Discovered { path: path.to_owned(), recognised: map.recognised(), form }));
+    }
+    Ok(found.map(|(_, found)| found))
+}
+
+/// How a file is written, if it is one that a mapping means.
+fn form_by(path: &Path, head: &[u8], map: &Mapped) -> Result<Option<Form>, IngestError> {
+    let rules = &map.rules;
+    let allows = |format: Format| rules.format.is_none_or(|wanted| wanted == format);
+    if head.starts_with(b"PAR1") {
+        let is_meant = allows(Format::Parquet) && rules.sheet.is_none() && map.is_header(&parquet::header(path)?, true);
+        return Ok(is_meant.then_some(Form::Parquet));
+    }
+    if let Some(name) = sheet_name(head) {
+        if !allows(Format::Excel) || rules.sheet.as_ref().is_some_and(|pattern| !pattern.matches(&name)) {
+            return Ok(None);
+        }
+        let rows = first_rows(path)?;
+        let header = match rules.header_row {
+            Some(wanted) => rows.iter().find(|(number, cells)| *number == u64::from(wanted) && map.is_header(cells, false)),
+            None => rows
+                .iter()
+                .find(|(_, cells)| map.is_header(cells, false))
+                .filter(|(number, cells)| are_titles(rows.iter().filter(|row| row.0 < *number).map(|row| &row.1), cells)),
+        };
+        return Ok(header.map(|(number, _)| Form::Sheet { header_row: *number }));
+    }
+    if rules.sheet.is_some() {
+        return Ok(None);
+    }
+    let mut text = Vec::new();
+    let decoded = decoded(Box::new(std::io::Cursor::new(head.to_vec())), rules.encoding).read_to_end(&mut text);
+    if decoded.is_err() || text.contains(&0) {
+        return Ok(None);
+    }
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let is_json = text.trim_ascii_start().starts_with(b"{") || text.trim_ascii_start().starts_with(b"[");
+    if is_json {
+        return json_by(path, text, map);
+    }
+    if !allows(Format::Csv) {
+        return Ok(None);
+    }
+    let separator = rules.separator.unwrap_or(b',');
+    let records = first_records(text, separator);
+    let mut rows = (0_u32..).zip(&records);
+    let header = match rules.header_row {
+        Some(wanted) => rows.find(|(number, cells)| number + 1 == wanted && map.is_header(cells, false)),
+        None => rows
+            .find(|(_, cells)| map.is_header(cells, false))
+            .filter(|(skipped, cells)| are_titles(records.iter().take(*skipped as usize), cells)),
+    };
+    Ok(header.map(|(skipped, _)| Form::Csv(Dialect { separator, encoding: rules.encoding, skipped })))
+}
+
+fn json_by(path: &Path, text: &[u8], map: &Mapped) -> Result<Option<Form>, IngestError> {
+    let rules = &map.rules;
+    if rules.format.is_none_or(|format| format == Format::JsonLines) && !text.trim_ascii_start().starts_with(b"[") {
+        let mut lines = text.split(|&b| b == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(LINES_TRIED);
+        let object = lines.find_map(|line| serde_json::from_slice::<Value>(line).ok().filter(Value::is_object));
+        let is_lines = text.trim_ascii().contains(&b'\n') || rules.format == Some(Format::JsonLines);
+        if is_lines && object.is_some_and(|object| map.is_record(&object)) {
+            return Ok(Some(Form::JsonLines));
+        }
+    }
+    if rules.format.is_none_or(|format| format == Format::Json) {
+        let values = super::read::whole_json(path)?;
+        let records = super::read::records(&values, Some(&map.export.shape));
+        if records.iter().take(50).any(|record| map.is_record(record)) {
+            return Ok(Some(Form::Json));
+        }
+    }
+    Ok(None)
+}
+
+/// The export of some column names, where only a whole header will do.
+fn recognised(
+    path: &Path,
+    names: &[String],
+    system: Option<&str>,
+    form: Form,
+    near: Option<&'static Mapped>,
+) -> Result<Discovered, IngestError> {
+    match whole_match(names, system, form == Form::Parquet) {
+        Ok(recognised) => Ok(Discovered { path: path.to_owned(), recognised, form }),
+        Err(found) => Err(refusal(path, names, found, near)),
+    }
+}
+
+fn is_delimited(shape: &Shape) -> bool {
+    matches!(shape, Shape::Csv | Shape::CsvOrJsonLines)
+}
+
+/// Nearly an export: which one, and what it lacks.
+type Near = Option<(Recognised, Vec<&'static str>)>;
+
+/// An export whose signature and required columns are all there.
+fn whole_match(names: &[String], system: Option<&str>, has_items: bool) -> Result<Recognised, Near> {
+    let found = best_match(names, system, is_delimited)?;
+    let is_there = |column: &&crate::sources::Column| {
+        column.position(names).is_some() || (has_items && column.item_position(names).is_some())
+    };
+    let missing: Vec<&'static str> =
+        found.export.columns.iter().filter(|column| column.required && !is_there(column)).map(|column| column.name).collect();
+    if missing.is_empty() { Ok(found) } else { Err(Some((found, missing))) }
+}
+
+fn refusal(path: &Path, names: &[String], near: Near, mapped: Option<&'static Mapped>) -> IngestError {
+    if near.is_none()
+        && let Some(map) = mapped
+    {
+        let missing = map.missing(names);
+        if !missing.is_empty() {
+            return IngestError::MissingMapped { path: path.to_owned(), mapping: map.title(), missing };
+        }
+    }
+    unrecognised(path, names, near)
+}
+
+fn discover_sheet(path: &Path, system: Option<&str>, mapped: Option<&'static Mapped>) -> Result<Discovered, IngestError> {
+    let rows = first_rows(path)?;
+    if rows.is_empty() {
+        return Err(IngestError::Empty { path: path.to_owned() });
+    }
+    let mut nearest: Option<(&Vec<String>, Near)> = None;
+    for (at, (number, names)) in rows.iter().enumerate() {
+        if !are_titles(rows[..at].iter().map(|(_, cells)| cells), names) {
+            continue;
+        }
+        match whole_match(names, system, false) {
+            Ok(recognised) => {
+                return Ok(Discovered { path: path.to_owned(), recognised, form: Form::Sheet { header_row: *number } });
+            }
+            Err(near) if near.is_some() && nearest.as_ref().is_none_or(|(_, near)| near.is_none()) => {
+                nearest = Some((names, near))
+            }
+            Err(near) => drop(nearest.get_or_insert((names, near))),
+        }
+    }
+    let (names, near) = nearest.unwrap_or((&rows[0].1, None));
+    Err(refusal(path, names, near, mapped))
+}
+
+fn discover_csv(
+    path: &Path,
+    text: &[u8],
+    system: Option<&str>,
+    mapped: Option<&'static Mapped>,
+) -> Result<Discovered, IngestError> {
     let content = text.trim_ascii_start();
     let line_end = content.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
     if let Some(at) = line_end
         && content[at] == b'\r'
         && !matches!(content.get(at + 1), None | Some(b'\n'))
+        && header_cells(text, b',').is_none_or(|header| header.len() > 1 || header[0].len() <= 4096)
     {
         return Err(IngestError::LineEnds { path: path.to_owned() });
     }
-    let is_delimited = |shape: &Shape| matches!(shape, Shape::Csv | Shape::CsvOrJsonLines);
-    let recognised = best_match(&header, system, is_delimited);
-    let found = recognised.map_err(|near| {
-        let line = String::from_utf8_lossy(&content[..line_end.unwrap_or(content.len())]);
-        let separator = [';', '\t', '|'].into_iter().find(|&separator| {
-            let cells: Vec<String> = line.split(separator).map(|cell| cell.trim_matches(['"', ' ']).to_owned()).collect();
-            best_match(&cells, system, is_delimited).is_ok()
-        });
-        if let Some(separator) = separator {
-            return IngestError::Separator { path: path.to_owned(), separator };
+    let tries: Vec<(u8, Vec<Vec<String>>)> =
+        SEPARATORS.into_iter().map(|separator| (separator, first_records(text, separator))).collect();
+    // The first record with any separator, then what stands below titles.
+    let mut nearest: Option<(&Vec<String>, Near)> = None;
+    for skipped in 0..HEADER_ROWS {
+        for (separator, records) in &tries {
+            let Some(names) = records.get(skipped).filter(|names| are_titles(records[..skipped].iter(), names)) else {
+                continue;
+            };
+            match whole_match(names, system, false) {
+                Ok(recognised) => {
+                    let skipped = u32::try_from(skipped).unwrap_or(0);
+                    let dialect = Dialect { separator: *separator, encoding: Encoding::Utf8, skipped };
+                    return Ok(Discovered { path: path.to_owned(), recognised, form: Form::Csv(dialect) });
+                }
+                Err(near) if near.is_some() && nearest.as_ref().is_none_or(|(_, near)| near.is_none()) => {
+                    nearest = Some((names, near));
+                }
+                Err(near) => drop(nearest.get_or_insert((names, near))),
+            }
         }
-        if line.contains(|c: char| c.is_control() && c != '\t') {
-            return IngestError::NotText { path: path.to_owned() };
-        }
-        unrecognised(path, &header, near)
-    })?;
-    let missing: Vec<String> =
-        found.export.columns.iter().filter(|c| c.required && c.position(&header).is_none()).map(|c| c.name.to_owned()).collect();
-    if !missing.is_empty() {
-        return Err(IngestError::MissingColumns {
-            path: path.to_owned(),
-            system: found.source.system,
-            entity: found.export.entity,
-            missing,
-        });
     }
-    Ok(Discovered { path: path.to_owned(), recognised: found, form: Form::Csv })
+    let Some((names, near)) = nearest else { return Err(IngestError::NotText { path: path.to_owned() }) };
+    let line = String::from_utf8_lossy(&content[..line_end.unwrap_or(content.len())]);
+    let is_one_long_line = names.len() == 1 && names[0].len() > 4096;
+    if near.is_none() && (is_one_long_line || line.contains(|c: char| c.is_control() && c != '\t')) {
+        return Err(IngestError::NotText { path: path.to_owned() });
+    }
+    Err(refusal(path, names, near, mapped))
 }
 
 fn discover_json(path: &Path, text: &[u8], is_whole: bool, system: Option<&str>) -> Result<Discovered, IngestError> {
@@ -236,15 +500,21 @@ fn unrecognised(path: &Path, names: &[String], near: Option<(Recognised, Vec<&'s
     IngestError::Unrecognised { path: path.to_owned(), found: shown.join(", ") }
 }
 
+/// As [`arrival`], of content that has a name and a modification time of its own.
+#[must_use]
+pub fn arrival_of(name: &Path, modified: Option<DateTime<Utc>>, flag: Option<DateTime<Utc>>) -> (DateTime<Utc>, bool) {
+    match flag.or_else(|| date_in_path(name)) {
+        Some(stated) => (stated, true),
+        None => (modified.unwrap_or(DateTime::UNIX_EPOCH), false),
+    }
+}
+
 /// When a file became known: the flag, else the last date in its name or folders, else its modification time. The second value
 /// says whether the date was stated (flag or name).
 #[must_use]
 pub fn arrival(path: &Path, flag: Option<DateTime<Utc>>) -> (DateTime<Utc>, bool) {
-    if let Some(stated) = flag.or_else(|| date_in_path(path)) {
-        return (stated, true);
-    }
     let modified = std::fs::metadata(path).and_then(|m| m.modified()).map(DateTime::<Utc>::from);
-    (modified.unwrap_or(DateTime::UNIX_EPOCH), false)
+    arrival_of(path, modified.ok(), flag)
 }
 
 /// The date in the file name, else in the nearest folder that has one: `2026-08-05`, or `2026-08` for its first day.

@@ -1,20 +1,25 @@
 //! Exports to the lake, in five steps: discover, read, conform, stage, write; then one commit.
 //!
 //! ```text
-//! path ─ discover ─> export ─ read ─> blocks ─┬─ cells ─ conform ─ stage (SQL) ─ write ─┐
-//!                                             └─ cells ─ conform ─ stage (SQL) ─ write ─┴─> commit: core tables, rejects, then batch
+//! file, folder, URL ─ member ─> one file to land each
+//! member ─ discover ─> export ─ read ─> blocks ─┬─ cells ─ conform ─ stage (SQL) ─ write ─┐
+//!                                               └─ cells ─ conform ─ stage (SQL) ─ write ─┴─> commit: core tables, rejects, then batch
 //! ```
 //! A file is known by the hash of its content: offered again, it changes nothing. Rows in = accepted + rejected, checked for every file.
 //! Memory holds a few blocks and the writers' buffers, not the file.
 
 pub mod conform;
 pub mod discover;
+mod guard;
+pub mod member;
 pub mod original;
 pub mod plan;
 mod query;
 pub mod read;
 pub mod reject;
+pub mod scratch;
 mod stage;
+pub mod workbook;
 
 use crate::lake::archive;
 use crate::lake::delta::Mode;
@@ -25,6 +30,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicr
 use chrono::{DateTime, Utc};
 use deltalake_core::kernel::Add;
 use discover::Discovered;
+use member::Member;
 use rayon::prelude::*;
 use reject::Reject;
 use std::collections::{BTreeMap, HashSet};
@@ -74,19 +80,81 @@ pub enum IngestError {
         /// The file.
         path: PathBuf,
     },
-    /// An archive of files.
-    #[error("`{}` is a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV in UTF-8", path.display())]
-    Packed {
-        /// The file.
+    /// An archive that cannot be read.
+    #[error("`{}` is a damaged ZIP archive, or part of one: {detail}", path.display())]
+    Zip {
+        /// The archive or the entry.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// An entry with a password.
+    #[error("`{}` is encrypted; unpack it first", path.display())]
+    Encrypted {
+        /// The entry.
         path: PathBuf,
     },
-    /// Columns are not separated by commas.
-    #[error("`{}`: the columns are separated by {separator:?}; save it with commas", path.display())]
-    Separator {
+    /// An archive with too many entries.
+    #[error("`{}` has more than {limit} entries; unpack it first", path.display())]
+    TooManyEntries {
+        /// The archive.
+        path: PathBuf,
+        /// The limit.
+        limit: usize,
+    },
+    /// An archive made to fill a disk, it seems.
+    #[error("`{}` is over {ratio} times larger unpacked than packed ({bytes} bytes and more), as no export is; unpack it first", path.display())]
+    TooLarge {
+        /// The entry.
+        path: PathBuf,
+        /// Where unpacking stopped.
+        bytes: u64,
+        /// The limit.
+        ratio: u64,
+    },
+    /// A workbook that cannot be read.
+    #[error("`{}` is a workbook that cannot be read: {detail}", path.display())]
+    Workbook {
+        /// The workbook or the sheet.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A workbook without an export.
+    #[error("`{}`: none of its sheets ({sheets}) is an export that Shortfall knows", path.display())]
+    NoKnownSheet {
+        /// The workbook.
+        path: PathBuf,
+        /// Names of its sheets.
+        sheets: String,
+    },
+    /// A Parquet file that cannot be read.
+    #[error("`{}` is a Parquet file that cannot be read: {detail}", path.display())]
+    Parquet {
         /// The file.
         path: PathBuf,
-        /// What separates them.
-        separator: char,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Two mappings mean it.
+    #[error("`{}` is meant by {first} and by {second}; say in one of them which columns, name or sheet tell them apart", path.display())]
+    Ambiguous {
+        /// The file.
+        path: PathBuf,
+        /// One mapping.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A mapping means it by its name, but not by its columns.
+    #[error("`{}` is meant by {mapping} but lacks the columns {}", path.display(), missing.join(", "))]
+    MissingMapped {
+        /// The file.
+        path: PathBuf,
+        /// The mapping.
+        mapping: String,
+        /// What is missing.
+        missing: Vec<String>,
     },
     /// Lines end as on systems before 2001.
     #[error("`{}` ends its lines with CR alone; save it with LF or CRLF", path.display())]
@@ -184,6 +252,42 @@ impl IngestError {
         Self::Unreadable { path: path.to_owned(), detail }
     }
 
+    /// The same fault under the name that a person knows the file by.
+    #[must_use]
+    pub(crate) fn named(mut self, name: &std::path::Path) -> Self {
+        match &mut self {
+            Self::Unreadable { path, .. }
+            | Self::Empty { path }
+            | Self::NoRecords { path }
+            | Self::Encoding { path, .. }
+            | Self::NotText { path }
+            | Self::Zip { path, .. }
+            | Self::Encrypted { path }
+            | Self::TooManyEntries { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Workbook { path, .. }
+            | Self::NoKnownSheet { path, .. }
+            | Self::Parquet { path, .. }
+            | Self::Ambiguous { path, .. }
+            | Self::MissingMapped { path, .. }
+            | Self::LineEnds { path }
+            | Self::BrokenJson { path, .. }
+            | Self::Unrecognised { path, .. }
+            | Self::MissingColumns { path, .. }
+            | Self::OpenQuote { path }
+            | Self::RecordTooLong { path, .. }
+            | Self::Staging { path, .. }
+            | Self::NotConserved { path, .. } => name.clone_into(path),
+            Self::Locked | Self::Lake(_) | Self::Truth(_) => {}
+        }
+        self
+    }
+
+    /// Whether it says no more than that the content is no export.
+    fn is_foreign(&self) -> bool {
+        matches!(self, Self::Unrecognised { .. } | Self::Empty { .. } | Self::NotText { .. })
+    }
+
     /// Whether the fault is the file's: others can still be ingested.
     #[must_use]
     pub fn is_file_fault(&self) -> bool {
@@ -213,6 +317,8 @@ pub enum Outcome {
     Known,
     /// Nothing of it could be used.
     Refused(IngestError),
+    /// A sheet that is no export, in a workbook that has one: a cover, a pivot table, notes.
+    PassedOver,
 }
 
 /// One ingested file.
@@ -257,7 +363,7 @@ impl Progress for Silent {
     fn advance(&self, _rows: u64, _bytes: u64) {}
 }
 
-/// Ingests files into the lake; one outcome per path, in their order.
+/// Ingests files into the lake; one outcome per member of each path, in their order.
 ///
 /// # Errors
 /// [`IngestError`] only where going on makes no sense; a file that cannot be used is an outcome.
@@ -269,20 +375,68 @@ pub fn ingest(
     progress: &dyn Progress,
 ) -> Result<Vec<(PathBuf, Outcome)>, IngestError> {
     let _lock = lake.lock()?.ok_or(IngestError::Locked)?;
-    let mut known = if lake.folder(Table::Batch).exists() { runtime.block_on(visible_batches(lake))? } else { HashSet::new() };
+    scratch::clear(lake);
+    let known = if lake.folder(Table::Batch).exists() { runtime.block_on(visible_batches(lake))? } else { HashSet::new() };
     let unfinished = runtime.block_on(unfinished_batches(lake, &known))?;
     let sizes: Vec<u64> = paths.iter().map(|p| std::fs::metadata(p).map_or(0, |m| m.len())).collect();
     progress.start(sizes.iter().sum());
-    let mut outcomes = Vec::with_capacity(paths.len());
-    let mut pending = Pending::default();
-    let fingerprints: Vec<_> = paths.par_iter().map(|path| archive::fingerprint(path)).collect();
+    let mut run =
+        Run { lake, options, runtime, unfinished, known, pending: Pending::default(), outcomes: Vec::with_capacity(paths.len()) };
+    let fingerprints: Vec<_> = paths.par_iter().map(|path| member::is_single(path).then(|| archive::fingerprint(path))).collect();
     for ((path, size), fingerprint) in paths.iter().zip(sizes).zip(fingerprints) {
-        let landed = named(path, fingerprint)
-            .and_then(|(sha256, bytes)| one_file(lake, path, sha256, bytes, options, runtime, progress, &known));
+        let modified = std::fs::metadata(path).and_then(|m| m.modified()).ok().map(DateTime::<Utc>::from);
+        let file = Member { name: path.clone(), content: path.clone(), modified, scratch: None, is_sheet: false };
+        match fingerprint {
+            Some(fingerprint) => run.land(&file, fingerprint, size, progress)?,
+            None => {
+                run.unpack(file, &RowsOnly(progress))?;
+                progress.advance(0, size);
+            }
+        }
+    }
+    let Run { pending, outcomes, unfinished, .. } = run;
+    runtime.block_on(pending.commit(lake, &unfinished))?;
+    scratch::clear(lake);
+    Ok(outcomes)
+}
+
+/// Counts rows, but not the bytes of what was unpacked: the container's own bytes are what was promised.
+struct RowsOnly<'a>(&'a dyn Progress);
+
+impl Progress for RowsOnly<'_> {
+    fn start(&self, _bytes: u64) {}
+    fn advance(&self, rows: u64, _bytes: u64) {
+        self.0.advance(rows, 0);
+    }
+}
+
+/// One ingest on its way from file to file.
+struct Run<'a> {
+    lake: &'a Lake,
+    options: &'a Options,
+    runtime: &'a Handle,
+    unfinished: HashSet<(Table, String)>,
+    known: HashSet<String>,
+    pending: Pending,
+    outcomes: Vec<(PathBuf, Outcome)>,
+}
+
+impl Run<'_> {
+    /// Lands one member whose hash is known.
+    fn land(
+        &mut self,
+        file: &Member,
+        fingerprint: Result<(String, u64), LakeError>,
+        size: u64,
+        progress: &dyn Progress,
+    ) -> Result<(), IngestError> {
+        let landed = named(&file.content, fingerprint).and_then(|(sha256, bytes)| {
+            one_file(self.lake, file, sha256, bytes, self.options, self.runtime, progress, &self.known)
+        });
         let outcome = match landed {
             Ok(Some((batch, adds, rejects))) => {
-                known.insert(batch.batch_id.clone());
-                pending.take(batch.clone(), adds, rejects);
+                self.known.insert(batch.batch_id.clone());
+                self.pending.take(batch.clone(), adds, rejects);
                 Outcome::Landed(batch)
             }
             Ok(None) => {
@@ -291,17 +445,72 @@ pub fn ingest(
             }
             Err(error) if error.is_file_fault() => {
                 progress.advance(0, size);
-                Outcome::Refused(error)
+                Outcome::Refused(error.named(&file.name))
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.named(&file.name)),
         };
-        outcomes.push((path.clone(), outcome));
-        if pending.batches.len() >= FILES_PER_COMMIT || pending.rows >= ROWS_PER_COMMIT {
-            runtime.block_on(std::mem::take(&mut pending).commit(lake, &unfinished))?;
+        self.outcomes.push((file.name.clone(), outcome));
+        if self.pending.batches.len() >= FILES_PER_COMMIT || self.pending.rows >= ROWS_PER_COMMIT {
+            self.runtime.block_on(std::mem::take(&mut self.pending).commit(self.lake, &self.unfinished))?;
+        }
+        Ok(())
+    }
+
+    /// Lands every member of a container.
+    fn unpack(&mut self, file: Member, progress: &dyn Progress) -> Result<(), IngestError> {
+        let first = self.outcomes.len();
+        let folder = scratch::folder(self.lake);
+        let mut sheets = HashSet::new();
+        member::members(file, &folder, &mut |found| {
+            match found {
+                Ok(member) => {
+                    if member.is_sheet {
+                        sheets.insert(member.name.clone());
+                    }
+                    let fingerprint = archive::fingerprint(&member.content);
+                    self.land(&member, fingerprint, 0, progress)?;
+                }
+                Err((name, error)) => self.outcomes.push((name, Outcome::Refused(error))),
+            }
+            Ok(())
+        })?;
+        let outcomes = self.outcomes.split_off(first);
+        self.outcomes.extend(with_sheets_settled(outcomes, &sheets));
+        Ok(())
+    }
+}
+
+/// A workbook with one export in it may have other sheets; one without any is refused as a whole.
+fn with_sheets_settled(outcomes: Vec<(PathBuf, Outcome)>, sheets: &HashSet<PathBuf>) -> Vec<(PathBuf, Outcome)> {
+    let book_of = |name: &PathBuf| -> Option<(PathBuf, String)> {
+        let text = name.to_string_lossy();
+        let (book, sheet) = text.rsplit_once('!')?;
+        sheets.contains(name).then(|| (PathBuf::from(book), sheet.to_owned()))
+    };
+    let is_foreign = |outcome: &Outcome| matches!(outcome, Outcome::Refused(error) if error.is_foreign());
+    let mut books: BTreeMap<PathBuf, (bool, Vec<String>)> = BTreeMap::new();
+    for (name, outcome) in &outcomes {
+        if let Some((book, sheet)) = book_of(name) {
+            let (has_export, names) = books.entry(book).or_default();
+            *has_export |= !is_foreign(outcome);
+            names.push(sheet);
         }
     }
-    runtime.block_on(pending.commit(lake, &unfinished))?;
-    Ok(outcomes)
+    let mut settled = Vec::with_capacity(outcomes.len());
+    for (name, outcome) in outcomes {
+        let book = book_of(&name).filter(|_| is_foreign(&outcome));
+        match book.and_then(|(book, _)| books.get(&book).map(|(has_export, names)| (book, *has_export, names.clone()))) {
+            Some((_, true, _)) => settled.push((name, Outcome::PassedOver)),
+            Some((book, false, names)) if names.len() > 1 => {
+                if settled.last().is_none_or(|(last, _): &(PathBuf, Outcome)| *last != book) {
+                    let sheets = names.join(", ");
+                    settled.push((book.clone(), Outcome::Refused(IngestError::NoKnownSheet { path: book, sheets })));
+                }
+            }
+            _ => settled.push((name, outcome)),
+        }
+    }
+    settled
 }
 
 /// Batches whose rows were committed to some table by a run that was stopped before it committed `core/batch`.
@@ -332,7 +541,7 @@ fn named(path: &std::path::Path, fingerprint: Result<(String, u64), LakeError>) 
 #[expect(clippy::too_many_arguments, reason = "one file of one ingest, with everything the ingest shares")]
 fn one_file(
     lake: &Lake,
-    path: &std::path::Path,
+    file: &Member,
     sha256: String,
     bytes: u64,
     options: &Options,
@@ -340,17 +549,18 @@ fn one_file(
     progress: &dyn Progress,
     known: &HashSet<String>,
 ) -> Result<Option<Landed>, IngestError> {
-    let (recorded_at, is_stated) = discover::arrival(path, options.recorded_at);
+    let path = file.content.as_path();
+    let (recorded_at, is_stated) = discover::arrival_of(&file.name, file.modified, options.recorded_at);
     let batch_id = batch_id(&sha256, is_stated.then_some(recorded_at));
     if known.contains(&batch_id) {
         return Ok(None);
     }
-    let found: Discovered = discover::discover(path, options.system.as_deref())?;
+    let found: Discovered = discover::discover_named(path, &file.name, options.system.as_deref())?;
     let mut batch = Batch {
         batch_id,
         sha256,
         bytes,
-        file: path.display().to_string(),
+        file: file.name.display().to_string(),
         system: found.recognised.source.system,
         entity: found.recognised.export.entity,
         rows_in: 0,

@@ -1,5 +1,6 @@
 //! Which files a person means: files, folders and everything below them, patterns with `*`, in a fixed order.
 
+use super::member::is_junk;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -10,7 +11,7 @@ pub struct NothingThere {
     path: PathBuf,
 }
 
-/// The files behind the arguments, each once, sorted within each argument. Hidden files are left out.
+/// The files behind the arguments, each once, sorted within each argument. Hidden files and what desktops leave behind are left out.
 ///
 /// # Errors
 /// [`NothingThere`] for an argument without a single file.
@@ -37,7 +38,7 @@ pub fn outside(files: Vec<PathBuf>, lake: &Path) -> Vec<PathBuf> {
 }
 
 fn walk(path: &Path) -> Vec<PathBuf> {
-    let is_hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
+    let is_hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && is_junk(&entry.file_name().to_string_lossy());
     WalkDir::new(path)
         .follow_links(true)
         .into_iter()

@@ -74,11 +74,11 @@ pub(super) fn stage(
             })
             .collect();
         let mut left = batch.bytes;
-        let read = blocks(&found.path, found.form, export, &mut |block, layout| {
+        let read = blocks(found, &mut |block, layout| {
             // Compressed files and JSON are counted when they end: what a block took of the file is not known.
             let bytes = match &block {
                 Block::Csv { bytes, .. } => left.min(bytes.len() as u64),
-                Block::Json { .. } => 0,
+                Block::Json { .. } | Block::Sheet { .. } | Block::Parquet { .. } => 0,
             };
             left -= bytes;
             !has_failed.load(Ordering::Relaxed) && sender.send((block, layout.cloned(), bytes)).is_ok()
@@ -108,7 +108,7 @@ pub(super) fn stage(
     })?;
     total.rejects.sort_by_key(|reject| reject.source_row);
     total.adds.iter_mut().for_each(|(_, adds)| adds.sort_by(|a, b| a.path.cmp(&b.path)));
-    total.adds.sort_by(|a, b| a.0.cmp(&b.0));
+    total.adds.sort_by_key(|add| add.0);
     Ok(total)
 }
 

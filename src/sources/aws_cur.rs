@@ -1,7 +1,7 @@
 //! AWS Cost and Usage Reports: the legacy report (`lineItem/UsageAmount`) and CUR 2.0 of Data Exports (`line_item_usage_amount`).
 //!
 //! Sources: AWS, "Line item columns", "Data Exports table dictionary"; the anonymised report of the `FinOps` Foundation's converters. The set
-//! of columns changes with the services used; maps of CUR 2.0 (`product`, `resource_tags`) are JSON in one cell and not read. Numbers
+//! of columns changes with the services used; maps of CUR 2.0 (`product`, `resource_tags`) are JSON in one cell of a CSV, and maps in Parquet. Numbers
 //! come in E-notation, periods are half-open. The account that used the service is the customer, `ProductCode:UsageType` the
 //! SKU, `UnblendedCost` the cost: discounts, negated savings plans, credits and refunds are rows of their own, so the sum is the
 //! invoice's.
@@ -60,7 +60,7 @@ pub static SOURCE: Source = Source {
         },
         Export {
             entity: "cur_2",
-            how_to_export: "Billing > Data Exports > CUR 2.0, as CSV: every file of a month, again whenever AWS has rewritten it",
+            how_to_export: "Billing > Data Exports > CUR 2.0, as CSV or Parquet: every file of a month, again whenever AWS has rewritten it",
             shape: Shape::Csv,
             signature: &[
                 "line_item_usage_account_id",
@@ -87,7 +87,7 @@ pub static SOURCE: Source = Source {
                 Column::decimal("line_item_unblended_rate"),
                 Column::decimal("line_item_unblended_cost").required(),
                 Column::text("line_item_line_item_description"),
-                Column::text("product_product_name"),
+                Column::text("product_product_name").also(&["product['product_name']"]),
                 Column::text("pricing_unit"),
             ],
             nulls: &[],

@@ -131,6 +131,19 @@ impl Column {
     pub fn position(&self, header: &[String]) -> Option<usize> {
         std::iter::once(self.name).chain(self.aliases.iter().copied()).find_map(|name| position(header, name))
     }
+
+    /// Where the column stands as an item of a map, structure or JSON object, for files that have such: `product/region`, `product['region']` and
+    /// `product.region` are the item `region` of the column `product`.
+    #[must_use]
+    pub fn item_position(&self, header: &[String]) -> Option<(usize, &'static str)> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied()).find_map(|name| {
+            let (base, item) = match name.split_once('[') {
+                Some((base, rest)) => (base, rest.strip_suffix(']')?.trim_matches(['\'', '"'])),
+                None => name.split_once('/').or_else(|| name.split_once('.'))?,
+            };
+            Some((header.iter().position(|there| there.eq_ignore_ascii_case(base))?, item))
+        })
+    }
 }
 
 /// Where a name stands in a header: as a whole cell, else as the original name that a translated header adds in parentheses,

@@ -10,6 +10,7 @@ pub mod column;
 pub mod connectwise;
 pub mod focus;
 pub mod google_workspace;
+pub mod mapped;
 pub mod mapping;
 pub mod microsoft_csp;
 pub mod oci;
@@ -125,13 +126,14 @@ impl Recognised {
     }
 }
 
-/// The export of this name.
+/// The export of this name, built in or of a mapping file that was loaded.
 #[must_use]
 pub fn find(system: &str, entity: &str) -> Option<Recognised> {
-    all_exports().find(|found| found.source.system == system && found.export.entity == entity)
+    let built_in = all_exports().find(|found| found.source.system == system && found.export.entity == entity);
+    built_in.or_else(|| mapped::find(system, entity).map(mapped::Mapped::recognised))
 }
 
-/// Every export of every system.
+/// Every export of every system, without those of mapping files.
 pub fn all_exports() -> impl Iterator<Item = Recognised> {
     SOURCES.iter().flat_map(|&source| source.exports.iter().map(move |export| Recognised { source, export }))
 }

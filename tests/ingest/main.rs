@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod compliance;
+mod containers;
 mod exports;
 mod fuzz;
 mod kill;

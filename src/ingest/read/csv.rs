@@ -2,7 +2,7 @@
 
 use super::{Block, Cells, Layout, MAX_RECORD_BYTES, TextRows};
 use crate::ingest::IngestError;
-use crate::ingest::discover::header_cells;
+use crate::ingest::discover::{Dialect, header_cells};
 use crate::ingest::reject::Reject;
 use crate::sources::Export;
 use memchr::{memchr, memchr_iter, memchr2};
@@ -16,12 +16,14 @@ pub(super) fn blocks(
     input: &mut dyn Read,
     path: &Path,
     block_bytes: usize,
+    dialect: Dialect,
     export: &Export,
     sink: &mut dyn FnMut(Block, Option<&Arc<Layout>>) -> bool,
 ) -> Result<(), IngestError> {
+    let separator = dialect.separator;
     let mut pending: Vec<u8> = Vec::with_capacity(2 * block_bytes);
     let mut layout: Option<Arc<Layout>> = None;
-    let mut next_row = 2;
+    let mut next_row = 2 + u64::from(dialect.skipped);
     loop {
         let wanted = pending.len().max(block_bytes);
         let more = Read::take(&mut *input, wanted as u64).read_to_end(&mut pending);
@@ -29,22 +31,32 @@ pub(super) fn blocks(
         let is_last = filled < wanted;
         if layout.is_none() {
             let start = if pending.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-            let frame = frame(&pending[start..], 1, is_last, Some(1));
+            // Titles above the header are records too.
+            let skipped = dialect.skipped as usize;
+            let above = match skipped {
+                0 => Frame { end: 0, records: 0, is_regular: true },
+                _ => frame(&pending[start..], separator, 1, is_last, Some(skipped)),
+            };
+            if above.records < skipped && !is_last {
+                continue;
+            }
+            let start = start + above.end;
+            let frame = frame(&pending[start..], separator, 1, is_last, Some(1));
             if frame.end == 0 && !is_last {
                 if pending.len() > MAX_RECORD_BYTES {
                     return Err(IngestError::RecordTooLong { path: path.to_owned(), row: 1, limit: MAX_RECORD_BYTES });
                 }
                 continue;
             }
-            if is_last && start + frame.end == pending.len() && ends_within_quotes(&pending[start..]) {
+            if is_last && start + frame.end == pending.len() && ends_within_quotes(&pending[start..], separator) {
                 return Err(IngestError::OpenQuote { path: path.to_owned() });
             }
-            let header = header_cells(&pending[start..start + frame.end]).unwrap_or_default();
-            layout = Some(Arc::new(Layout::new(header, export)));
+            let header = header_cells(&pending[start..start + frame.end], separator).unwrap_or_default();
+            layout = Some(Arc::new(Layout::new(header, separator, export)));
             pending.drain(..start + frame.end);
         }
         let fields = layout.as_ref().map_or(1, |layout| layout.header.len());
-        let framed = frame(&pending, fields, is_last, None);
+        let framed = frame(&pending, separator, fields, is_last, None);
         if framed.end > 0 {
             let mut rest = Vec::with_capacity(2 * block_bytes);
             rest.extend_from_slice(&pending[framed.end..]);
@@ -75,7 +87,7 @@ struct Frame {
 }
 
 /// Finds the record ends in `bytes`. A quote opens a quoted field only at the field's start, as the `csv` crate has it.
-fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Frame {
+fn frame(bytes: &[u8], separator: u8, fields: usize, is_last: bool, limit: Option<usize>) -> Frame {
     let (mut at, mut end, mut records) = (0, 0, 0);
     let (mut hidden_separators, mut is_plain) = (0, true);
     // What a record that is not whole yet holds says nothing about the records before it.
@@ -83,7 +95,7 @@ fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Fr
     // Record by record: a sum over the block would let one with a field too many hide one with a field too few.
     // A CR at the end of a cell is part of it to the csv crate and nothing to Polars.
     let has_all = |record: &[u8], hidden: usize| {
-        memchr_iter(b',', record).count() == hidden + fields.saturating_sub(1) && memchr(b'\r', record).is_none()
+        memchr_iter(separator, record).count() == hidden + fields.saturating_sub(1) && memchr(b'\r', record).is_none()
     };
     while let Some(offset) = memchr2(b'\n', b'"', &bytes[at..]) {
         let found = at + offset;
@@ -105,7 +117,7 @@ fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Fr
             }
             continue;
         }
-        let opens = found == end || bytes[found - 1] == b',';
+        let opens = found == end || bytes[found - 1] == separator;
         if !opens {
             is_plain = false;
             at = found + 1;
@@ -125,8 +137,8 @@ fn frame(bytes: &[u8], fields: usize, is_last: bool, limit: Option<usize>) -> Fr
                 break;
             }
         }
-        hidden_separators += memchr_iter(b',', &bytes[found..close]).count();
-        if !matches!(bytes.get(close), None | Some(b',' | b'\n' | b'\r')) {
+        hidden_separators += memchr_iter(separator, &bytes[found..close]).count();
+        if !matches!(bytes.get(close), None | Some(b'\n' | b'\r')) && bytes.get(close) != Some(&separator) {
             is_plain = false;
         }
         at = close;
@@ -155,7 +167,9 @@ pub(super) fn with_polars(bytes: &[u8], first_row: u64, records: usize, layout: 
         .with_projection(Some(Arc::new(wanted)))
         .with_n_threads(Some(1))
         .with_rechunk(false)
-        .map_parse_options(|options| options.with_missing_is_null(false).with_truncate_ragged_lines(false))
+        .map_parse_options(|options| {
+            options.with_separator(layout.separator).with_missing_is_null(false).with_truncate_ragged_lines(false)
+        })
         .into_reader_with_file_handle(Cursor::new(bytes))
         .finish()
         .ok()?;
@@ -184,9 +198,9 @@ fn repeats_header(frame: &DataFrame, layout: &Layout) -> bool {
 }
 
 /// A reader whose records end where [`frame`] ends them: at LF, not at a CR within a row.
-pub(in crate::ingest) fn csv_reader<R: Read>(input: R) -> csv::Reader<R> {
+pub(in crate::ingest) fn csv_reader<R: Read>(input: R, separator: u8) -> csv::Reader<R> {
     let mut builder = csv::ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(input)
+    builder.delimiter(separator).has_headers(false).flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(input)
 }
 
 /// Whether a line without its LF is one that [`next_record`] takes for empty: nothing, or a CR, which quotes do not hide from it.
@@ -217,12 +231,12 @@ pub(in crate::ingest) fn next_record<R: Read>(reader: &mut csv::Reader<R>, recor
 }
 
 /// Whether a record opens a quoted cell and does not close it.
-fn ends_within_quotes(record: &[u8]) -> bool {
+fn ends_within_quotes(record: &[u8], separator: u8) -> bool {
     let mut at = 0;
     while let Some(offset) = memchr(b'"', &record[at..]) {
         let found = at + offset;
         at = found + 1;
-        if found > 0 && !matches!(record[found - 1], b',' | b'\n') {
+        if found > 0 && record[found - 1] != separator && record[found - 1] != b'\n' {
             continue;
         }
         loop {
@@ -238,7 +252,7 @@ fn ends_within_quotes(record: &[u8]) -> bool {
 }
 
 pub(super) fn one_by_one(bytes: &[u8], first_row: u64, layout: &Layout, rejects: &mut Vec<Reject>) -> TextRows {
-    let mut reader = csv_reader(bytes);
+    let mut reader = csv_reader(bytes, layout.separator);
     let mut record = csv::ByteRecord::new();
     let mut source_rows = Vec::new();
     let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); layout.positions.len()];
@@ -249,7 +263,7 @@ pub(super) fn one_by_one(bytes: &[u8], first_row: u64, layout: &Layout, rejects:
         row += 1;
         let from = record.position().map_or(0, csv::Position::byte);
         let raw = usize::try_from(from).ok().and_then(|from| bytes.get(from..)).unwrap_or_default();
-        if reader.position().byte() == bytes.len() as u64 && ends_within_quotes(raw) {
+        if reader.position().byte() == bytes.len() as u64 && ends_within_quotes(raw, layout.separator) {
             // Whatever the quote swallowed is given back line by line.
             let reason = format!("the quote opened in row {this_row} is never closed");
             let lines = raw.split(|&b| b == b'\n').map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
@@ -307,17 +321,17 @@ mod tests {
     #[test]
     fn frames_end_where_records_end() {
         let whole = |end, records| Frame { end, records, is_regular: true };
-        assert_eq!(frame(b"a,b\nc,d\ne", 2, false, None), whole(8, 2));
-        assert_eq!(frame(b"a,b\nc,d", 2, true, None), whole(7, 2));
-        assert_eq!(frame(b"a,\"x\ny,z\"\nc,d\n", 2, false, None), whole(14, 2));
-        assert_eq!(frame(b"a,\"x\"\"\n\"\"y\"\nc", 2, false, None), whole(12, 1));
+        assert_eq!(frame(b"a,b\nc,d\ne", b',', 2, false, None), whole(8, 2));
+        assert_eq!(frame(b"a,b\nc,d", b',', 2, true, None), whole(7, 2));
+        assert_eq!(frame(b"a,\"x\ny,z\"\nc,d\n", b',', 2, false, None), whole(14, 2));
+        assert_eq!(frame(b"a,\"x\"\"\n\"\"y\"\nc", b',', 2, false, None), whole(12, 1));
         // What a record that is not whole yet holds says nothing about those before it.
-        assert_eq!(frame(b"a,b\nc,\"x,y,z", 2, false, None), whole(4, 1));
-        assert_eq!(frame(b"a,\"open\nc,d\n", 2, false, None), whole(0, 0));
+        assert_eq!(frame(b"a,b\nc,\"x,y,z", b',', 2, false, None), whole(4, 1));
+        assert_eq!(frame(b"a,\"open\nc,d\n", b',', 2, false, None), whole(0, 0));
         for empty in ["\n", "\r\n", "\"\"\r\n", "\"\r\"\n"] {
-            assert_eq!(frame(empty.as_bytes(), 2, false, None).records, 0, "{empty:?}");
+            assert_eq!(frame(empty.as_bytes(), b',', 2, false, None).records, 0, "{empty:?}");
             let csv = format!("{empty}a,b\n");
-            let (mut reader, mut record) = (csv_reader(csv.as_bytes()), csv::ByteRecord::new());
+            let (mut reader, mut record) = (csv_reader(csv.as_bytes(), b','), csv::ByteRecord::new());
             assert!(next_record(&mut reader, &mut record).expect("memory"));
             assert_eq!(record, csv::ByteRecord::from(vec!["a", "b"]), "{empty:?}");
         }
@@ -337,7 +351,7 @@ mod tests {
             rows.extend(text.source_rows.iter().enumerate().map(|(at, &row)| (row, cells(at))));
             true
         };
-        blocks(&mut content.as_bytes(), Path::new("x.csv"), block_bytes, found.export, sink).expect("a file");
+        blocks(&mut content.as_bytes(), Path::new("x.csv"), block_bytes, Dialect::PLAIN, found.export, sink).expect("a file");
         (rows, rejects)
     }
 
@@ -352,10 +366,10 @@ mod tests {
 
     #[test]
     fn irregular_blocks_are_told_apart() {
-        assert!(!frame(b"a,b\nc\n", 2, false, None).is_regular);
-        assert!(!frame(b"a,b,c\nd\n", 2, false, None).is_regular);
-        assert!(!frame(b"a,b\n\nc,d\n", 2, false, None).is_regular);
-        assert!(!frame(b"a,b\"c\n", 2, false, None).is_regular);
-        assert!(!frame(b"a,\"b\"c\n", 2, false, None).is_regular);
+        assert!(!frame(b"a,b\nc\n", b',', 2, false, None).is_regular);
+        assert!(!frame(b"a,b,c\nd\n", b',', 2, false, None).is_regular);
+        assert!(!frame(b"a,b\n\nc,d\n", b',', 2, false, None).is_regular);
+        assert!(!frame(b"a,b\"c\n", b',', 2, false, None).is_regular);
+        assert!(!frame(b"a,\"b\"c\n", b',', 2, false, None).is_regular);
     }
 }
