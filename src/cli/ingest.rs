@@ -98,11 +98,7 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
         let refused: Vec<_> = refused.iter().map(|(file, reason)| json!({ "file": file, "reason": reason })).collect();
         let rejects: Vec<_> = rejected_in.iter().map(|(file, rows)| json!({ "file": file, "rows_rejected": rows })).collect();
         render::document(&json!({ "landed": landed, "already_known": known, "refused": refused, "files_with_rejects": rejects,
-<<<<<<< HEAD
-                                  "unmapped": unmapped }));
-=======
-                                   "passed_over": passed_over }));
->>>>>>> main
+                                  "passed_over": passed_over, "unmapped": unmapped }));
     } else {
         if !landed.is_empty() {
             let rows: Vec<Vec<String>> = landed
