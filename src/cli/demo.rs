@@ -21,7 +21,7 @@ const LEFT_BEHIND: [&str; 6] = ["exports", "lake", "truth.csv", "benign.csv", "m
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     clear(&arguments.out)?;
     let config = Config { customers: 120, ..Config::default() };
-    render::note("1/4 simulating an MSP: ConnectWise, Partner Center, FOCUS, Stripe");
+    render::note("1/4 simulating an MSP: ConnectWise, Partner Center, Pax8, FOCUS, Stripe");
     let summary = generate(&config, &arguments.out)?;
     synth::print(&summary);
     render::note("2/4 landing its exports in a lake");

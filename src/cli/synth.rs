@@ -2,7 +2,8 @@
 
 use super::{Context, Exit, Failure, OutputFormat, render};
 use crate::month::Month;
-use crate::synth::{Config, LeakPlan, Summary, generate};
+use crate::synth::{Config, LeakPlan, Msp, Summary, generate};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -23,6 +24,9 @@ pub(super) struct Arguments {
     /// Months of history.
     #[arg(long, default_value_t = 33)]
     months: usize,
+    /// Whose systems are simulated: the PSA, and the vendors and billing that go with it.
+    #[arg(long, default_value_t, value_parser = PossibleValuesParser::new(Msp::ALL.map(Msp::name)).try_map(|name| name.parse::<Msp>()))]
+    msp: Msp,
     /// Plant no leaks, only effects that explain themselves.
     #[arg(long)]
     clean: bool,
@@ -30,6 +34,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let mut config = Config::spanning(arguments.seed, arguments.customers, arguments.first_month, arguments.months);
+    config.msp = arguments.msp;
     if arguments.clean {
         config.leaks = LeakPlan::Clean;
     }

@@ -233,7 +233,7 @@ fn reissues(world: &mut World, dice: &mut Dice, listed: &mut Vec<Benign>) {
                 delivered.during(span.from, span.until, corrected);
             }
             world.reissues.push(Reissue { pair: index, month, units });
-            let note = format!("vendor file issued again with {units} more units, billed afterwards");
+            let note = format!("vendor corrected the month to {units} more units later, billed afterwards");
             listed.push(of_pair(world, &world.pairs[index], "correction_passed_on", Some(month), note));
         }
     }
@@ -245,8 +245,8 @@ fn one_offs(world: &mut World, dice: &mut Dice, listed: &mut Vec<Benign>) {
         ("Firewall replacement", 1_450, Channel::Psa),
         ("Notebooks, delivered and set up", 3_870, Channel::Psa),
         ("Server room cabling project", 5_200, Channel::Psa),
-        ("On-site migration weekend", 2_400, Channel::Stripe),
-        ("Security awareness workshop", 950, Channel::Stripe),
+        ("On-site migration weekend", 2_400, Channel::Billing),
+        ("Security awareness workshop", 950, Channel::Billing),
     ];
     for customer in 0..world.customers.len() {
         let (from, until) = (world.customers[customer].joined, world.customers[customer].left);

@@ -2,18 +2,19 @@
 
 use rust_decimal::Decimal;
 
-/// Where delivery of a service is measured and paid for.
+/// How delivery of a service is measured, with the maker's own ids. Through which system it is reported and paid for is the
+/// landscape's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Vendor {
-    /// A licence in Microsoft's new-commerce reconciliation: `ProductId`, `SkuId`.
-    PartnerCenter { product: &'static str, sku: &'static str },
-    /// Metered in a FOCUS export.
-    Focus(Meter),
+    /// Seats or devices under the maker's `ProductId` and `SkuId`.
+    Licence { product: &'static str, sku: &'static str },
+    /// A meter.
+    Metered(Meter),
     /// The MSP's own work.
     None,
 }
 
-/// A meter in a FOCUS export.
+/// A meter, as its maker names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Meter {
     pub(crate) sku: &'static str,
@@ -89,12 +90,24 @@ impl Service {
 
     /// Billed by what was used, and not by an agreed quantity.
     pub(crate) fn is_metered(&self) -> bool {
-        matches!(self.vendor, Vendor::Focus(_))
+        self.meter().is_some()
     }
 
-    /// Counted in seats or devices that Microsoft also counts.
+    pub(crate) fn meter(&self) -> Option<Meter> {
+        match self.vendor {
+            Vendor::Metered(meter) => Some(meter),
+            Vendor::Licence { .. } | Vendor::None => None,
+        }
+    }
+
+    /// Counted in seats or devices that a vendor also counts.
     pub(crate) fn is_licence(&self) -> bool {
-        matches!(self.vendor, Vendor::PartnerCenter { .. })
+        matches!(self.vendor, Vendor::Licence { .. })
+    }
+
+    /// Pax8's article number.
+    pub(crate) fn pax8_sku(&self) -> String {
+        format!("PAX-CLW-{}", self.psa_id)
     }
 }
 
@@ -103,13 +116,19 @@ pub(crate) fn service(key: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.key == key)
 }
 
+/// The PSA's article for projects and hardware: number and code.
+pub(crate) const PROJECT: (u32, &str) = (190, "PROJECT");
+
+/// The PSA's article for amounts given back.
+pub(crate) const CREDIT: (u32, &str) = (191, "CREDIT");
+
 /// The price list.
 pub(crate) static SERVICES: [Service; 11] = [
     Service {
         key: "m365_bp",
         name: "Microsoft 365 Business Premium",
         unit: "seat",
-        vendor: Vendor::PartnerCenter { product: "CFQ7TTC0LCHC", sku: "0002" },
+        vendor: Vendor::Licence { product: "CFQ7TTC0LCHC", sku: "0002" },
         psa_id: 101,
         psa_sku: "M365-BP",
         stripe_product: "prod_M365BusinessPrem",
@@ -124,7 +143,7 @@ pub(crate) static SERVICES: [Service; 11] = [
         key: "m365_e3",
         name: "Microsoft 365 E3",
         unit: "seat",
-        vendor: Vendor::PartnerCenter { product: "CFQ7TTC0LFLX", sku: "0001" },
+        vendor: Vendor::Licence { product: "CFQ7TTC0LFLX", sku: "0001" },
         psa_id: 102,
         psa_sku: "M365-E3",
         stripe_product: "prod_M365E3",
@@ -139,7 +158,7 @@ pub(crate) static SERVICES: [Service; 11] = [
         key: "exo_p1",
         name: "Exchange Online Plan 1",
         unit: "mailbox",
-        vendor: Vendor::PartnerCenter { product: "CFQ7TTC0LH16", sku: "0001" },
+        vendor: Vendor::Licence { product: "CFQ7TTC0LH16", sku: "0001" },
         psa_id: 103,
         psa_sku: "EXO-P1",
         stripe_product: "prod_ExchangeOnlineP1",
@@ -154,7 +173,7 @@ pub(crate) static SERVICES: [Service; 11] = [
         key: "copilot",
         name: "Microsoft 365 Copilot",
         unit: "seat",
-        vendor: Vendor::PartnerCenter { product: "CFQ7TTC0MM8R", sku: "0002" },
+        vendor: Vendor::Licence { product: "CFQ7TTC0MM8R", sku: "0002" },
         psa_id: 104,
         psa_sku: "M365-COPILOT",
         stripe_product: "prod_M365Copilot",
@@ -169,7 +188,7 @@ pub(crate) static SERVICES: [Service; 11] = [
         key: "edr",
         name: "Endpoint protection",
         unit: "device",
-        vendor: Vendor::PartnerCenter { product: "CFQ7TTC0LGV0", sku: "0001" },
+        vendor: Vendor::Licence { product: "CFQ7TTC0LGV0", sku: "0001" },
         psa_id: 110,
         psa_sku: "EDR-DEVICE",
         stripe_product: "prod_EndpointProtection",
@@ -191,7 +210,7 @@ pub(crate) static SERVICES: [Service; 11] = [
         key: "backup_gb",
         name: "Cloud backup",
         unit: "GB",
-        vendor: Vendor::Focus(Meter {
+        vendor: Vendor::Metered(Meter {
             sku: "BKP-STD-GB",
             provider: "Vaultline",
             service_name: "Vaultline Backup Storage",
@@ -214,7 +233,7 @@ pub(crate) static SERVICES: [Service; 11] = [
         key: "azure_vm",
         name: "Azure virtual machines",
         unit: "hour",
-        vendor: Vendor::Focus(Meter {
+        vendor: Vendor::Metered(Meter {
             sku: "DZH318Z0BQ35/0012",
             provider: "Microsoft",
             service_name: "Virtual Machines",
@@ -237,7 +256,7 @@ pub(crate) static SERVICES: [Service; 11] = [
         key: "aws_compute",
         name: "AWS compute",
         unit: "hour",
-        vendor: Vendor::Focus(Meter {
+        vendor: Vendor::Metered(Meter {
             sku: "JRTCKXETXF6LGTPH",
             provider: "AWS",
             service_name: "Amazon Elastic Compute Cloud",

@@ -38,6 +38,7 @@ pub(crate) struct Customer {
     pub(crate) agreement_id: usize,
     pub(crate) tenants: Vec<Tenant>,
     pub(crate) focus_account: String,
+    pub(crate) pax8_company: String,
     pub(crate) stripe_customer: String,
     pub(crate) currency: Currency,
     pub(crate) billing: Billing,
@@ -46,6 +47,13 @@ pub(crate) struct Customer {
     pub(crate) left: Option<NaiveDate>,
     /// The MSP's own company.
     pub(crate) is_internal: bool,
+}
+
+impl Customer {
+    /// Its account with the backup vendor.
+    pub(crate) fn vault_account(&self) -> String {
+        format!("VLT-{:05}", self.company_id)
+    }
 }
 
 const PLACES: [&str; 30] = [
@@ -141,6 +149,7 @@ fn customer(seed: u64, index: usize, first_month: Month, n_months: i32) -> Custo
         agreement_id: 500 + index,
         tenants,
         focus_account: guid(seed, 20, number),
+        pax8_company: guid(seed, 21, number),
         stripe_customer: stripe_id("cus", seed, number),
         currency: if dice.chance(15) { Currency::Eur } else { Currency::Usd },
         billing,

@@ -1,7 +1,8 @@
 //! Which invoice carries which line: billing periods, proration, arrears and one-offs, before any file format.
 
 use super::calendar::{Billing, Span, nth};
-use super::pair::{MonthlyUsage, Pair, Terms, Volume};
+use super::landscape::Biller;
+use super::pair::{Forgotten, MonthlyUsage, Pair, Terms, Volume};
 use super::world::{Channel, World};
 use crate::month::Month;
 use chrono::NaiveDate;
@@ -40,8 +41,69 @@ pub(crate) enum LineKind {
     Manual,
 }
 
-/// All invoices up to the day of export, by date and customer.
-pub(crate) fn invoices(world: &World) -> Vec<Invoice> {
+impl Line {
+    /// The billing period, or the month of consumption, that the line belongs to.
+    pub(crate) fn service_period(&self, billing: Billing) -> Span {
+        match self.kind {
+            LineKind::Cycle | LineKind::Proration => billing.period_of(self.period.from),
+            LineKind::Usage | LineKind::Manual if self.pair.is_some() => Span::month(Month::of(self.period.from)),
+            LineKind::Usage | LineKind::Manual => self.period,
+        }
+    }
+}
+
+/// The same lines for systems that write a change as one line for the difference, and what is given back as fewer units.
+pub(crate) fn netted(lines: Vec<Line>) -> Vec<Line> {
+    let mut netted: Vec<Line> = Vec::new();
+    for mut line in lines {
+        if line.kind == LineKind::Proration && line.amount.is_sign_negative() {
+            line.quantity = -line.quantity;
+        }
+        match netted.last_mut() {
+            Some(back) if line.kind == LineKind::Proration && line.is_other_half_of(back) => {
+                back.quantity += line.quantity;
+                back.amount += line.amount;
+                back.description = line.description;
+            }
+            _ => netted.push(line),
+        }
+    }
+    netted
+}
+
+impl Line {
+    /// Whether `back` gives back what this line charges again, at the same price.
+    fn is_other_half_of(&self, back: &Self) -> bool {
+        let same = (back.pair, back.kind, back.period, back.unit_price) == (self.pair, self.kind, self.period, self.unit_price);
+        same && back.quantity.is_sign_negative() && self.quantity.is_sign_positive()
+    }
+}
+
+/// What the forgotten invoice lines of a pair would have been: posted, and on no invoice.
+pub(crate) fn forgotten(world: &World, index: usize) -> Vec<Line> {
+    let pair = &world.pairs[index];
+    let Some(Forgotten { from, until }) = pair.forgotten else { return Vec::new() };
+    let billing = world.customer_of(pair).billing;
+    let months = world.months().filter(|month| *month >= from && until.is_none_or(|until| *month < until));
+    let lines = months.filter_map(|month| match &pair.volume {
+        Volume::Level { .. } => {
+            let period = billing.period_starting_in(month);
+            let quantity = pair.owed_on(period.from) / pair.pack_size();
+            let unit_price = pair.contract_price.at(period.from) * pair.pack_size();
+            let amount = (quantity * unit_price).round_dp(2);
+            let description = format!("{} × {}", quantity.normalize(), pair.service.name);
+            Some(Line { pair: Some(index), kind: LineKind::Cycle, description, quantity, unit_price, amount, period })
+        }
+        Volume::Flow(months) => {
+            let usage = months.get(&month)?;
+            Some(metered(index, pair, month, usage.delivered(), Span::month(month), LineKind::Usage))
+        }
+    });
+    lines.collect()
+}
+
+/// All invoices of the landscape's billing system up to the day of export, by date and customer.
+pub(crate) fn invoices(world: &World, biller: Biller) -> Vec<Invoice> {
     let mut book = Book { world, lines: BTreeMap::new() };
     for (index, pair) in world.pairs.iter().enumerate() {
         match &pair.volume {
@@ -53,7 +115,7 @@ pub(crate) fn invoices(world: &World) -> Vec<Invoice> {
         }
     }
     book.corrections();
-    book.one_offs();
+    book.one_offs(biller);
     let invoices = book.lines.into_iter();
     invoices.map(|((date, customer), lines)| Invoice { customer, date, lines }).collect()
 }
@@ -165,8 +227,9 @@ impl Book<'_> {
         }
     }
 
-    fn one_offs(&mut self) {
-        for one_off in self.world.one_offs.iter().filter(|one_off| one_off.channel == Channel::Stripe) {
+    fn one_offs(&mut self, biller: Biller) {
+        let is_here = |channel| channel == Channel::Billing || biller == Biller::Psa;
+        for one_off in self.world.one_offs.iter().filter(|one_off| is_here(one_off.channel)) {
             let line = Line {
                 pair: None,
                 kind: LineKind::Manual,

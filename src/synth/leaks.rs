@@ -6,7 +6,7 @@
 use super::calendar::nth;
 use super::customers::{Currency, Customer};
 use super::dice::{Dice, Topic};
-use super::pair::{Pair, Volume};
+use super::pair::{Forgotten, Pair, Volume};
 use super::truth::{Basis, Worth, worth};
 use super::world::{CHANGE_DAYS, World};
 use crate::month::{Month, Quarter};
@@ -112,6 +112,10 @@ pub(crate) fn plant(world: &mut World, quarter: Quarter) -> Vec<Leak> {
                 }
                 if let Some(leak) = try_plant(world, dice, kind, *index, quarter) {
                     touched.insert(customer);
+                    // Every other time nothing was ever prepared; else only the invoice run missed the line.
+                    if planted % 2 == 1 {
+                        world.pairs[*index].forgotten = None;
+                    }
                     leaks.push(leak);
                     planted += 1;
                 }
@@ -194,6 +198,7 @@ fn unbilled_delivery(dice: &mut Dice, pair: &mut Pair, customer: &Customer, leak
             }
         }
     }
+    pair.forgotten = Some(Forgotten { from, until });
     leak.note = match until {
         Some(until) => format!("no invoice line for {from} to {}", until.plus(-1)),
         None => format!("no invoice line from {from} on"),

@@ -1,7 +1,7 @@
 //! Seeded MSP simulator: exports in the real formats, planted leaks, and a truth file to score findings against.
 //!
 //! ```text
-//! world (who bought what)  ->  benign effects  ->  leaks  ->  one writer per export
+//! world (who bought what)  ->  benign effects  ->  leaks  ->  landscape  ->  one writer per export
 //!                                                    |
 //!                                                    +---->  truth.csv  ->  score
 //! ```
@@ -14,32 +14,29 @@
 //! | `world`, `customers`, `catalogue`, `pair`, `timeline`, `calendar` | the true history |
 //! | `benign`, `leaks` | what is done to it |
 //! | `invoices` | which invoice carries which line |
-//! | `connectwise`, `partner_center`, `focus`, `stripe`, `mapping`, `lifecycle` | one writer per export |
+//! | `landscape` | which system reports, contracts and bills what: the same world in three MSPs |
+//! | `writers` | one writer per export |
 //! | `truth`, `score` | what the leaks cost, and how much of it was found |
 
 mod benign;
 mod calendar;
 mod catalogue;
-mod connectwise;
 mod customers;
 mod dice;
 mod error;
-mod focus;
 mod invoices;
-mod json;
+mod landscape;
 mod leaks;
-mod lifecycle;
-mod mapping;
 mod output;
 mod pair;
-mod partner_center;
 pub mod score;
-mod stripe;
 mod timeline;
 pub mod truth;
 mod world;
+mod writers;
 
 pub use error::SynthError;
+pub use landscape::Msp;
 pub use output::FileCount;
 
 use crate::month::{Month, Quarter};
@@ -74,6 +71,8 @@ pub struct Config {
     pub first_month: Month,
     /// Months with exports.
     pub months: usize,
+    /// Which systems it works with.
+    pub msp: Msp,
     /// Whether leaks are planted.
     pub leaks: LeakPlan,
     /// The quarter whose money the truth file states.
@@ -93,7 +92,7 @@ impl Config {
     pub fn spanning(seed: u64, customers: usize, first_month: Month, months: usize) -> Self {
         let after = first_month.plus(i32::try_from(months).unwrap_or(i32::MAX / 2));
         let analysed_quarter = Quarter::of(Quarter::of(after).first_month().plus(-1));
-        Self { seed, customers, first_month, months, leaks: LeakPlan::Planted, analysed_quarter }
+        Self { seed, customers, first_month, months, msp: Msp::default(), leaks: LeakPlan::Planted, analysed_quarter }
     }
 
     fn last_month(&self) -> Month {
@@ -143,12 +142,7 @@ pub fn generate(config: &Config, out: &Path) -> Result<Summary, SynthError> {
     };
     // What a person would ingest lies apart from what only a scorer may read.
     let mut output = Output::new(&out.join("exports"));
-    connectwise::write(&world, &mut output)?;
-    partner_center::write(&world, &mut output)?;
-    focus::write(&world, &mut output)?;
-    stripe::write(&world, &mut output)?;
-    mapping::write(&world, &mut output)?;
-    lifecycle::write(&world, &mut output)?;
+    writers::write(&world, config.msp, &mut output)?;
     let exports = output.counts.clone();
     let mut output = Output::new(out);
     let truth = truth::rows(&world, &leaks, config.analysed_quarter);
@@ -211,6 +205,7 @@ fn manifest(config: &Config, summary: &Summary, truth: &[truth::TruthRow]) -> Va
     }
     let money: BTreeMap<String, String> = money.into_iter().map(|(key, sum)| (key, format!("{sum:.2}"))).collect();
     json!({
+        "msp": config.msp.name(),
         "seed": config.seed,
         "customers": config.customers,
         "first_month": config.first_month.to_string(),

@@ -19,6 +19,8 @@ pub struct FileCount {
 pub(crate) struct Table {
     pub(crate) header: Vec<&'static str>,
     pub(crate) rows: Vec<Vec<String>>,
+    /// Between cells.
+    pub(crate) separator: u8,
     /// Begin with a UTF-8 byte-order mark.
     pub(crate) marked: bool,
     /// Repeat the header before this row, as pasted-together downloads do.
@@ -27,12 +29,12 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(header: &[&'static str]) -> Self {
-        Self { header: header.to_vec(), rows: Vec::new(), marked: false, header_again_before: None }
+        Self { header: header.to_vec(), rows: Vec::new(), separator: b',', marked: false, header_again_before: None }
     }
 
     fn encode(&self) -> Result<Vec<u8>, csv::Error> {
         let start = if self.marked { "\u{feff}".as_bytes().to_vec() } else { Vec::new() };
-        let mut writer = csv::Writer::from_writer(start);
+        let mut writer = csv::WriterBuilder::new().delimiter(self.separator).from_writer(start);
         writer.write_record(&self.header)?;
         for (number, row) in self.rows.iter().enumerate() {
             if self.header_again_before == Some(number) {
@@ -74,6 +76,17 @@ impl Output {
     pub(crate) fn json(&mut self, kind: &'static str, name: &str, rows: usize, value: &Value) -> Result<(), SynthError> {
         let bytes = serde_json::to_vec(value).map_err(|source| SynthError::WriteJson { path: self.root.join(name), source })?;
         self.bytes(kind, name, rows, &bytes)
+    }
+
+    /// Pages of an API, each with the number of its records, one after the other as they were saved.
+    pub(crate) fn pages(&mut self, kind: &'static str, name: &str, pages: &[(usize, Value)]) -> Result<(), SynthError> {
+        let mut bytes = Vec::new();
+        for (_, page) in pages {
+            serde_json::to_writer(&mut bytes, page)
+                .map_err(|source| SynthError::WriteJson { path: self.root.join(name), source })?;
+            bytes.push(b'\n');
+        }
+        self.bytes(kind, name, pages.iter().map(|(records, _)| records).sum(), &bytes)
     }
 
     /// For files that are compressed or otherwise put together by their writer.

@@ -42,6 +42,15 @@ pub(crate) struct Pair {
     pub(crate) late_usage: Option<LateUsage>,
     /// A month whose mid-month changes appear only in the next vendor file.
     pub(crate) late_changes: Option<Month>,
+    /// Months whose invoice lines were prepared and never invoiced, in billing systems that show such things.
+    pub(crate) forgotten: Option<Forgotten>,
+}
+
+/// Months from one to before another, or for good.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Forgotten {
+    pub(crate) from: Month,
+    pub(crate) until: Option<Month>,
 }
 
 /// Usage that arrived after its month was invoiced.
@@ -104,6 +113,14 @@ impl Pair {
         }
     }
 
+    /// Days of metered usage that the vendor reports with `month`: late ones of the month before, and all but its own late ones.
+    pub(crate) fn days_known_in(&self, month: Month) -> Vec<(NaiveDate, Decimal)> {
+        let days = |month: Month| self.usage().and_then(|months| months.get(&month)).into_iter().flat_map(|usage| &usage.days);
+        let is_late = |day: NaiveDate, month| self.late_usage.is_some_and(|late| late.month == month && day >= late.from);
+        let earlier = days(month.plus(-1)).filter(|(day, _)| is_late(*day, month.plus(-1)));
+        earlier.chain(days(month).filter(|(day, _)| !is_late(*day, month))).copied().collect()
+    }
+
     /// The day on which the PSA's line ended.
     pub(crate) fn contract_end(&self) -> Option<NaiveDate> {
         match &self.volume {
@@ -113,13 +130,21 @@ impl Pair {
     }
 
     /// Units that the customer owes for on `day`: what it committed to or used, less what is free.
-    fn owed_on(&self, day: NaiveDate) -> Decimal {
+    pub(crate) fn owed_on(&self, day: NaiveDate) -> Decimal {
         match &self.volume {
             Volume::Level { delivered, contracted, .. } if !self.do_not_bill => {
                 let used = delivered.at(day) - self.internal_units;
                 (contracted.at(day).max(used) - self.included).max(Decimal::ZERO)
             }
             _ => Decimal::ZERO,
+        }
+    }
+
+    /// Seats or devices that the vendor delivers on `day`.
+    pub(crate) fn delivered_on(&self, day: NaiveDate) -> Decimal {
+        match &self.volume {
+            Volume::Level { delivered, .. } => delivered.at(day),
+            Volume::Flow(_) => Decimal::ZERO,
         }
     }
 

@@ -15,6 +15,17 @@ impl Timeline {
         Self { steps: vec![(day, value)] }
     }
 
+    /// `value` from `from` on, until `until` if there is an end.
+    pub(crate) fn of_span(from: NaiveDate, until: Option<NaiveDate>, value: Decimal) -> Self {
+        let end = until.map(|until| (until, Decimal::ZERO));
+        Self { steps: std::iter::once((from, value)).chain(end).collect() }
+    }
+
+    /// Every value divided by `size`.
+    pub(crate) fn divided_by(&self, size: Decimal) -> Self {
+        Self { steps: self.steps.iter().map(|(day, value)| (*day, value.checked_div(size).unwrap_or(*value))).collect() }
+    }
+
     /// The value in force on `day`.
     pub(crate) fn at(&self, day: NaiveDate) -> Decimal {
         let after = self.steps.partition_point(|(from, _)| *from <= day);

@@ -4,9 +4,10 @@
 //! some of the remaining pairs (`leaks`). The writers only read it.
 
 use super::calendar::{Billing, Span, months, nth};
-use super::catalogue::{SERVICES, Service, Vendor};
+use super::catalogue::{SERVICES, Service};
 use super::customers::{Currency, Customer, customers};
 use super::dice::{Dice, Topic};
+use super::invoices::{Line, LineKind};
 use super::pair::{MonthlyUsage, Pair, Terms, Volume};
 use super::timeline::Timeline;
 use crate::month::Month;
@@ -59,11 +60,13 @@ pub(crate) struct OneOff {
     pub(crate) channel: Channel,
 }
 
-/// Which system a one-off is invoiced from.
+/// Who invoices a one-off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Channel {
+    /// The PSA, where it was sold.
     Psa,
-    Stripe,
+    /// Whichever system invoices the recurring services.
+    Billing,
 }
 
 /// Part of a month's charge given back once, after an outage.
@@ -71,6 +74,13 @@ pub(crate) struct ServiceCredit {
     pub(crate) pair: usize,
     pub(crate) month: Month,
     pub(crate) percent: i64,
+}
+
+impl ServiceCredit {
+    /// Whether it is given on this line of an invoice.
+    pub(crate) fn is_for(&self, line: &Line) -> bool {
+        line.kind == LineKind::Cycle && line.pair == Some(self.pair) && Month::of(line.period.from) == self.month
+    }
 }
 
 impl World {
@@ -158,6 +168,7 @@ impl World {
             reserved: buyer.is_internal,
             late_usage: None,
             late_changes: None,
+            forgotten: None,
         })
     }
 
@@ -292,7 +303,7 @@ fn start_of(dice: &mut Dice, buyer: &Customer, service: &Service, first_month: M
 
 /// Metered once a month, so that the service begins and ends with a month.
 fn is_monthly(service: &Service) -> bool {
-    matches!(service.vendor, Vendor::Focus(meter) if !meter.daily)
+    service.meter().is_some_and(|meter| !meter.daily)
 }
 
 fn terms(dice: &mut Dice, buyer: &Customer, service: &Service) -> Option<Terms> {

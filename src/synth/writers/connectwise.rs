@@ -3,18 +3,19 @@
 //! The API shows additions as they are today, so their history is a folder of snapshots: everything on the first of each
 //! month, and the agreements that changed on the day they did.
 
-use super::calendar::nth;
-use super::catalogue::Service;
-use super::customers::{Currency, Customer};
-use super::error::SynthError;
 use super::json::number;
-use super::output::Output;
-use super::pair::{Pair, Terms, Volume};
-use super::world::{Channel, World};
+use super::snapshots::snapshot_days;
+use crate::synth::calendar::nth;
+use crate::synth::catalogue::{PROJECT, Service};
+use crate::synth::customers::{Currency, Customer};
+use crate::synth::error::SynthError;
+use crate::synth::output::Output;
+use crate::synth::pair::{Pair, Terms, Volume};
+use crate::synth::world::{Channel, World};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 const HOST: &str = "https://api-na.example-psa.com/v4_6_release/apis/3.0";
 
@@ -43,25 +44,6 @@ fn masters(world: &World, day: NaiveDate, output: &mut Output) -> Result<(), Syn
     output.json("connectwise_companies", &name, companies.len(), &Value::from(companies))?;
     let name = format!("connectwise/agreements_{day}.json");
     output.json("connectwise_agreements", &name, agreements.len(), &Value::from(agreements))
-}
-
-/// The days of snapshots; with a set, only these customers' agreements were saved that day.
-fn snapshot_days(world: &World) -> BTreeMap<NaiveDate, Option<BTreeSet<usize>>> {
-    let mut days: BTreeMap<NaiveDate, Option<BTreeSet<usize>>> = BTreeMap::new();
-    for pair in world.pairs.iter().filter(|pair| !pair.missing_in_psa) {
-        let mut changes: Vec<NaiveDate> = pair.contract_price.changes().chain([pair.since]).collect();
-        changes.extend(pair.contract_end());
-        if let Volume::Level { contracted, .. } = &pair.volume {
-            changes.extend(contracted.changes());
-        }
-        for day in changes.into_iter().filter(|day| *day >= world.span().from && *day < world.span().until) {
-            days.entry(day).or_insert_with(|| Some(BTreeSet::new())).get_or_insert_default().insert(pair.customer);
-        }
-    }
-    for month in world.months().chain([world.last_month().plus(1)]) {
-        days.insert(month.first_day(), None);
-    }
-    days
 }
 
 fn additions(world: &World, day: NaiveDate, changed: Option<&BTreeSet<usize>>) -> Vec<Value> {
@@ -236,7 +218,7 @@ fn products(world: &World) -> Vec<Value> {
         let invoice = 70_000 + number_of;
         json!({
             "id": 40_000 + number_of,
-            "catalogItem": { "id": 190, "identifier": "PROJECT" },
+            "catalogItem": { "id": PROJECT.0, "identifier": PROJECT.1 },
             "description": one_off.description,
             "quantity": 1,
             "price": number(one_off.price),

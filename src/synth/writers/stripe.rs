@@ -2,14 +2,15 @@
 //!
 //! Amounts are integers of the minor unit, unit prices text in it; a period ends where the next begins.
 
-use super::dice::stripe_id;
-use super::error::SynthError;
-use super::invoices::{Invoice, Line, LineKind, invoices};
 use super::json::number;
-use super::output::Output;
-use super::pair::Pair;
-use super::world::World;
 use crate::month::Month;
+use crate::synth::dice::stripe_id;
+use crate::synth::error::SynthError;
+use crate::synth::invoices::{Invoice, Line, LineKind, invoices};
+use crate::synth::landscape::Biller;
+use crate::synth::output::Output;
+use crate::synth::pair::Pair;
+use crate::synth::world::World;
 use chrono::{NaiveDate, NaiveTime};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -21,7 +22,7 @@ pub(crate) fn write(world: &World, output: &mut Output) -> Result<(), SynthError
     let mut by_month: BTreeMap<Month, Vec<Value>> = BTreeMap::new();
     let mut credits = Vec::new();
     let mut line_number = 0;
-    for (number, invoice) in invoices(world).iter().enumerate() {
+    for (number, invoice) in invoices(world, Biller::Stripe).iter().enumerate() {
         let stripe = StripeInvoice { world, number, invoice, first_line: line_number };
         line_number += invoice.lines.len();
         // Periods that reach into the first month were invoiced before it; the first export includes them.
@@ -154,12 +155,7 @@ impl StripeInvoice<'_> {
     fn credits(&self) -> Vec<Value> {
         let mut credits = Vec::new();
         for (place, line) in self.invoice.lines.iter().enumerate().filter(|(_, line)| line.kind == LineKind::Cycle) {
-            let granted = self
-                .world
-                .service_credits
-                .iter()
-                .enumerate()
-                .find(|(_, credit)| Some(credit.pair) == line.pair && Month::of(line.period.from) == credit.month);
+            let granted = self.world.service_credits.iter().enumerate().find(|(_, credit)| credit.is_for(line));
             if let Some((number, credit)) = granted {
                 let amount = (line.amount * Decimal::new(credit.percent, 2)).round_dp(2);
                 credits.push(self.credit_note(number, place, amount));

@@ -1,20 +1,21 @@
 //! Users and devices: when each was provisioned, suspended, resumed and removed.
 
-use super::calendar::nth;
-use super::catalogue::Subject;
-use super::customers::Customer;
-use super::dice::{Dice, Topic};
-use super::error::SynthError;
-use super::output::{Output, Table};
-use super::pair::{Pair, Volume};
-use super::world::World;
 use crate::month::Month;
+use crate::synth::calendar::nth;
+use crate::synth::catalogue::Subject;
+use crate::synth::customers::Customer;
+use crate::synth::dice::{Dice, Topic};
+use crate::synth::error::SynthError;
+use crate::synth::landscape::{Article, Msp};
+use crate::synth::output::{Output, Table};
+use crate::synth::pair::{Pair, Volume};
+use crate::synth::world::World;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 /// Writes `lifecycle/subjects_*.csv`.
-pub(crate) fn write(world: &World, output: &mut Output) -> Result<(), SynthError> {
+pub(crate) fn write(world: &World, msp: Msp, output: &mut Output) -> Result<(), SynthError> {
     let mut table = Table::new(&[
         "system",
         "customer_native_id",
@@ -28,7 +29,7 @@ pub(crate) fn write(world: &World, output: &mut Output) -> Result<(), SynthError
     for (index, pair) in world.pairs.iter().enumerate() {
         let Some(subject) = pair.service.subject else { continue };
         for event in history(world, index, pair) {
-            table.rows.push(event.cells(world.customer_of(pair), pair, subject));
+            table.rows.push(event.cells(msp, world.customer_of(pair), pair, subject));
         }
     }
     output.csv("lifecycle", &format!("lifecycle/subjects_{}.csv", world.exported_on()), &table)
@@ -42,17 +43,17 @@ struct Event {
 }
 
 impl Event {
-    fn cells(&self, customer: &Customer, pair: &Pair, subject: Subject) -> Vec<String> {
+    fn cells(&self, msp: Msp, customer: &Customer, pair: &Pair, subject: Subject) -> Vec<String> {
         let letter = match subject {
             Subject::User => 'U',
             Subject::Device => 'D',
         };
         vec![
-            "connectwise".to_owned(),
+            msp.name().to_owned(),
             customer.company_id.to_string(),
             subject.as_str().to_owned(),
             format!("{}-{letter}{:04}", customer.identifier, self.number + 1),
-            pair.service.psa_sku.to_owned(),
+            msp.psa_sku(Article::Service(pair.service)),
             self.name.to_owned(),
             format!("{}T00:00:00Z", self.day),
             format!("{}T18:30:00Z", self.day),

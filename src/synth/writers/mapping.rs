@@ -1,22 +1,31 @@
 //! The plain CSV files that an MSP keeps itself: crosswalks, exchange rates and contract terms.
 
-use super::catalogue::{SERVICES, Service, Vendor};
-use super::error::SynthError;
-use super::output::{Output, Table};
-use super::pair::{Pair, Terms};
-use super::world::World;
+use crate::synth::catalogue::{CREDIT, PROJECT, SERVICES, Service};
+use crate::synth::error::SynthError;
+use crate::synth::landscape::{Article, Biller, Feed, Msp};
+use crate::synth::output::{Output, Table};
+use crate::synth::pair::{Pair, Terms};
+use crate::synth::world::World;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 /// Writes `mapping/*.csv`.
-pub(crate) fn write(world: &World, output: &mut Output) -> Result<(), SynthError> {
-    output.csv("mapping_customers", "mapping/customers.csv", &customers(world))?;
-    output.csv("mapping_services", "mapping/services.csv", &services())?;
+pub(crate) fn write(world: &World, msp: Msp, output: &mut Output) -> Result<(), SynthError> {
+    output.csv("mapping_customers", "mapping/customers.csv", &customers(world, msp))?;
+    output.csv("mapping_services", "mapping/services.csv", &services(msp))?;
     output.csv("mapping_fx", "mapping/fx_rates.csv", &exchange_rates(world))?;
-    output.csv("mapping_terms", "mapping/contract_terms.csv", &contract_terms(world))
+    output.csv("mapping_terms", "mapping/contract_terms.csv", &contract_terms(world, msp))
 }
 
-fn customers(world: &World) -> Table {
+/// The feeds of a landscape, one for each system that they come from.
+fn systems(msp: Msp) -> Vec<Feed> {
+    let is_used = |feed: &Feed| SERVICES.iter().any(|service| msp.feed(service) == Some(*feed));
+    let mut feeds: Vec<Feed> = Feed::ALL.into_iter().filter(is_used).collect();
+    feeds.dedup_by_key(|feed| feed.system());
+    feeds
+}
+
+fn customers(world: &World, msp: Msp) -> Table {
     let mut table =
         Table::new(&["system", "native_id", "native_name", "customer_key", "customer_name", "valid_from", "valid_to"]);
     for customer in &world.customers {
@@ -24,17 +33,20 @@ fn customers(world: &World) -> Table {
             let cells = [system, id, name, &customer.key, &customer.name, "", ""];
             table.rows.push(cells.map(str::to_owned).to_vec());
         };
-        add("connectwise", &customer.company_id.to_string(), &customer.name);
-        for tenant in &customer.tenants {
-            add("microsoft_csp", &tenant.id, &tenant.domain);
+        add(msp.name(), &customer.company_id.to_string(), &customer.name);
+        for feed in systems(msp) {
+            for native in feed.customer_ids(customer) {
+                add(feed.system(), &native.id, &native.name);
+            }
         }
-        add("focus", &customer.focus_account, &customer.name);
-        add("stripe", &customer.stripe_customer, &customer.name);
+        if msp.biller() == Biller::Stripe {
+            add("stripe", &customer.stripe_customer, &customer.name);
+        }
     }
     table
 }
 
-fn services() -> Table {
+fn services(msp: Msp) -> Table {
     let mut table = Table::new(&[
         "system",
         "native_sku",
@@ -50,28 +62,32 @@ fn services() -> Table {
         let cells = [system, sku, native_name, key, name, unit, &factor.to_string(), "", ""];
         table.rows.push(cells.map(str::to_owned).to_vec());
     };
+    let is_stripe = msp.biller() == Biller::Stripe;
     for service in &SERVICES {
         let Service { key, name, unit, .. } = service;
-        add("connectwise", service.psa_sku, name, key, name, unit, 1);
-        add("stripe", service.stripe_product, name, key, name, unit, 1);
-        if let Some(pack) = &service.pack {
-            add("connectwise", pack.psa_sku, pack.name, key, name, unit, pack.size);
-            add("stripe", pack.stripe_product, pack.name, key, name, unit, pack.size);
+        add(msp.name(), &msp.psa_sku(Article::Service(service)), name, key, name, unit, 1);
+        if is_stripe {
+            add("stripe", service.stripe_product, name, key, name, unit, 1);
         }
-        match service.vendor {
-            Vendor::PartnerCenter { product, sku } => {
-                add("microsoft_csp", &format!("{product}:{sku}"), name, key, name, unit, 1);
+        if let Some(pack) = &service.pack {
+            add(msp.name(), &msp.psa_sku(Article::Pack(pack)), pack.name, key, name, unit, pack.size);
+            if is_stripe {
+                add("stripe", pack.stripe_product, pack.name, key, name, unit, pack.size);
             }
-            Vendor::Focus(meter) => {
-                add("focus", meter.sku, meter.service_name, key, name, unit, meter.unit_factor);
-                // Tax rows name the service and no SKU.
-                add("focus", meter.service_name, meter.service_name, key, name, unit, meter.unit_factor);
+        }
+        if let Some(feed) = msp.feed(service) {
+            for native in feed.skus(service) {
+                add(feed.system(), &native.id, &native.name, key, name, unit, native.factor);
             }
-            Vendor::None => {}
         }
     }
-    add("connectwise", "PROJECT", "Projects and hardware", "projects", "Projects and hardware", "piece", 1);
-    add("stripe", "prod_Projects", "Projects and hardware", "projects", "Projects and hardware", "piece", 1);
+    let projects = "Projects and hardware";
+    add(msp.name(), &msp.psa_sku(Article::Single(PROJECT)), projects, "projects", projects, "piece", 1);
+    if is_stripe {
+        add("stripe", "prod_Projects", projects, "projects", projects, "piece", 1);
+    } else {
+        add(msp.name(), &msp.psa_sku(Article::Single(CREDIT)), "Credit", "credits", "Service credits", "piece", 1);
+    }
     table
 }
 
@@ -103,10 +119,10 @@ const TERMS: [&str; 16] = [
     "quantity_basis",
 ];
 
-fn contract_terms(world: &World) -> Table {
+fn contract_terms(world: &World, msp: Msp) -> Table {
     let mut table = Table::new(&TERMS);
     for pair in &world.pairs {
-        let Some(terms) = pair.terms else { continue };
+        let Some(terms) = msp.written_terms(pair) else { continue };
         let mut starts: Vec<NaiveDate> = pair.contract_price.changes().collect();
         let end = pair.contract_end();
         starts.retain(|start| end.is_none_or(|end| *start < end));

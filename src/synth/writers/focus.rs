@@ -3,14 +3,15 @@
 //! Providers differ in what the specification leaves open or in how they break it: date form, and what a missing value
 //! looks like. The version, and with it the set of columns, rises during the simulated span.
 
-use super::calendar::{Span, nth};
-use super::catalogue::{Meter, SERVICES, Vendor};
-use super::dice::{Dice, Topic};
-use super::error::SynthError;
-use super::output::{Output, Table};
-use super::pair::{Pair, Terms};
-use super::world::World;
 use crate::month::Month;
+use crate::synth::calendar::{Span, nth};
+use crate::synth::catalogue::{Meter, SERVICES};
+use crate::synth::dice::{Dice, Topic};
+use crate::synth::error::SynthError;
+use crate::synth::landscape::{Feed, Msp};
+use crate::synth::output::{Output, Table};
+use crate::synth::pair::{Pair, Terms};
+use crate::synth::world::World;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
@@ -82,11 +83,9 @@ const ADDED_IN_1_2: [&str; 7] = [
 const LIST_FACTOR: Decimal = Decimal::from_parts(108, 0, 0, false, 2);
 
 /// Writes `focus/<provider>_*.csv`.
-pub(crate) fn write(world: &World, output: &mut Output) -> Result<(), SynthError> {
-    for meter in SERVICES.iter().filter_map(|service| match service.vendor {
-        Vendor::Focus(meter) => Some(meter),
-        _ => None,
-    }) {
+pub(crate) fn write(world: &World, msp: Msp, output: &mut Output) -> Result<(), SynthError> {
+    let exported = SERVICES.iter().filter(|service| msp.feed(service) == Some(Feed::Focus));
+    for meter in exported.filter_map(|service| service.meter()) {
         for (number, month) in world.months().enumerate() {
             let provider = Provider::of(meter, number);
             let mut table = Table::new(&provider.columns());
@@ -223,16 +222,13 @@ impl Row<'_> {
 fn month_rows(world: &World, meter: Meter, month: Month) -> Vec<Row<'_>> {
     let mut rows = Vec::new();
     for (index, pair) in world.pairs.iter().enumerate() {
-        if pair.service.vendor != Vendor::Focus(meter) {
+        if pair.service.meter() != Some(meter) {
             continue;
         }
         let before = rows.len();
-        let is_late = |day: NaiveDate, month| pair.late_usage.is_some_and(|late| late.month == month && day >= late.from);
-        for (day, quantity) in days(pair, month.plus(-1)).filter(|(day, _)| is_late(*day, month.plus(-1))) {
-            rows.push(usage_row(world, pair, meter, month, day, quantity, true));
-        }
-        for (day, quantity) in days(pair, month).filter(|(day, _)| !is_late(*day, month)) {
-            rows.push(usage_row(world, pair, meter, month, day, quantity, false));
+        for (day, quantity) in pair.days_known_in(month) {
+            let is_late = Month::of(day) < month;
+            rows.push(usage_row(world, pair, meter, month, day, quantity, is_late));
         }
         let cost: Decimal = rows[before..].iter().map(|row| row.cost).sum();
         // Who passes on the vendor's cost line by line would pass these on too; such contracts have none.
@@ -241,10 +237,6 @@ fn month_rows(world: &World, meter: Meter, month: Month) -> Vec<Row<'_>> {
         }
     }
     rows
-}
-
-fn days(pair: &Pair, month: Month) -> impl Iterator<Item = (NaiveDate, Decimal)> {
-    pair.usage().and_then(|months| months.get(&month)).into_iter().flat_map(|usage| usage.days.iter().copied())
 }
 
 fn usage_row<'a>(
