@@ -230,7 +230,7 @@ fn validities(of: Of, rows: &[CrosswalkRow], known: &Known, faults: &mut BTreeSe
 }
 
 fn bundles(rows: &[CrosswalkRow], faults: &mut BTreeSet<Fault>) {
-    let mut sets: BTreeMap<((String, String), Option<Span>), Vec<&CrosswalkRow>> = BTreeMap::new();
+    let mut sets: BTreeMap<_, Vec<&CrosswalkRow>> = BTreeMap::new();
     for row in rows {
         sets.entry((id(row), span(row))).or_default().push(row);
     }
