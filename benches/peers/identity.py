@@ -52,29 +52,48 @@ def rapidfuzz_matcher(scorer_name: str):
     return match
 
 
+FORMS = {"ltd", "limited", "llc", "inc", "gmbh", "pty", "bv", "sa", "sarl", "ab", "as", "aps", "llp", "corp", "corporation", "co", "srl", "plc", "oy",
+         "kg", "pllc", "the", "and", "sp", "zoo", "l", "c", "b", "v", "s", "r", "a", "z", "o"}
+
+
 def splink_matcher(customers, tenants):
+    """Names without legal forms; their words sorted; the rarest word with its term frequency; words as a set; domain."""
+    import unicodedata
+
     import pyarrow
     from splink import DuckDBAPI, Linker, SettingsCreator, block_on
     import splink.comparison_library as library
 
+    def words_of(name):
+        plain = "".join(c for c in unicodedata.normalize("NFKD", name.lower()) if not unicodedata.combining(c))
+        words = re.sub(r"[^\w ]+", " ", plain).split()
+        return [word for word in words if word not in FORMS] or words
+
+    frequency: dict[str, int] = {}
+    for row in [*customers, *tenants]:
+        for word in set(words_of(row["name"])):
+            frequency[word] = frequency.get(word, 0) + 1
+
     def table(rows, key):
-        names = [re.sub(r"[^\w ]+", " ", row["name"].lower()) for row in rows]
+        words = [words_of(row["name"]) for row in rows]
+        rare = [sorted(set(own), key=lambda word: (frequency[word], word)) for own in words]
         return pyarrow.table({
             "unique_id": [row[key] for row in rows],
-            "name": [" ".join(name.split()) for name in names],
-            "words": [sorted(set(name.split())) for name in names],
-            "first_word": [name.split()[0] if name.split() else None for name in names],
+            "name": [" ".join(sorted(own)) or None for own in words],
+            "words": [sorted(set(own)) for own in words],
+            "rarest": [own[0] if own else None for own in rare],
             "domain": [row["domain"] or None for row in rows],
         })
 
     api = DuckDBAPI()
     left = api.register(table(tenants, "native_id"), dataset_display_name="tenants")
     right = api.register(table(customers, "customer_key"), dataset_display_name="customers")
-    blocking = [block_on("substr(name, 1, 4)"), block_on("domain"), block_on("words", arrays_to_explode=["words"])]
+    blocking = [block_on("words", arrays_to_explode=["words"]), block_on("domain"), block_on("substr(rarest, 1, 3)")]
     settings = SettingsCreator(
         link_type="link_only",
         comparisons=[
-            library.JaroWinklerAtThresholds("name", [0.97, 0.92, 0.85, 0.75]).configure(term_frequency_adjustments=True),
+            library.JaroWinklerAtThresholds("name", [0.97, 0.92, 0.88, 0.8]).configure(term_frequency_adjustments=True),
+            library.JaroWinklerAtThresholds("rarest", [0.92, 0.85]).configure(term_frequency_adjustments=True),
             library.ArrayIntersectAtSizes("words", [4, 3, 2, 1]),
             library.ExactMatch("domain").configure(term_frequency_adjustments=True),
         ],
@@ -82,9 +101,9 @@ def splink_matcher(customers, tenants):
         retain_intermediate_calculation_columns=False,
     )
     linker = Linker([left, right], settings)
-    linker.training.estimate_probability_two_random_records_match([block_on("name"), block_on("domain")], recall=0.5)
+    linker.training.estimate_probability_two_random_records_match([block_on("name"), block_on("domain")], recall=0.6)
     linker.training.estimate_u_using_random_sampling(max_pairs=2e6, seed=1)
-    linker.training.estimate_parameters_using_expectation_maximisation(block_on("substr(name, 1, 4)"))
+    linker.training.estimate_parameters_using_expectation_maximisation(block_on("rarest"))
     linker.training.estimate_parameters_using_expectation_maximisation(block_on("domain"))
     pairs = linker.inference.predict(threshold_match_weight=-20)
     found: dict[str, list[tuple[str, float]]] = {}

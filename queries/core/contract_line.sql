@@ -1,7 +1,7 @@
 -- view: core.contract_line
 -- meaning: the current truth of what the PSA says a customer is entitled to and owes for
 SELECT line.system, line.contract_id, line.line_id, customer.customer_key, service.service_key, line.native_sku, line.native_name,
-       line.quantity, line.included_quantity, line.unit_price, line.unit_cost, contract.currency,
+       line.quantity, line.included_quantity, share_of(line.unit_price, service.share_from, service.share_to) AS unit_price, share_of(line.unit_cost, service.share_from, service.share_to) AS unit_cost, contract.currency,
        coalesce(line.billing_cycle, contract.billing_cycle) AS billing_cycle, line.status, line.effective_from,
        least(line.effective_to, contract.effective_to) AS effective_to, line.recorded_at, line.batch_id, line.source_row
 FROM known.contract_line AS line

@@ -12,7 +12,7 @@ use crate::query::catalog::Catalog;
 use crate::sources::Export;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::{Date32Type, Int64Type, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type, SchemaRef, TimestampMicrosecondType};
 use chrono::Datelike;
 use deltalake_core::kernel::Add;
 use std::collections::{BTreeMap, HashSet};
@@ -276,6 +276,17 @@ fn faults(staged: &RecordBatch, table: Table) -> BTreeMap<usize, &'static str> {
     if let (Some(starts), Some(ends)) = (instants("period_start"), instants("period_end")) {
         let backward = |row: &usize| starts.is_valid(*row) && ends.is_valid(*row) && ends.value(*row) < starts.value(*row);
         faults.extend((0..staged.num_rows()).filter(backward).map(|row| (row, "the period ends before it begins")));
+    }
+    if table == Table::ServiceMap {
+        let number = |name: &str| staged.column_by_name(name).and_then(|c| c.as_primitive_opt::<Decimal128Type>());
+        let breaks = |name: &str, least: i128| {
+            let numbers = number(name);
+            (0..staged.num_rows())
+                .filter(move |&row| numbers.is_some_and(|n| n.is_valid(row) && n.value(row) < least))
+                .collect::<Vec<_>>()
+        };
+        faults.extend(breaks("unit_factor", 1).into_iter().map(|row| (row, "the unit factor must be above zero")));
+        faults.extend(breaks("cost_share", 0).into_iter().map(|row| (row, "a share of cost must not be below zero")));
     }
     // An invoice line without an amount is one whose quantity and price do not fit together into 38 digits.
     if table == Table::InvoiceLine

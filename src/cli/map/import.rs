@@ -6,7 +6,7 @@
 use super::super::ingest::{instant, summary};
 use super::super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
 use super::lake::Reader;
-use super::{Kind, suggest, table};
+use super::{Kind, review, table};
 use crate::identity::crosswalk::{CrosswalkRow, Fault, Known, Of, check, says_the_same};
 use crate::ingest::{self, Silent, discover, plan};
 use crate::lake::Lake;
@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     let files = plan::files(&arguments.files).map_err(|e| Failure::usage(e.to_string()))?;
     let mut crosswalks = Vec::new();
     for path in files {
-        let path = suggest::decided(&path)?.unwrap_or(path);
+        let path = review::decided(&path)?.unwrap_or(path);
         crosswalks.push(read(&path)?);
     }
     let lake = Lake::create(&arguments.lake.lake)?;

@@ -1,9 +1,11 @@
 //! `shortfall map`: crosswalks of customers and services; one file per subcommand.
 
+mod bundles;
 mod draft;
 mod export;
 mod import;
 mod lake;
+mod review;
 mod suggest;
 mod table;
 mod unmapped;

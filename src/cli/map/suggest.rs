@@ -1,18 +1,19 @@
 //! `shortfall map suggest`: candidates for what is unmapped; `--accept` writes the unambiguous ones as a crosswalk and the rest for review.
 //!
-//! Nothing takes effect here: the crosswalk that is written is landed by `map import`, and the review file has no `customer_key` column, so
-//! that no ingest takes it for a crosswalk. A person writes into `decision`: `yes` (or `1`, `2`, `3` for a candidate), `no`, or a key.
+//! Customers are suggested by name and domain; services by the quantities of all months (bundles, unit factors) and by name, which is never
+//! enough for a service: a name does not tell how many units a SKU holds. Nothing takes effect here.
 
 use super::super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
 use super::lake::{Reader, Unmapped, money_text};
-use super::{Kind, draft, table};
+use super::{Kind, bundles, draft, review, table};
+use crate::identity::bundles::Evidence;
 use crate::identity::register::{Customer, Register};
 use crate::identity::suggest::{Candidate, Suggestion, Verdict, suggest};
-use crate::ingest::discover;
 use crate::lake::Lake;
+use rust_decimal::Decimal;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -30,32 +31,62 @@ pub(super) struct Arguments {
     /// Crosswalk to write.
     #[arg(short = 'o', long = "out", value_name = "FILE", requires = "accept")]
     out: Option<PathBuf>,
+    /// Share by which quantities of a bundle may differ, such as 0.01.
+    #[arg(long, default_value = "0", value_name = "SHARE")]
+    tolerance: Decimal,
 }
-
-/// Columns of a review file before its candidates.
-const REVIEW: [&str; 6] = ["decision", "system", "native_id", "native_name", "at_stake", "doubt"];
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let lake = Lake::open(&arguments.lake.lake)?;
     let reader = Reader::open(context, &lake)?;
     let unmapped = draft::unmapped(&reader, arguments.kind)?;
     let top = usize::from(arguments.top);
-    let suggestions = by_name(&reader, arguments.kind, unmapped, top)?;
+    let mut suggestions = by_name(&reader, arguments.kind, &unmapped, top)?;
+    let mut evidence = Evidence::default();
+    if arguments.kind == Kind::Services {
+        evidence = bundles::evidence(&reader, arguments.tolerance)?;
+        for suggestion in &mut suggestions {
+            // A name does not tell how many units a SKU holds.
+            if suggestion.verdict == Verdict::Accepted {
+                suggestion.verdict =
+                    Verdict::Doubtful("by its name alone; how many units one of it is, a person must say".to_owned());
+            }
+        }
+    }
+    let links = ambiguous_links(&reader, arguments.kind)?;
     if let Some(out) = &arguments.out {
-        write(out, arguments.kind, &suggestions, top)?;
+        review::write(out, arguments.kind, &suggestions, &evidence.proposals, &unmapped, top)?;
     }
     if context.output == OutputFormat::Json {
-        render::document(&json!({ table::name(arguments.kind): suggestions.iter().map(document).collect::<Vec<_>>(),
-                                  "ambiguous_links": ambiguous_links(&reader, arguments.kind)? }));
+        let bundles: Vec<_> = evidence.proposals.iter().map(|proposal| bundles::document(proposal, &unmapped)).collect();
+        let refused: Vec<_> = evidence
+            .refused
+            .iter()
+            .map(|(customer, month, why)| json!({ "customer": customer, "month": month, "reason": why.to_string() }))
+            .collect();
+        render::document(
+            &json!({ table::name(arguments.kind): suggestions.iter().map(document).collect::<Vec<_>>(), "bundles": bundles,
+                                  "months_refused": refused, "ambiguous_links": links }),
+        );
         return Ok(Exit::Done);
     }
     if suggestions.is_empty() {
         render::lines(&format!("all {} are mapped", table::name(arguments.kind)));
     } else if arguments.out.is_none() {
         print(&suggestions);
+        for proposal in &evidence.proposals {
+            let verdict = if bundles::is_sure(proposal) { "accepted" } else { "to be decided" };
+            render::lines(&format!("bundle ({verdict}): {}", bundles::sentence(proposal)));
+        }
         render::note("hint: `--accept -o FILE` writes the accepted ones as a crosswalk, and the others for a person to decide");
     }
-    for link in ambiguous_links(&reader, arguments.kind)? {
+    if let Some((customer, month, why)) = evidence.refused.first() {
+        render::note(&format!(
+            "warning: {} customer months were too large to be searched for bundles, such as {customer} {month}: {why}",
+            evidence.refused.len()
+        ));
+    }
+    for link in links {
         let text = |name: &str| link[name].as_str().unwrap_or("").to_owned();
         render::note(&format!(
             "warning: links of exports tie {} `{}` to {} customers (`{}`, `{}`), so it is left unmapped; a row of the crosswalk decides",
@@ -82,7 +113,7 @@ fn ambiguous_links(reader: &Reader<'_>, kind: Kind) -> Result<Vec<serde_json::Va
         .collect())
 }
 
-fn by_name(reader: &Reader<'_>, kind: Kind, unmapped: Vec<Unmapped>, top: usize) -> Result<Vec<Suggestion>, Failure> {
+fn by_name(reader: &Reader<'_>, kind: Kind, unmapped: &[Unmapped], top: usize) -> Result<Vec<Suggestion>, Failure> {
     let (of_ids, of_keys) = if kind == Kind::Customers { reader.domains()? } else { Default::default() };
     let mut customers: BTreeMap<String, Customer> = BTreeMap::new();
     for row in reader.rows(table::name(kind))?.iter() {
@@ -107,24 +138,23 @@ fn by_name(reader: &Reader<'_>, kind: Kind, unmapped: Vec<Unmapped>, top: usize)
         BTreeSet::new()
     };
     let register = Register::new(customers.into_values());
-    let unresolved = unmapped.into_iter().map(|mut entry| {
-        if let Some(domains) = of_ids.get(&(entry.id.system.clone(), entry.normalised.clone())) {
-            entry.id.domains.extend(domains.iter().cloned());
-        }
-        entry.id
+    let unresolved = unmapped.iter().map(|entry| {
+        let mut id = entry.id.clone();
+        id.domains.extend(of_ids.get(&(id.system.clone(), entry.normalised.clone())).into_iter().flatten().cloned());
+        id
     });
     Ok(suggest(&register, unresolved, &holders, top))
 }
 
-fn score(score: f64) -> String {
+pub(super) fn score(score: f64) -> String {
     format!("{score:.2}")
 }
 
-fn trail(candidate: &Candidate) -> String {
+pub(super) fn trail(candidate: &Candidate) -> String {
     candidate.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn doubt(suggestion: &Suggestion) -> String {
+pub(super) fn doubt(suggestion: &Suggestion) -> String {
     match &suggestion.verdict {
         Verdict::Accepted => String::new(),
         Verdict::Doubtful(why) => why.clone(),
@@ -166,106 +196,4 @@ fn document(suggestion: &Suggestion) -> serde_json::Value {
         "at_stake": draft::texts(&suggestion.of.money), "accepted": suggestion.verdict == Verdict::Accepted, "doubt": doubt(suggestion),
         "candidates": suggestion.candidates.iter().map(candidate).collect::<Vec<_>>(),
     })
-}
-
-/// The crosswalk of what is beyond doubt, and the review file of the rest.
-fn write(out: &Path, kind: Kind, suggestions: &[Suggestion], top: usize) -> Result<(), Failure> {
-    let (accepted, open): (Vec<_>, Vec<_>) = suggestions.iter().partition(|s| s.verdict == Verdict::Accepted);
-    let rows: Vec<Vec<String>> = accepted
-        .iter()
-        .filter_map(|s| {
-            s.candidates
-                .first()
-                .map(|best| crosswalk_row(kind, &s.of.system, &s.of.native_id, s.of.name(), &best.key, &best.name))
-        })
-        .collect();
-    table::write(out, table::columns(kind), &rows)?;
-    table::wrote(out, rows.len(), "accepted rows");
-    let mut header: Vec<String> = REVIEW.map(str::to_owned).to_vec();
-    for at in 1..=top {
-        let number = if at == 1 { "suggested".to_owned() } else { format!("suggested_{at}") };
-        header.extend(["key", "name", "score", "because"].map(|column| format!("{number}_{column}")));
-    }
-    let rows: Vec<Vec<String>> = open
-        .iter()
-        .map(|suggestion| {
-            let of = &suggestion.of;
-            let mut row = vec![
-                String::new(),
-                of.system.clone(),
-                of.native_id.clone(),
-                of.name().to_owned(),
-                money_text(&of.money),
-                doubt(suggestion),
-            ];
-            for candidate in &suggestion.candidates {
-                row.extend([candidate.key.clone(), candidate.name.clone(), score(candidate.score), trail(candidate)]);
-            }
-            row.resize(header.len(), String::new());
-            row
-        })
-        .collect();
-    let review = out.with_extension("review.csv");
-    let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    table::write(&review, &header, &rows)?;
-    table::wrote(&review, rows.len(), "rows to be decided");
-    render::note("hint: fill in the column `decision`, then `shortfall map import --lake DIR FILE...` lands either file");
-    Ok(())
-}
-
-fn crosswalk_row(_: Kind, system: &str, native_id: &str, native_name: &str, key: &str, name: &str) -> Vec<String> {
-    [system, native_id, native_name, key, name, "", ""].map(str::to_owned).to_vec()
-}
-
-/// The crosswalk that a review file's decisions make, written beside it; none if the file is no review file.
-pub(super) fn decided(path: &Path) -> Result<Option<PathBuf>, Failure> {
-    let failed = |e: csv::Error| Failure::usage(format!("could not read `{}`: {e}", path.display()));
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(discover::open(path)?);
-    let header: Vec<String> = match reader.headers() {
-        Ok(header) => header.iter().map(|cell| cell.trim_start_matches('\u{feff}').trim().to_lowercase()).collect(),
-        // Not a review file; what it is, discovering will tell.
-        Err(_) => return Ok(None),
-    };
-    if !header.iter().any(|name| name == "decision") || !header.iter().any(|name| name == "suggested_key") {
-        return Ok(None);
-    }
-    let mut rows = Vec::new();
-    let mut open = 0_usize;
-    for (at, record) in (1_u64..).zip(reader.records()) {
-        let record = record.map_err(failed)?;
-        let cell = |name: &str| {
-            header.iter().position(|known| known == name).and_then(|at| record.get(at)).unwrap_or("").trim().to_owned()
-        };
-        let decision = cell("decision");
-        let number = match decision.to_lowercase().as_str() {
-            "" => {
-                open += 1;
-                continue;
-            }
-            "no" | "n" | "none" => continue,
-            "yes" | "y" | "1" => Some(1),
-            other => other.parse::<u8>().ok(),
-        };
-        let (key, name) = match number {
-            Some(1) => (cell("suggested_key"), cell("suggested_name")),
-            Some(number) => (cell(&format!("suggested_{number}_key")), cell(&format!("suggested_{number}_name"))),
-            None => (decision.clone(), String::new()),
-        };
-        if key.is_empty() {
-            return Err(Failure::usage(format!(
-                "{}: row {at}, column `decision`, value `{decision}`: there is no such candidate",
-                path.display()
-            ))
-            .hint("write `yes`, `no`, the number of a candidate, or a customer's key"));
-        }
-        rows.push(crosswalk_row(Kind::Customers, &cell("system"), &cell("native_id"), &cell("native_name"), &key, &name));
-    }
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let out = path.with_file_name(format!("{}.decided.csv", stem.trim_end_matches(".review")));
-    table::write(&out, &table::CUSTOMERS, &rows)?;
-    table::wrote(&out, rows.len(), "decided rows");
-    if open > 0 {
-        render::note(&format!("{open} rows of `{}` have no decision yet", path.display()));
-    }
-    Ok(Some(out))
 }
