@@ -1,21 +1,22 @@
 -- fact: billed_line
 -- grain: invoice line x month
 -- meaning: what was billed for which service month: amounts split by days and summing exactly, quantities as levels (or, for
---   consumption, shares) in the service's own units. Lines that never became valid invoices are left out, tax is no revenue
+--   consumption, shares) in the service's own units. Lines that never became valid invoices are left out; tax, memos (text, totals,
+--   movements of balances) and purchases are no revenue
 -- reads: known.invoice_line, facts.customer_alias, facts.service_alias, facts.service
 WITH line AS (
   SELECT line.system, line.invoice_id, line.line_id, line.customer_native_id, line.kind, line.is_proration, line.currency, line.amount,
          coalesce(origin.native_sku, line.native_sku) AS native_sku,
          coalesce(origin.native_product, line.native_product) AS native_product, line.batch_id, line.source_row,
-         coalesce(origin.period_start, line.period_start, CAST(line.invoice_date AS TIMESTAMP)) AS from_at,
-         coalesce(origin.period_end, line.period_end) AS to_at,
+         coalesce(CASE WHEN line.period_end IS NULL THEN origin.period_start END, line.period_start,
+                  CAST(line.invoice_date AS TIMESTAMP)) AS from_at,
+         coalesce(line.period_end, origin.period_end) AS to_at,
          CASE WHEN line.amount < 0 AND line.quantity > 0 THEN -line.quantity ELSE line.quantity END AS quantity
   FROM known.invoice_line AS line
-  -- A credit note names the line that it takes back.
-  LEFT JOIN known.invoice_line AS origin
-    ON line.kind = 'credit' AND line.system = origin.system AND line.native_sku = origin.line_id
+  -- A credit or discount may name the line that it takes money off; what it says of its own period, from and to, stays.
+  LEFT JOIN known.invoice_line AS origin ON line.system = origin.system AND line.origin_line_id = origin.line_id
   WHERE coalesce(line.status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced')
-    AND line.kind <> 'tax'
+    AND line.kind NOT IN ('tax', 'memo', 'purchase')
 ),
 keyed AS (
   SELECT line.*, customer.customer_key, coalesce(exact.service_key, product.service_key, own.service_key) AS service_key,

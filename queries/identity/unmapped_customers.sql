@@ -9,7 +9,7 @@ WITH seen AS (
   UNION ALL
   SELECT system, customer_native_id, customer_native_name, currency, CAST(NULL AS DECIMAL(38, 18)), sum(amount), count(*)
   FROM known.invoice_line
-  WHERE coalesce(status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced') AND kind <> 'tax'
+  WHERE coalesce(status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced', 'itemised', 'planned') AND kind NOT IN ('tax', 'memo', 'purchase')
   GROUP BY system, customer_native_id, customer_native_name, currency
   UNION ALL
   SELECT system, customer_native_id, customer_native_name, currency, CAST(NULL AS DECIMAL(38, 18)), CAST(NULL AS DECIMAL(38, 18)), count(*)

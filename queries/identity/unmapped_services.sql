@@ -5,8 +5,8 @@
 WITH sold AS (
   SELECT system, coalesce(native_product, native_sku) AS main_sku, native_sku AS other_sku, native_name, currency, amount
   FROM known.invoice_line
-  WHERE coalesce(status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced')
-    AND kind NOT IN ('tax', 'credit', 'one_off')
+  WHERE coalesce(status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced', 'itemised', 'planned')
+    AND kind NOT IN ('tax', 'memo', 'purchase', 'credit', 'one_off')
 ),
 seen AS (
   SELECT system, native_sku AS main_sku, native_sku AS other_sku, native_name, currency, sum(cost) AS cost,

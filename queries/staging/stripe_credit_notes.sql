@@ -1,9 +1,9 @@
--- Credit notes: their amounts are positive in the export and take money back.
+-- Credit notes: their amounts are positive in the export and take money back, from the service and period of the line that they name.
 SELECT
   id AS invoice_id,
   "line.id" AS line_id,
   customer AS customer_native_id,
-  "line.invoice_line_item" AS native_sku,
+  "line.invoice_line_item" AS origin_line_id,
   "line.description" AS native_name,
   'credit' AS kind,
   false AS is_proration,

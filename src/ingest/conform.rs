@@ -203,7 +203,8 @@ impl Typed<'_> {
 
     fn check_required(&mut self, row: usize) {
         if self.column.required {
-            self.fault(row, "", "a value is required");
+            let advice = self.column.advice.map(|advice| format!(": {advice}")).unwrap_or_default();
+            self.fault(row, "", &format!("a value is required{advice}"));
         }
     }
 
@@ -242,6 +243,7 @@ fn expected(formats: &[DateFormat]) -> String {
             DateFormat::UsSlash => "`7/31/2026`, month first",
             DateFormat::UnixSeconds => "seconds since 1970",
             DateFormat::UnixMillis => "milliseconds since 1970",
+            DateFormat::DotNet => "`/Date(1419937200000+1300)/`",
         })
         .collect();
     format!("not a date: expected {}", names.join(" or "))
@@ -255,6 +257,7 @@ pub fn parse_instant(text: &str, formats: &[DateFormat]) -> Option<i64> {
         DateFormat::UsSlash => parse_us_slash(text),
         DateFormat::UnixSeconds => since_1970(text, 1),
         DateFormat::UnixMillis => since_1970(text, 1_000),
+        DateFormat::DotNet => parse_dot_net(text),
     })
 }
 
@@ -262,6 +265,21 @@ pub fn parse_instant(text: &str, formats: &[DateFormat]) -> Option<i64> {
 fn since_1970(text: &str, parts: i64) -> Option<i64> {
     let count = text.parse::<i64>().ok().filter(|count| (0..=7_258_118_400 * parts).contains(count))?;
     Some(count * (1_000_000 / parts))
+}
+
+/// `/Date(1419937200000+1300)/` means the local time that its offset gives: here the last day of 2014.
+fn parse_dot_net(text: &str) -> Option<i64> {
+    let inner = text.strip_prefix("/Date(")?.strip_suffix(")/")?;
+    let end = inner.find(['+', '-']).unwrap_or(inner.len());
+    let offset = match &inner.as_bytes()[end..] {
+        [] => 0,
+        [sign, digits @ ..] if digits.len() == 4 => {
+            let minutes = i64::from(number(&digits[..2])?) * 60 + i64::from(number(&digits[2..])?);
+            if *sign == b'-' { -minutes } else { minutes }
+        }
+        _ => return None,
+    };
+    Some(since_1970(&inner[..end], 1_000)? + offset * 60_000_000)
 }
 
 fn number(bytes: &[u8]) -> Option<u32> {
@@ -386,6 +404,19 @@ mod tests {
             "-5",
         ] {
             assert_eq!(iso(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn dates_of_dot_net_are_local_time() {
+        let read = |text| parse_instant(text, &[DateFormat::DotNet]).and_then(DateTime::from_timestamp_micros);
+        let day = |text| read(text).map(|t| t.format("%Y-%m-%dT%H:%M").to_string());
+        assert_eq!(day("/Date(1419937200000+1300)/").as_deref(), Some("2014-12-31T00:00"));
+        assert_eq!(day("/Date(1539993600000+0000)/").as_deref(), Some("2018-10-20T00:00"));
+        assert_eq!(day("/Date(1552326816230)/").as_deref(), Some("2019-03-11T17:53"));
+        assert_eq!(day("/Date(1539993600000-0530)/").as_deref(), Some("2018-10-19T18:30"));
+        for text in ["/Date()/", "/Date(1+1)/", "/Date(x+0000)/", "/Date(1539993600000+é0)/", "1539993600000", "/Date(-1)/"] {
+            assert_eq!(day(text), None, "{text}");
         }
     }
 

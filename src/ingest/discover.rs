@@ -5,11 +5,12 @@ use super::IngestError;
 use super::read::encoding::{Encoding, decoded};
 use super::read::{csv_reader, next_record, parquet, sheet};
 use crate::sources::mapped::{self, Format, Mapped};
-use crate::sources::{Recognised, Shape, all_exports};
+use crate::sources::{Export, Recognised, Shape, all_exports};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -298,7 +299,7 @@ fn json_by(path: &Path, text: &[u8], map: &Mapped) -> Result<Option<Form>, Inges
     }
     if rules.format.is_none_or(|format| format == Format::Json) {
         let values = super::read::whole_json(path)?;
-        let records = super::read::records(&values, Some(&map.export.shape));
+        let records = super::read::records(&values, &map.export.shape);
         if records.iter().take(50).any(|record| map.is_record(record)) {
             return Ok(Some(Form::Json));
         }
@@ -329,7 +330,7 @@ type Near = Option<(Recognised, Vec<&'static str>)>;
 
 /// An export whose signature and required columns are all there.
 fn whole_match(names: &[String], system: Option<&str>, has_items: bool) -> Result<Recognised, Near> {
-    let found = best_match(names, system, is_delimited)?;
+    let found = best_match(system, |export| is_delimited(&export.shape).then_some(names))?;
     let is_there = |column: &&crate::sources::Column| {
         column.position(names).is_some() || (has_items && column.item_position(names).is_some())
     };
@@ -430,45 +431,87 @@ fn discover_json(path: &Path, text: &[u8], is_whole: bool, system: Option<&str>)
     });
     if !is_array && let Some(object) = first_object {
         let keys: Vec<String> = object.keys().cloned().collect();
-        let by_line = best_match(&keys, system, |shape| matches!(shape, Shape::CsvOrJsonLines));
-        if let Ok(recognised) = by_line {
+        let is_of_lines = |export: &Export| matches!(export.shape, Shape::CsvOrJsonLines).then_some(keys.as_slice());
+        if let Ok(recognised) = best_match(system, is_of_lines) {
             return Ok(Discovered { path: path.to_owned(), recognised, form: Form::JsonLines });
         }
     }
     let values = super::read::whole_json(path)?;
-    let records = super::read::records(&values, None);
-    let mut keys: Vec<String> = Vec::new();
-    let mut objects: Vec<&str> = Vec::new();
-    for record in records.iter().take(50) {
-        if let Value::Object(object) = record {
-            keys.extend(object.keys().filter(|k| !keys.contains(k)).cloned().collect::<Vec<_>>());
-            objects.extend(object.get("object").and_then(Value::as_str));
+    // What a page holds depends on where its records stand, so each export looks with its own eyes.
+    let mut seen: BTreeMap<&'static str, Seen> = BTreeMap::new();
+    for found in all_exports() {
+        if let Shape::Json { envelope, .. } = found.export.shape {
+            seen.entry(envelope).or_insert_with(|| Seen::of(&super::read::records(&values, &found.export.shape)));
         }
     }
-    if records.is_empty() {
+    let view = |export: &Export| match export.shape {
+        Shape::Json { envelope, object, .. } => {
+            seen.get(envelope).filter(|seen| object.is_none_or(|wanted| seen.objects.iter().any(|kind| kind == wanted)))
+        }
+        Shape::Csv | Shape::CsvOrJsonLines => None,
+    };
+    let recognised = best_match(system, |export| view(export).map(|seen| seen.keys.as_slice()));
+    if let Ok(recognised) = recognised {
+        return Ok(Discovered { path: path.to_owned(), recognised, form: Form::Json });
+    }
+    if let Some(recognised) = of_empty_page(system, &seen) {
+        return Ok(Discovered { path: path.to_owned(), recognised, form: Form::Json });
+    }
+    if seen.values().any(|seen| seen.records == 0) {
         return Err(IngestError::NoRecords { path: path.to_owned() });
     }
-    let recognised = best_match(&keys, system, |shape| match shape {
-        Shape::Json { object: Some(wanted), .. } => objects.contains(wanted),
-        Shape::Json { object: None, .. } => true,
+    let mut shown = seen.into_values().max_by_key(|seen| seen.records).map(|seen| seen.keys).unwrap_or_default();
+    shown.truncate(8);
+    Err(unrecognised(path, &shown, recognised.err().flatten()))
+}
+
+/// What an export sees in a file of JSON.
+struct Seen {
+    records: usize,
+    /// Keys of the first records.
+    keys: Vec<String>,
+    /// Their kinds, where they name them.
+    objects: Vec<String>,
+}
+
+impl Seen {
+    fn of(records: &[&Value]) -> Self {
+        let (mut keys, mut objects): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+        for record in records.iter().take(50).filter_map(|record| record.as_object()) {
+            keys.extend(record.keys().filter(|key| !keys.contains(*key)).cloned().collect::<Vec<String>>());
+            objects.extend(record.get("object").and_then(Value::as_str).map(str::to_owned));
+        }
+        Self { records: records.len(), keys, objects }
+    }
+}
+
+/// Which system wrote a page without records, if its shell tells: `{"QueryResponse":{}}` is no other's. Of its exports that look so
+/// the first is as good as any. A shell that several systems have (`{"data":[]}`), or one around several kinds, says nothing.
+fn of_empty_page(system: Option<&str>, seen: &BTreeMap<&'static str, Seen>) -> Option<Recognised> {
+    let is_empty = |found: &Recognised| match found.export.shape {
+        Shape::Json { envelope, .. } => seen.get(envelope).is_some_and(|seen| seen.records == 0),
         Shape::Csv | Shape::CsvOrJsonLines => false,
-    });
-    let found = recognised.map_err(|near| unrecognised(path, &keys, near))?;
-    Ok(Discovered { path: path.to_owned(), recognised: found, form: Form::Json })
+    };
+    let mut empty = all_exports().filter(|found| system.is_none_or(|wanted| wanted == found.source.system)).filter(is_empty);
+    let first = empty.next()?;
+    let is_mixed = matches!(first.export.shape, Shape::Json { object: Some(_), .. });
+    (!is_mixed && empty.all(|other| other.source.system == first.source.system)).then_some(first)
 }
 
 /// The export with the longest signature that is wholly there; else the one of which most is there.
-fn best_match(
-    names: &[String],
+///
+/// `names` gives the columns that an export sees in the file, if it can be of the export's shape at all.
+fn best_match<'n>(
     system: Option<&str>,
-    fits: impl Fn(&Shape) -> bool,
+    names: impl Fn(&Export) -> Option<&'n [String]>,
 ) -> Result<Recognised, Option<(Recognised, Vec<&'static str>)>> {
     let mut best: Option<Recognised> = None;
-    let mut near: Vec<(Recognised, Vec<&'static str>)> = Vec::new();
+    let mut near: Vec<(Recognised, Vec<&'static str>, usize)> = Vec::new();
     for candidate in all_exports() {
-        if system.is_some_and(|wanted| wanted != candidate.source.system) || !fits(&candidate.export.shape) {
+        if system.is_some_and(|wanted| wanted != candidate.source.system) {
             continue;
         }
+        let Some(names) = names(candidate.export) else { continue };
         let is_missing = |column: &&'static str| candidate.export.position(column, names).is_none();
         let missing: Vec<&'static str> = candidate.export.signature.iter().copied().filter(is_missing).collect();
         let present = candidate.export.signature.len() - missing.len();
@@ -477,14 +520,13 @@ fn best_match(
                 best = Some(candidate);
             }
         } else if present >= 2 {
-            near.push((candidate, missing));
+            let columns = candidate.export.columns.iter().filter(|column| column.position(names).is_some()).count();
+            near.push((candidate, missing, columns));
         }
     }
     // Of those that lack equally much, the one whose other columns are there is meant.
-    let columns =
-        |candidate: &Recognised| candidate.export.columns.iter().filter(|column| column.position(names).is_some()).count();
-    let nearest = near.into_iter().min_by_key(|(candidate, missing)| (missing.len(), Reverse(columns(candidate))));
-    best.ok_or(nearest)
+    let nearest = near.into_iter().min_by_key(|(_, missing, columns)| (missing.len(), Reverse(*columns)));
+    best.ok_or(nearest.map(|(candidate, missing, _)| (candidate, missing)))
 }
 
 fn unrecognised(path: &Path, names: &[String], near: Option<(Recognised, Vec<&'static str>)>) -> IngestError {

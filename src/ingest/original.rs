@@ -121,21 +121,23 @@ fn json_rows(mut input: impl Read, rows: &[u64], shape: Option<&Shape>) -> std::
     input.read_to_end(&mut text)?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let values: Vec<Value> = serde_json::Deserializer::from_slice(text).into_iter().map_while(Result::ok).collect();
-    let records = read::records(&values, shape);
+    let records = match shape {
+        Some(shape) => read::records(&values, shape),
+        None => values.iter().collect(),
+    };
     let mut found = Vec::new();
     let mut number = 0;
     for record in records {
-        let lines = match shape {
-            Some(shape) => read::lines_of(record, shape),
-            None => vec![record.clone()],
-        };
+        let mut lines = shape.map(|shape| read::lines_of(record, shape)).unwrap_or_default();
         let is_cut = shape.is_some_and(|shape| read::lacks_lines(record, shape));
+        if lines.is_empty() {
+            lines.push(record);
+        }
         for line in lines {
             number += 1;
             if rows.contains(&number) {
                 // The line is what the row is; its record's fields are the same for all its lines.
-                let shown = line.get("line").cloned().unwrap_or(line);
-                found.push((number, shown.to_string()));
+                found.push((number, line.to_string()));
             }
         }
         // The reject that says so has a number of its own.

@@ -288,12 +288,12 @@ fn faults(staged: &RecordBatch, table: Table) -> BTreeMap<usize, &'static str> {
         faults.extend(breaks("unit_factor", 1).into_iter().map(|row| (row, "the unit factor must be above zero")));
         faults.extend(breaks("cost_share", 0).into_iter().map(|row| (row, "a share of cost must not be below zero")));
     }
-    // An invoice line without an amount is one whose quantity and price do not fit together into 38 digits.
+    // Where quantity and price stand for the amount, they may not fit together into 38 digits.
     if table == Table::InvoiceLine
         && let Some(amounts) = staged.column_by_name("amount")
     {
         let missing = (0..staged.num_rows()).filter(|&row| amounts.is_null(row));
-        faults.extend(missing.map(|row| (row, "the amount is larger than can be stored")));
+        faults.extend(missing.map(|row| (row, "the amount is missing, or larger than can be stored")));
     }
     faults
 }

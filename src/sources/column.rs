@@ -11,6 +11,8 @@ pub struct Column {
     pub required: bool,
     /// Names of the same column in other generations of the header, tried after `name`.
     pub aliases: &'static [&'static str],
+    /// What to do about a value that is required and missing, where the source makes that likely.
+    pub advice: Option<&'static str>,
 }
 
 /// What a cell is.
@@ -46,76 +48,90 @@ pub enum DateFormat {
     UnixSeconds,
     /// Milliseconds since 1970.
     UnixMillis,
+    /// `/Date(1419937200000+1300)/`: milliseconds since 1970, and the offset that makes them the local time that is meant.
+    DotNet,
 }
 
 /// ISO 8601 only.
 pub const ISO: Kind = Kind::Instant(&[DateFormat::Iso]);
 
 impl Column {
+    const fn new(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, required: false, aliases: &[], advice: None }
+    }
+
     /// A text column.
     #[must_use]
     pub const fn text(name: &'static str) -> Self {
-        Self { name, kind: Kind::Text, required: false, aliases: &[] }
+        Self::new(name, Kind::Text)
     }
 
     /// An exact number.
     #[must_use]
     pub const fn decimal(name: &'static str) -> Self {
-        Self { name, kind: Kind::Decimal, required: false, aliases: &[] }
+        Self::new(name, Kind::Decimal)
     }
 
     /// A number with more decimals than are stored.
     #[must_use]
     pub const fn long_decimal(name: &'static str) -> Self {
-        Self { name, kind: Kind::LongDecimal, required: false, aliases: &[] }
+        Self::new(name, Kind::LongDecimal)
     }
 
     /// An amount in minor units of the currency in another column.
     #[must_use]
     pub const fn minor_units(name: &'static str, currency: &'static str) -> Self {
-        Self { name, kind: Kind::MinorUnits { currency }, required: false, aliases: &[] }
+        Self::new(name, Kind::MinorUnits { currency })
     }
 
     /// A currency code.
     #[must_use]
     pub const fn currency(name: &'static str) -> Self {
-        Self { name, kind: Kind::Currency, required: false, aliases: &[] }
+        Self::new(name, Kind::Currency)
     }
 
     /// An ISO 8601 date or instant.
     #[must_use]
     pub const fn iso(name: &'static str) -> Self {
-        Self { name, kind: ISO, required: false, aliases: &[] }
+        Self::new(name, ISO)
     }
 
     /// Seconds since 1970.
     #[must_use]
     pub const fn unix_seconds(name: &'static str) -> Self {
-        Self { name, kind: Kind::Instant(&[DateFormat::UnixSeconds]), required: false, aliases: &[] }
+        Self::new(name, Kind::Instant(&[DateFormat::UnixSeconds]))
     }
 
     /// Milliseconds since 1970.
     #[must_use]
     pub const fn unix_millis(name: &'static str) -> Self {
-        Self { name, kind: Kind::Instant(&[DateFormat::UnixMillis]), required: false, aliases: &[] }
+        Self::new(name, Kind::Instant(&[DateFormat::UnixMillis]))
     }
 
     /// An instant in any of the source's own forms.
     #[must_use]
     pub const fn instant(name: &'static str, formats: &'static [DateFormat]) -> Self {
-        Self { name, kind: Kind::Instant(formats), required: false, aliases: &[] }
+        Self::new(name, Kind::Instant(formats))
     }
 
     /// A truth value.
     #[must_use]
     pub const fn boolean(name: &'static str) -> Self {
-        Self { name, kind: Kind::Boolean, required: false, aliases: &[] }
+        Self::new(name, Kind::Boolean)
     }
 
     /// The same column, with a value demanded in every row.
     #[must_use]
     pub const fn required(mut self) -> Self {
         self.required = true;
+        self
+    }
+
+    /// The same column, with a value demanded in every row, and what to do where it is missing.
+    #[must_use]
+    pub const fn required_or(mut self, advice: &'static str) -> Self {
+        self.required = true;
+        self.advice = Some(advice);
         self
     }
 

@@ -6,16 +6,23 @@
 
 pub mod aws_cur;
 pub mod azure_cost;
+pub mod chargebee;
 pub mod column;
 pub mod connectwise;
 pub mod focus;
 pub mod google_workspace;
+pub mod killbill;
+pub mod lago;
 pub mod mapped;
 pub mod mapping;
 pub mod microsoft_csp;
 pub mod oci;
 pub mod pax8;
+pub mod quickbooks;
+pub mod recurly;
 pub mod stripe;
+pub mod xero;
+pub mod zuora;
 
 pub use column::{Column, DateFormat, Kind};
 
@@ -75,13 +82,17 @@ pub enum Shape {
     Csv,
     /// Delimited text or JSON Lines with the same field names.
     CsvOrJsonLines,
-    /// JSON: an array, an object that holds one under `envelope`, several of those in a row, or one object per line.
+    /// JSON: arrays or pages of records, one or several written one after the other.
     Json {
-        /// Key of the array in a wrapping object.
+        /// Where the records stand in a page: keys joined by points, `QueryResponse.Invoice`. Arrays on the way are gone through
+        /// (`list.invoice` is the `invoice` of every item of `list`), a record may come without the outer part of its shell
+        /// or without any, and `invoices|invoice` names two ways. Empty where pages are bare arrays.
         envelope: &'static str,
         /// A value of the record's `object` field that it must have, for exports that mix kinds.
         object: Option<&'static str>,
-        /// Path to the array of lines inside a record: each line becomes one row that also carries the record's fields.
+        /// Arrays of lines inside a record, as paths like `lines.data` or, for lines within lines, `Line.GroupLineDetail.Line`.
+        /// Each line becomes one row that also carries the record's fields, and stands in it as `line`. A record without any
+        /// line is a row itself, which the columns of the line that are required reject: nothing passes unseen.
         lines: Option<&'static [&'static str]>,
     },
 }
@@ -97,6 +108,13 @@ pub const SOURCES: &[&Source] = &[
     &pax8::SOURCE,
     &google_workspace::SOURCE,
     &stripe::SOURCE,
+    &quickbooks::SOURCE,
+    &xero::SOURCE,
+    &zuora::SOURCE,
+    &chargebee::SOURCE,
+    &lago::SOURCE,
+    &killbill::SOURCE,
+    &recurly::SOURCE,
     &mapping::SOURCE,
 ];
 

@@ -16,7 +16,7 @@ pub static SOURCE: Source = Source {
         Export {
             entity: "invoices",
             how_to_export: "API: GET /v1/invoices?limit=100 with lines expanded, every page saved as it came",
-            shape: Shape::Json { envelope: "data", object: Some("invoice"), lines: Some(&["lines", "data"]) },
+            shape: Shape::Json { envelope: "data", object: Some("invoice"), lines: Some(&["lines.data"]) },
             signature: &["object", "customer", "lines", "currency"],
             columns: &[
                 Column::text("id").required(),
@@ -53,7 +53,7 @@ pub static SOURCE: Source = Source {
         Export {
             entity: "credit_notes",
             how_to_export: "API: GET /v1/credit_notes?limit=100, every page saved as it came",
-            shape: Shape::Json { envelope: "data", object: Some("credit_note"), lines: Some(&["lines", "data"]) },
+            shape: Shape::Json { envelope: "data", object: Some("credit_note"), lines: Some(&["lines.data"]) },
             signature: &["object", "customer", "invoice", "lines"],
             columns: &[
                 Column::text("id").required(),

@@ -337,7 +337,7 @@ fn an_amount_that_overflows_is_rejected() {
     let (place, ran) = Place::offer("products.json", format!("[{},{}]", item(1, "1e12", "1e12"), item(2, "2", "1.25")));
     ran.says(1, &["1 rows of", "products.json"]);
     assert_eq!(place.counts(), (2, 1, 1));
-    place.rejects_are(&[(1, "", "", "the amount is larger than can be stored")]);
+    place.rejects_are(&[(1, "", "", "the amount is missing, or larger than can be stored")]);
 }
 
 #[test]

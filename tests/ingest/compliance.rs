@@ -177,8 +177,18 @@ fn nonsense(kind: Kind) -> Option<&'static str> {
     }
 }
 
+/// The items of the arrays at a path, through the arrays on the way.
+fn lines_at<'a>(value: &'a mut Value, path: &[&str]) -> Vec<&'a mut Value> {
+    match (value, path) {
+        (Value::Array(items), []) => items.iter_mut().collect(),
+        (Value::Array(items), path) => items.iter_mut().flat_map(|item| lines_at(item, path)).collect(),
+        (value, [key, rest @ ..]) => value.get_mut(*key).map(|inner| lines_at(inner, rest)).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
 /// Puts `text` in the place of the first value at `path`, looking into arrays and envelopes. Paths that begin with `line` go on
-/// inside the array at `lines`.
+/// inside the arrays at `lines`.
 fn put(document: &mut Value, path: &str, lines: &[&str], text: &str) -> bool {
     let pointer = |path: &str| path.split('.').fold(String::new(), |at, key| at + "/" + key);
     let replace = |at: Option<&mut Value>| match at {
@@ -192,10 +202,10 @@ fn put(document: &mut Value, path: &str, lines: &[&str], text: &str) -> bool {
         Value::Array(items) => items.iter_mut().any(|item| put(item, path, lines, text)),
         Value::Object(_) => {
             let is_done = match (path.strip_prefix("line."), lines) {
-                (Some(inner), [_, ..]) => {
-                    let list = document.pointer_mut(&pointer(&lines.join("."))).and_then(Value::as_array_mut);
-                    list.is_some_and(|list| list.iter_mut().any(|line| replace(line.pointer_mut(&pointer(inner)))))
-                }
+                (Some(inner), [_, ..]) => lines.iter().any(|array| {
+                    let array: Vec<&str> = array.split('.').collect();
+                    lines_at(document, &array).into_iter().any(|line| replace(line.pointer_mut(&pointer(inner))))
+                }),
                 _ => replace(document.pointer_mut(&pointer(path))),
             };
             is_done

@@ -40,6 +40,27 @@ fn every_export_has_a_good_file_and_every_good_file_an_export() {
     assert!(unknown.is_empty(), "no source claims {unknown:?}");
 }
 
+/// Lines in all arrays under these keys, however deep.
+fn lines_named(value: &Value, keys: &[&str]) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(|item| lines_named(item, keys)).sum(),
+        Value::Object(fields) => {
+            let of = |(key, inner): (&String, &Value)| {
+                let here = inner.as_array().filter(|_| keys.contains(&key.as_str())).map_or(0, Vec::len);
+                here + lines_named(inner, keys)
+            };
+            fields.iter().map(of).sum()
+        }
+        _ => 0,
+    }
+}
+
+/// The system whose good file it is.
+fn system(file: &Path) -> String {
+    let folder = file.parent().and_then(Path::file_name).expect("a folder");
+    folder.to_string_lossy().into_owned()
+}
+
 /// Rows of a file, counted without any code of Shortfall.
 fn rows_of(file: &Path) -> usize {
     let text = std::fs::read_to_string(file).expect("UTF-8");
@@ -57,8 +78,23 @@ fn rows_of(file: &Path) -> usize {
                 let page = page.expect("JSON");
                 // An array, or the only array of a page's shell.
                 let shell = || page.as_object().and_then(|shell| shell.values().find_map(Value::as_array));
-                let records = page.as_array().or_else(shell).expect("records").clone();
-                records.iter().map(|record| record["lines"]["data"].as_array().map_or(1, Vec::len)).sum::<usize>()
+                let records = page.as_array().or_else(shell);
+                match system(file).as_str() {
+                    "quickbooks" => lines_named(&page, &["Line", "TaxLine"]),
+                    "xero" => lines_named(&page, &["LineItems"]),
+                    "zuora" => lines_named(&page, &["invoiceItems", "creditMemoItems"]),
+                    "chargebee" => lines_named(&page, &["line_items"]),
+                    "lago" => lines_named(&page, &["fees", "credits", "items"]),
+                    "killbill" => lines_named(&page, &["items"]),
+                    "recurly" => {
+                        let old = |record: &Value| record["line_items"]["data"].as_array().map_or(0, Vec::len);
+                        lines_named(&page, &["line_items"]) + records.expect("records").iter().map(old).sum::<usize>()
+                    }
+                    _ => {
+                        let lines = |record: &Value| record["lines"]["data"].as_array().map_or(1, Vec::len);
+                        records.expect("records").iter().map(lines).sum::<usize>()
+                    }
+                }
             })
             .sum(),
     }

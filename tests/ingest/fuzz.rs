@@ -288,9 +288,23 @@ fn mutate_value(target: &mut Value, donor: Value, dice: &mut ChaCha8Rng) {
         4 => match target {
             Value::Array(items) if !items.is_empty() => drop(items.remove(dice.random_range(0..items.len()))),
             Value::Object(fields) => {
-                let key = *["id", "object", "data", "lines", "line", "has_more", "currency", "items", "value"]
-                    .choose(dice)
-                    .expect("a key");
+                let key = *[
+                    "id",
+                    "object",
+                    "data",
+                    "lines",
+                    "line",
+                    "has_more",
+                    "currency",
+                    "items",
+                    "value",
+                    "QueryResponse",
+                    "list",
+                    "invoice",
+                    "Line",
+                ]
+                .choose(dice)
+                .expect("a key");
                 fields.insert(key.to_owned(), donor);
             }
             other => *other = Value::Bool(true),
@@ -482,20 +496,69 @@ fn rows_in(content: &[u8], form: Form, export: &Export) -> u64 {
             let Shape::Json { envelope, lines, .. } = export.shape else { return 0 };
             let mut rows = 0;
             for document in serde_json::Deserializer::from_slice(content).into_iter::<Value>().map_while(Result::ok) {
-                let inner = document.get(envelope).filter(|_| document.get("lines").is_none()).and_then(Value::as_array);
-                let records = document.as_array().or(inner).cloned().unwrap_or_else(|| vec![document.clone()]);
-                for record in &records {
-                    let list = lines.into_iter().flatten().try_fold(record, |at, key| at.get(*key)).filter(|_| lines.is_some());
-                    let parent = lines
-                        .and_then(<[_]>::split_last)
-                        .and_then(|(_, path)| path.iter().try_fold(record, |at, key| at.get(*key)));
-                    let is_cut = parent.and_then(|parent| parent.get("has_more")?.as_bool()).unwrap_or(false);
-                    rows += list.and_then(Value::as_array).map_or(1, Vec::len) as u64 + u64::from(is_cut);
+                let items = document.as_array().cloned().unwrap_or_else(|| vec![document.clone()]);
+                for record in items.iter().flat_map(|item| records_in(item, envelope)) {
+                    let paths = lines.into_iter().flatten().filter(|_| record.is_object());
+                    let count: usize = paths.clone().map(|path| lines_in(&record, path)).sum();
+                    let is_cut = |path: &&str| {
+                        let (parents, array) = path.rsplit_once('.').unwrap_or(("", path));
+                        let pointer =
+                            parents.split('.').filter(|key| !key.is_empty()).fold(String::new(), |at, key| at + "/" + key);
+                        let marks = ["has_more".to_owned(), format!("has_more_{array}")];
+                        marks.iter().any(|mark| record.pointer(&format!("{pointer}/{mark}")) == Some(&Value::Bool(true)))
+                    };
+                    rows += count.max(1) as u64 + u64::from(paths.clone().any(is_cut));
                 }
             }
             rows
         }
     }
+}
+
+/// What a page holds, level by level of its shell: found in the end, or standing where the shell should go on.
+fn records_in(page: &Value, envelope: &str) -> Vec<Value> {
+    for way in envelope.split('|') {
+        let keys: Vec<&str> = way.split('.').filter(|key| !key.is_empty()).collect();
+        for (at, key) in keys.iter().enumerate() {
+            let Some(first) = page.get(*key).filter(|inner| inner.is_array() || inner.is_object()) else { continue };
+            let (mut level, mut found) = (vec![first.clone()], Vec::new());
+            for key in &keys[at + 1..] {
+                let mut next = Vec::new();
+                for value in level {
+                    match value {
+                        Value::Array(items) => {
+                            for item in items {
+                                if let Some(inner) = item.get(*key) { next.push(inner.clone()) } else { found.push(item) }
+                            }
+                        }
+                        other => match other.get(*key) {
+                            Some(inner) => next.push(inner.clone()),
+                            None if other.as_object().is_some_and(|o| !o.values().any(|v| v.is_array() || v.is_object())) => {}
+                            None => found.push(other),
+                        },
+                    }
+                }
+                level = next;
+            }
+            let records = level.into_iter().flat_map(|value| match value {
+                Value::Array(items) => items,
+                other => vec![other],
+            });
+            found.extend(records);
+            return found;
+        }
+    }
+    vec![page.clone()]
+}
+
+fn lines_in(record: &Value, path: &str) -> usize {
+    let mut level = vec![record];
+    for key in path.split('.') {
+        let items =
+            level.into_iter().flat_map(|value| value.as_array().map_or_else(|| vec![value], |items| items.iter().collect()));
+        level = items.filter_map(|item| item.get(key)).collect();
+    }
+    level.into_iter().filter_map(Value::as_array).map(Vec::len).sum()
 }
 
 fn asked(name: &str, usual: u64) -> u64 {

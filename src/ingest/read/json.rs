@@ -1,11 +1,14 @@
 //! JSON: records out of pages and their shells, one row per line of a record, cells by dotted paths.
+//!
+//! Where records and lines stand is said by [`Shape::Json`]; whoever needs to know (reading, discovery, the display of original rows)
+//! asks [`records`] and [`lines_of`].
 
 use super::{Block, Cells, JSON_BLOCK_ROWS, Layout, MAX_RECORD_BYTES, TextRows};
 use crate::ingest::IngestError;
 use crate::ingest::discover::open;
 use crate::ingest::reject::Reject;
 use crate::sources::{Column, Export, Shape};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::io::{BufRead, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -17,12 +20,12 @@ pub(super) fn values(
     sink: &mut dyn FnMut(Block, Option<&Arc<Layout>>) -> bool,
 ) -> Result<(), IngestError> {
     let values = whole_json(path)?;
-    let rows = records(&values, Some(&export.shape));
     let mut next_row = 1;
     let mut block = Vec::new();
-    for record in rows {
-        for line in lines_of(record, &export.shape) {
-            block.push((next_row, Ok(line)));
+    // The rows of one record stay in one block: a staging query may look at a whole invoice.
+    for record in records(&values, &export.shape) {
+        for row in rows_of(record, &export.shape) {
+            block.push((next_row, Ok(row)));
             next_row += 1;
         }
         if lacks_lines(record, &export.shape) {
@@ -83,68 +86,112 @@ pub fn whole_json(path: &Path) -> Result<Vec<Value>, IngestError> {
         .map_err(|e| IngestError::BrokenJson { path: path.to_owned(), line: e.line(), column: e.column(), detail: e.to_string() })
 }
 
-/// The records in some JSON values: the values themselves, the items of arrays, or of the array under the envelope's key.
+/// The records in some JSON values: what stands under the envelope in pages, the items of arrays, else the values themselves.
+///
+/// What stands where a record should, but is none, is taken for one: it costs a row, and nothing is passed over.
 #[must_use]
-pub fn records<'a>(values: &'a [Value], shape: Option<&Shape>) -> Vec<&'a Value> {
-    let envelopes: Vec<&str> = match shape {
-        Some(Shape::Json { envelope, .. }) => vec![envelope],
-        _ => crate::sources::all_exports()
-            .filter_map(|r| match r.export.shape {
-                Shape::Json { envelope, .. } => Some(envelope),
-                _ => None,
-            })
-            .collect(),
-    };
+pub fn records<'a>(values: &'a [Value], shape: &Shape) -> Vec<&'a Value> {
+    let Shape::Json { envelope, .. } = shape else { return values.iter().collect() };
+    let ways: Vec<Vec<&str>> = envelope.split('|').map(keys).collect();
     let mut found = Vec::new();
     for value in values {
         match value {
-            Value::Array(items) => found.extend(items),
-            Value::Object(object) => match envelopes.iter().find_map(|key| object.get(*key)?.as_array()) {
-                Some(items) if !object.contains_key("lines") => found.extend(items),
-                _ => found.push(value),
-            },
-            _ => found.push(value),
+            Value::Array(items) => items.iter().for_each(|item| unpack(item, &ways, &mut found)),
+            _ => unpack(value, &ways, &mut found),
         }
     }
     found
 }
 
-/// Whether a record says that it has more lines than stand in it.
-#[must_use]
-pub fn lacks_lines(record: &Value, shape: &Shape) -> bool {
-    let Shape::Json { lines: Some([parents @ .., _]), .. } = shape else { return false };
-    let list = parents.iter().try_fold(record, |at, key| at.get(key));
-    list.and_then(|list| list.get("has_more")).and_then(Value::as_bool).unwrap_or(false)
+/// The keys of a dotted path.
+fn keys(path: &str) -> Vec<&str> {
+    path.split('.').filter(|key| !key.is_empty()).collect()
 }
 
-/// The rows of a record: itself, or one per line with the line under `line`.
-#[must_use]
-pub fn lines_of(record: &Value, shape: &Shape) -> Vec<Value> {
-    let Shape::Json { lines: Some(path), .. } = shape else { return vec![record.clone()] };
-    let mut at = record;
-    for key in *path {
-        match at.get(key) {
-            Some(inner) => at = inner,
-            None => return vec![record.clone()],
+/// The records of one page; a record without a shell is itself. The outer part of the shell may be missing.
+fn unpack<'a>(value: &'a Value, ways: &[Vec<&str>], found: &mut Vec<&'a Value>) {
+    for way in ways {
+        for (at, key) in way.iter().enumerate() {
+            if let Some(inner @ (Value::Array(_) | Value::Object(_))) = value.get(*key) {
+                return descend(inner, &way[at + 1..], found);
+            }
         }
     }
-    let Value::Array(lines) = at else { return vec![record.clone()] };
-    let mut head = record.clone();
-    if let Value::Object(object) = &mut head
-        && let Some(first) = path.first()
-    {
-        object.shift_remove(*first);
-    }
-    lines
-        .iter()
-        .map(|line| {
-            let mut row = head.clone();
-            if let Value::Object(object) = &mut row {
-                object.insert("line".to_owned(), line.clone());
+    found.push(value);
+}
+
+/// Follows the rest of an envelope. A shell without the next key holds no records, if it holds nothing else either: the vendors leave
+/// the key out of a page without results.
+fn descend<'a>(value: &'a Value, way: &[&str], found: &mut Vec<&'a Value>) {
+    match (value, way) {
+        (Value::Array(items), []) => found.extend(items),
+        (Value::Array(items), [key, ..]) => {
+            for item in items {
+                if item.get(*key).is_some() { descend(item, way, found) } else { found.push(item) }
             }
-            row
-        })
-        .collect()
+        }
+        (Value::Object(shell), [key, rest @ ..]) => match shell.get(*key) {
+            Some(inner) => descend(inner, rest, found),
+            None if shell.values().any(|inner| inner.is_array() || inner.is_object()) => found.push(value),
+            None => {}
+        },
+        _ => found.push(value),
+    }
+}
+
+/// Whether a record says that it has more lines than stand in it: `has_more` beside the array, or `has_more_<array>`.
+#[must_use]
+pub fn lacks_lines(record: &Value, shape: &Shape) -> bool {
+    let Shape::Json { lines: Some(paths), .. } = shape else { return false };
+    paths.iter().any(|path| {
+        let path = keys(path);
+        let Some((array, parents)) = path.split_last() else { return false };
+        let holder = parents.iter().try_fold(record, |at, key| at.get(*key));
+        let says = |key: &str| holder.and_then(|holder| holder.get(key)).and_then(Value::as_bool).unwrap_or(false);
+        says("has_more") || says(&format!("has_more_{array}"))
+    })
+}
+
+/// The lines of a record, from every array that holds some; none where the record is the row.
+#[must_use]
+pub fn lines_of<'a>(record: &'a Value, shape: &Shape) -> Vec<&'a Value> {
+    let (Shape::Json { lines: Some(paths), .. }, Value::Object(_)) = (shape, record) else { return Vec::new() };
+    let mut found = Vec::new();
+    paths.iter().for_each(|path| gather(record, &keys(path), &mut found));
+    found
+}
+
+/// The items of the arrays at a path, through the arrays on the way.
+fn gather<'a>(value: &'a Value, path: &[&str], found: &mut Vec<&'a Value>) {
+    match (value, path) {
+        (Value::Array(items), []) => found.extend(items),
+        (Value::Array(items), [key, rest @ ..]) => {
+            items.iter().filter_map(|item| item.get(*key)).for_each(|inner| gather(inner, rest, found));
+        }
+        (_, [key, rest @ ..]) => {
+            if let Some(inner) = value.get(*key) {
+                gather(inner, rest, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The rows of a record: one per line, with the line under `line` and without the arrays of all lines; else the record itself.
+fn rows_of(record: &Value, shape: &Shape) -> Vec<Value> {
+    let lines = lines_of(record, shape);
+    let (Shape::Json { lines: Some(paths), .. }, Value::Object(object), [_, ..]) = (shape, record, lines.as_slice()) else {
+        return vec![record.clone()];
+    };
+    let is_of_lines = |key: &str| paths.iter().any(|path| path.split('.').next() == Some(key));
+    let head: Map<String, Value> =
+        object.iter().filter(|(key, _)| !is_of_lines(key)).map(|(key, value)| (key.clone(), value.clone())).collect();
+    let row = |line: &Value| {
+        let mut row = head.clone();
+        row.insert("line".to_owned(), line.clone());
+        Value::Object(row)
+    };
+    lines.into_iter().map(row).collect()
 }
 
 pub(super) fn json_cells(rows: Vec<(u64, Result<Value, Reject>)>, export: &Export, rejects: &mut Vec<Reject>) -> TextRows {
@@ -174,16 +221,21 @@ pub(super) fn json_cells(rows: Vec<(u64, Result<Value, Reject>)>, export: &Expor
         }
         source_rows.push(row);
         for (cells, column) in columns.iter_mut().zip(export.columns) {
-            cells.push(at_path(&value, column));
+            cells.push(cell(&value, column));
         }
     }
     TextRows { source_rows, columns: columns.into_iter().map(|cells| Some(Cells::Plain(cells))).collect() }
 }
 
-/// The text at a column's path: keys compared exactly, then without case; scalars as written.
-fn at_path(value: &Value, column: &Column) -> Option<String> {
+/// The text at a column's path, or at the first of its other paths that has one.
+fn cell(value: &Value, column: &Column) -> Option<String> {
+    std::iter::once(column.name).chain(column.aliases.iter().copied()).find_map(|path| at_path(value, path))
+}
+
+/// The text at a path: keys compared exactly, then without case; scalars as written.
+fn at_path(value: &Value, path: &str) -> Option<String> {
     let mut at = value;
-    for key in column.name.split('.') {
+    for key in path.split('.') {
         let Value::Object(object) = at else { return None };
         at = object.get(key).or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v))?;
     }

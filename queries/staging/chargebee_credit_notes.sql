@@ -1,0 +1,22 @@
+-- Credit notes: positive amounts that take money back, from the service of the invoice's line. A note without a period takes that line's.
+SELECT
+  id AS invoice_id,
+  "line.id" AS line_id,
+  coalesce("line.customer_id", customer_id) AS customer_native_id,
+  "line.entity_id" AS native_sku,
+  "line.description" AS native_name,
+  "line.reference_line_item_id" AS origin_line_id,
+  'credit' AS kind,
+  false AS is_proration,
+  CASE WHEN deleted THEN 'deleted' ELSE status END AS status,
+  coalesce("line.quantity_in_decimal", "line.quantity") AS quantity,
+  CASE WHEN price_type = 'tax_inclusive' THEN NULL ELSE coalesce("line.unit_amount_in_decimal", "line.unit_amount") END AS unit_price,
+  coalesce("line.discount_amount", CAST(0 AS DECIMAL(38, 18))) - "line.amount"
+    + CASE WHEN price_type = 'tax_inclusive' THEN coalesce("line.tax_amount", CAST(0 AS DECIMAL(38, 18))) ELSE CAST(0 AS DECIMAL(38, 18)) END AS amount,
+  currency_code AS currency,
+  date_trunc('day', coalesce("line.date_from", date) + INTERVAL '12 hours') AS period_start,
+  CASE WHEN "line.date_to" > "line.date_from" THEN date_trunc('day', "line.date_to" + INTERVAL '12 hours') END AS period_end,
+  CAST(date AS DATE) AS invoice_date,
+  coalesce(generated_at, date) AS recorded_at,
+  source_row
+FROM raw

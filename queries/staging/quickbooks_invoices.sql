@@ -1,0 +1,29 @@
+-- Invoice lines. Discounts take money off; bundles, subtotals and texts are memos, unless a bundle comes without its inner lines.
+SELECT
+  "Id" AS invoice_id,
+  coalesce("line.Id", "line.DetailType" || coalesce(' ' || "line.TaxLineDetail.TaxRateRef.value", '')) AS line_id,
+  "CustomerRef.value" AS customer_native_id,
+  "CustomerRef.name" AS customer_native_name,
+  CASE WHEN "line.DetailType" = 'DiscountLineDetail' THEN 'discount:' || coalesce("line.DiscountLineDetail.DiscountAccountRef.value", '')
+       ELSE coalesce("line.SalesItemLineDetail.ItemRef.value", "line.GroupLineDetail.GroupItemRef.value") END AS native_sku,
+  coalesce("line.SalesItemLineDetail.ItemRef.name", "line.GroupLineDetail.GroupItemRef.name", "line.Description") AS native_name,
+  CASE WHEN "line.SalesItemLineDetail.ItemRef.value" = 'SHIPPING_ITEM_ID' THEN 'one_off'
+       WHEN "line.DetailType" IN ('SalesItemLineDetail', 'DiscountLineDetail') THEN 'recurring'
+       WHEN "line.DetailType" = 'TaxLineDetail' THEN 'tax'
+       WHEN "line.DetailType" IN ('SubTotalLineDetail', 'DescriptionOnly') THEN 'memo'
+       WHEN "line.DetailType" = 'GroupLineDetail' THEN CASE WHEN "line.GroupLineDetail.Line" IS NULL THEN 'recurring' ELSE 'memo' END
+       ELSE 'one_off' END AS kind,
+  false AS is_proration,
+  CASE WHEN "PrivateNote" LIKE 'Voided%' AND "TotalAmt" = 0 THEN 'voided'
+       WHEN "Balance" = 0 THEN 'paid' ELSE 'open' END AS status,
+  coalesce("line.SalesItemLineDetail.Qty", "line.GroupLineDetail.Quantity") AS quantity,
+  "line.SalesItemLineDetail.UnitPrice" AS unit_price,
+  CASE WHEN "line.DetailType" = 'DiscountLineDetail' THEN -"line.Amount"
+       WHEN "line.DetailType" IN ('DescriptionOnly', 'SubTotalLineDetail', 'GroupLineDetail') THEN coalesce("line.Amount", CAST(0 AS DECIMAL(38, 18)))
+       ELSE "line.Amount" END AS amount,
+  "CurrencyRef.value" AS currency,
+  coalesce("line.SalesItemLineDetail.ServiceDate", "TxnDate") AS period_start,
+  CAST("TxnDate" AS DATE) AS invoice_date,
+  coalesce("MetaData.CreateTime", arrived_at) AS recorded_at,
+  source_row
+FROM raw

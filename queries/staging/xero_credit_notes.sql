@@ -1,0 +1,25 @@
+-- Credit notes: positive amounts that take money back. Those of vendors are no sales.
+SELECT
+  "CreditNoteID" AS invoice_id,
+  "line.LineItemID" AS line_id,
+  "Contact.ContactID" AS customer_native_id,
+  "Contact.Name" AS customer_native_name,
+  coalesce("line.ItemCode", 'account:' || "line.AccountCode") AS native_sku,
+  "line.Item.ItemID" AS native_product,
+  coalesce("line.Item.Name", "line.Description") AS native_name,
+  CASE WHEN upper("Type") <> 'ACCRECCREDIT' THEN 'purchase'
+       WHEN "line.LineAmount" IS NULL AND "line.UnitAmount" IS NULL THEN 'memo'
+       ELSE 'credit' END AS kind,
+  false AS is_proration,
+  CASE WHEN upper("Status") IN ('DRAFT', 'SUBMITTED') THEN 'draft' ELSE lower("Status") END AS status,
+  "line.Quantity" AS quantity,
+  CASE WHEN "LineAmountTypes" = 'Inclusive' THEN NULL ELSE "line.UnitAmount" END AS unit_price,
+  CASE WHEN "line.LineAmount" IS NULL AND "line.UnitAmount" IS NULL THEN CAST(0 AS DECIMAL(38, 18))
+       WHEN "LineAmountTypes" = 'Inclusive' THEN coalesce("line.TaxAmount", CAST(0 AS DECIMAL(38, 18))) - "line.LineAmount"
+       ELSE -"line.LineAmount" END AS amount,
+  "CurrencyCode" AS currency,
+  coalesce("DateString", "Date", "UpdatedDateUTC", arrived_at) AS period_start,
+  CAST(coalesce("DateString", "Date", "UpdatedDateUTC", arrived_at) AS DATE) AS invoice_date,
+  coalesce("UpdatedDateUTC", arrived_at) AS recorded_at,
+  source_row
+FROM raw
