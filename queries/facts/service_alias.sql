@@ -54,4 +54,4 @@ SELECT shared.system, shared.native_sku, shared.service_key, shared.service_name
 FROM shared
 JOIN validity
   ON shared.system = validity.system AND shared.native_sku = validity.native_sku
-  AND shared.valid_from IS NOT DISTINCT FROM validity.valid_from AND shared.valid_to IS NOT DISTINCT FROM validity.valid_to
+  AND (shared.valid_from IS NOT DISTINCT FROM validity.valid_from) AND (shared.valid_to IS NOT DISTINCT FROM validity.valid_to)
