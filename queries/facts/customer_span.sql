@@ -13,7 +13,7 @@ WITH placed AS (
 )
 SELECT system, native_id, customer_key, valid_from, valid_to FROM placed
 UNION ALL
-SELECT system, native_id, CAST(NULL AS VARCHAR) AS customer_key, previous_to AS valid_from, valid_from AS valid_to FROM placed
+SELECT system, native_id, NULL AS customer_key, previous_to AS valid_from, valid_from AS valid_to FROM placed
 WHERE (place = 1 AND valid_from IS NOT NULL) OR (place > 1 AND previous_to < valid_from)
 UNION ALL
-SELECT system, native_id, CAST(NULL AS VARCHAR) AS customer_key, valid_to AS valid_from, CAST(NULL AS DATE) AS valid_to FROM placed WHERE place = places AND valid_to IS NOT NULL
+SELECT system, native_id, NULL AS customer_key, valid_to AS valid_from, CAST(NULL AS DATE) AS valid_to FROM placed WHERE place = places AND valid_to IS NOT NULL

@@ -18,7 +18,7 @@ product AS (
 alias AS (
   SELECT system, native_sku, service_key, service_name, unit, unit_factor, cost_share, valid_from, valid_to FROM mapped
   UNION ALL
-  SELECT product.system, product.native_sku, product.native_sku AS service_key, product.native_name, CAST(NULL AS VARCHAR), CAST(1 AS DECIMAL(38, 18)),
+  SELECT product.system, product.native_sku, product.native_sku AS service_key, product.native_name, NULL, CAST(1 AS DECIMAL(38, 18)),
          CAST(NULL AS DECIMAL(38, 18)), CAST(NULL AS DATE), CAST(NULL AS DATE)
   FROM product LEFT ANTI JOIN mapped ON product.system = mapped.system AND product.native_sku = mapped.native_sku
 ),

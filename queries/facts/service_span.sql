@@ -14,10 +14,10 @@ placed AS (
 )
 SELECT system, native_sku, service_key, unit_factor, share_from, share_to, valid_from, valid_to FROM held
 UNION ALL
-SELECT system, native_sku, CAST(NULL AS VARCHAR) AS service_key, CAST(NULL AS DECIMAL(38, 18)) AS unit_factor, CAST(NULL AS DECIMAL(38, 18)) AS share_from,
+SELECT system, native_sku, NULL AS service_key, CAST(NULL AS DECIMAL(38, 18)) AS unit_factor, CAST(NULL AS DECIMAL(38, 18)) AS share_from,
        CAST(NULL AS DECIMAL(38, 18)) AS share_to, previous_to AS valid_from, valid_from AS valid_to FROM placed
 WHERE (place = 1 AND valid_from IS NOT NULL) OR (place > 1 AND previous_to < valid_from)
 UNION ALL
-SELECT system, native_sku, CAST(NULL AS VARCHAR) AS service_key, CAST(NULL AS DECIMAL(38, 18)) AS unit_factor, CAST(NULL AS DECIMAL(38, 18)) AS share_from,
+SELECT system, native_sku, NULL AS service_key, CAST(NULL AS DECIMAL(38, 18)) AS unit_factor, CAST(NULL AS DECIMAL(38, 18)) AS share_from,
        CAST(NULL AS DECIMAL(38, 18)) AS share_to, valid_to AS valid_from, CAST(NULL AS DATE) AS valid_to
 FROM placed WHERE place = places AND valid_to IS NOT NULL
