@@ -17,5 +17,6 @@ SELECT
   date_trunc('day', "UsageDate") AS period_start,
   date_trunc('day', "UsageDate") + INTERVAL '1 day' AS period_end,
   "BillingPreTaxTotal" < 0 AS is_correction,
+  "InvoiceNumber" AS vendor_invoice,
   source_row
 FROM raw

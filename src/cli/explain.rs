@@ -53,7 +53,7 @@ fn print(context: &Context, explanation: &Explanation) {
         let rows: Vec<_> = explanation
             .rows
             .iter()
-            .map(|r| json!({ "kind": r.kind, "file": r.file, "row": r.source_row, "line": r.line }))
+            .map(|r| json!({ "kind": r.kind, "file": r.file, "batch_id": r.batch_id, "row": r.source_row, "line": r.line }))
             .collect();
         render::document(
             &json!({ "finding": fields, "months": months, "source_rows": rows, "row_counts": explanation.row_counts }),
@@ -92,11 +92,15 @@ fn print(context: &Context, explanation: &Explanation) {
         .collect();
     let right: Vec<usize> = (1..header.len()).collect();
     render::table(&header, &rows, &right);
+    if let Some(row) = explanation.rows.first() {
+        let (batch, row) = (&row.batch_id, row.source_row);
+        render::note(&format!("hint: `shortfall trace --lake DIR {batch} {row}` shows a row whole, with what it became"));
+    }
     for (kind, count) in &explanation.row_counts {
         render::lines(&format!("{kind}: {count} source rows"));
         for row in explanation.rows.iter().filter(|row| row.kind == *kind) {
             let line: String = row.line.chars().take(LINE_WIDTH).collect();
-            render::lines(&format!("  {} row {}\n    {line}", row.file, row.source_row));
+            render::lines(&format!("  {} row {} (batch {})\n    {line}", row.file, row.source_row, row.batch_id));
         }
     }
 }

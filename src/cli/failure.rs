@@ -2,6 +2,7 @@
 
 use crate::findings::analyze::AnalyzeError;
 use crate::ingest::IngestError;
+use crate::ingest::trace::TraceError;
 use crate::lake::LakeError;
 use crate::lake::truth::TruthError;
 use crate::query::catalog::CatalogError;
@@ -73,6 +74,18 @@ impl From<IngestError> for Failure {
             IngestError::Truth(error) => error.into(),
             error if error.is_file_fault() => Self::usage(error.to_string()),
             error => Self::environment(error.to_string()),
+        }
+    }
+}
+
+impl From<TraceError> for Failure {
+    fn from(error: TraceError) -> Self {
+        match error {
+            TraceError::Lake(error) => error.into(),
+            TraceError::Truth(error) => error.into(),
+            TraceError::Unknown { .. } => Self::usage(error.to_string())
+                .hint("`shortfall sql --lake DIR \"SELECT batch_id, file FROM core.batch\"` lists them"),
+            TraceError::Ambiguous { .. } | TraceError::NoRow { .. } => Self::usage(error.to_string()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: argument types here, one file per command, and `render` as the only place that prints.
 
 mod analyze;
+mod compare;
 mod demo;
 mod explain;
 mod failure;
@@ -14,6 +15,7 @@ mod score;
 mod sources;
 mod sql;
 mod synth;
+mod trace;
 
 pub use failure::Failure;
 
@@ -86,6 +88,10 @@ enum Command {
     Findings(findings::Arguments),
     /// The arithmetic and the source rows behind one finding.
     Explain(explain::Arguments),
+    /// The original line behind a row of the lake, and what became of it.
+    Trace(trace::Arguments),
+    /// What changed between two states of knowledge, and what of it could have been billed.
+    Compare(compare::Arguments),
     /// Write the report of a quarter for people.
     Report(report::Arguments),
     /// Ad-hoc SQL over the lake.
@@ -144,6 +150,8 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Analyze(arguments) => analyze::run(&context, &arguments),
         Command::Findings(arguments) => findings::run(&context, &arguments),
         Command::Explain(arguments) => explain::run(&context, &arguments),
+        Command::Trace(arguments) => trace::run(&context, &arguments),
+        Command::Compare(arguments) => compare::run(&context, &arguments),
         Command::Report(arguments) => report::run(&context, &arguments),
         Command::Sql(arguments) => sql::run(&context, &arguments),
         Command::Synth(arguments) => synth::run(&context, &arguments),

@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         let ctx = session::context(context.threads);
         truth::register(&ctx, &lake, as_of).await?;
         marts::register(&ctx, &lake, None).await?;
-        views::register(&ctx, &Catalog::load(None)?).await?;
+        views::register_for(&ctx, &Catalog::load(None)?, &query.text).await?;
         // Money is compared with what the user wrote, not with the nearest binary fraction.
         ctx.state_ref().write().config_mut().options_mut().sql_parser.parse_float_as_decimal = true;
         // Reading only: no statement of a user creates, writes or sets anything.

@@ -41,6 +41,8 @@ pub struct SourceRow {
     pub kind: String,
     /// The file as it was ingested.
     pub file: String,
+    /// The batch, for `shortfall trace`.
+    pub batch_id: String,
     /// Row in it.
     pub source_row: u64,
     /// The original line from the archive.
@@ -200,10 +202,10 @@ async fn source_rows(
     let mut counts = BTreeMap::new();
     for (kind, rows) in queries {
         let sql = format!(
-            "SELECT batch.file, batch.sha256, batch.system, batch.entity, rows.source_row FROM ({rows}) AS rows
+            "SELECT batch.file, batch.sha256, batch.system, batch.entity, batch.batch_id, rows.source_row FROM ({rows}) AS rows
              JOIN core.batch AS batch ON rows.batch_id = batch.batch_id ORDER BY batch.file, rows.source_row"
         );
-        let mut wanted: BTreeMap<[String; 4], Vec<u64>> = BTreeMap::new();
+        let mut wanted: BTreeMap<[String; 5], Vec<u64>> = BTreeMap::new();
         let mut count = 0_u64;
         for batch in query(ctx, &sql).await? {
             let text = |at: usize, row: usize| -> Result<String, AnalyzeError> {
@@ -212,15 +214,19 @@ async fn source_rows(
             for row in 0..batch.num_rows() {
                 count += 1;
                 if wanted.values().map(Vec::len).sum::<usize>() < SHOWN {
-                    let number = batch.column(4).as_primitive::<Int64Type>().value(row).cast_unsigned();
-                    wanted.entry([text(0, row)?, text(1, row)?, text(2, row)?, text(3, row)?]).or_default().push(number);
+                    let number = batch.column(5).as_primitive::<Int64Type>().value(row).cast_unsigned();
+                    wanted
+                        .entry([text(0, row)?, text(1, row)?, text(2, row)?, text(3, row)?, text(4, row)?])
+                        .or_default()
+                        .push(number);
                 }
             }
         }
         counts.insert(kind.to_owned(), count);
-        for ([file, sha256, system, entity], rows) in wanted {
+        for ([file, sha256, system, entity, batch_id], rows) in wanted {
             for (source_row, line) in original_rows(lake, &sha256, &system, &entity, &rows)? {
-                found.push(SourceRow { kind: kind.to_owned(), file: file.clone(), source_row, line });
+                let (file, batch_id) = (file.clone(), batch_id.clone());
+                found.push(SourceRow { kind: kind.to_owned(), file, batch_id, source_row, line });
             }
         }
     }

@@ -6,6 +6,7 @@
 
 pub mod analyze;
 pub mod cell;
+pub mod compare;
 pub mod explain;
 pub mod fold;
 pub mod marts;

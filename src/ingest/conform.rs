@@ -262,6 +262,7 @@ fn expected(formats: &[DateFormat]) -> String {
         .map(|format| match format {
             DateFormat::Iso => "`2026-07-01` with or without a time",
             DateFormat::UsSlash => "`7/31/2026`, month first",
+            DateFormat::IsoMonth => "`2026-07`",
             DateFormat::UnixSeconds => "seconds since 1970",
             DateFormat::UnixMillis => "milliseconds since 1970",
             DateFormat::DotNet => "`/Date(1419937200000+1300)/`",
@@ -276,6 +277,8 @@ pub fn parse_instant(text: &str, formats: &[DateFormat]) -> Option<i64> {
     formats.iter().find_map(|format| match format {
         DateFormat::Iso => parse_iso(text.as_bytes()),
         DateFormat::UsSlash => parse_us_slash(text),
+        DateFormat::IsoMonth if text.len() == 7 => parse_iso(format!("{text}-01").as_bytes()),
+        DateFormat::IsoMonth => None,
         DateFormat::UnixSeconds => since_1970(text, 1),
         DateFormat::UnixMillis => since_1970(text, 1_000),
         DateFormat::DotNet => parse_dot_net(text),
@@ -349,7 +352,8 @@ fn parse_iso(bytes: &[u8]) -> Option<i64> {
         return None;
     }
     let offset_minutes: i64 = match rest {
-        b"" | b"Z" | b"z" => 0,
+        // As BigQuery writes it out.
+        b"" | b"Z" | b"z" | b" UTC" => 0,
         [sign @ (b'+' | b'-'), rest @ ..] => {
             let (hours, minutes) = match rest.len() {
                 2 => (number(rest)?, 0),
@@ -401,6 +405,7 @@ mod tests {
             ("2024-09-01 00:00:00", "2024-09-01T00:00:00.000000"),
             ("2024-09-01T00:00:00Z", "2024-09-01T00:00:00.000000"),
             ("2023-11-13T10:00Z", "2023-11-13T10:00:00.000000"),
+            ("2023-11-13 10:00:00.5 UTC", "2023-11-13T10:00:00.500000"),
             ("2020-11-10T08:00:00.1234567-08:00", "2020-11-10T16:00:00.123456"),
             ("10/3/2020", "2020-10-03T00:00:00.000000"),
             ("10/3/2020 23:59", "2020-10-03T23:59:00.000000"),

@@ -559,7 +559,8 @@ pub fn arrival(path: &Path, flag: Option<DateTime<Utc>>) -> (DateTime<Utc>, bool
     arrival_of(path, modified.ok(), flag)
 }
 
-/// The date in the file name, else in the nearest folder that has one: `2026-08-05`, or `2026-08` for its first day.
+/// The date in the file name, else in the nearest folder that has one: `2026-08-05`, `2026-08-05T1430` (UTC) for an instant of it,
+/// or `2026-08` for its first day.
 fn date_in_path(path: &Path) -> Option<DateTime<Utc>> {
     path.components().rev().find_map(|part| date_in(&part.as_os_str().to_string_lossy()))
 }
@@ -583,9 +584,22 @@ fn date_in(name: &str) -> Option<DateTime<Utc>> {
             .zip(text(5, 7))
             .zip(day)
             .and_then(|((year, month), day)| NaiveDate::from_ymd_opt(year.cast_signed(), month, day));
-        found = date.or(found);
+        found = date
+            .map(|date| date.and_time(name.get(start + 10..).and_then(time_in).unwrap_or(NaiveTime::MIN)).and_utc())
+            .or(found);
     }
-    found.map(|date| date.and_time(NaiveTime::MIN).and_utc())
+    found
+}
+
+/// The time behind a date: `T1430`, `T14-30`, `T143005`, `T14:30:05Z`. Without the `T` digits behind a date may be anything.
+fn time_in(rest: &str) -> Option<NaiveTime> {
+    let is_part_of_time = |c: &char| c.is_ascii_digit() || matches!(c, '-' | ':');
+    let digits: String = rest.strip_prefix('T')?.chars().take_while(is_part_of_time).filter(char::is_ascii_digit).collect();
+    let part = |at: usize| digits.get(at..at + 2).map_or(Some(0), |text| text.parse().ok());
+    if digits.len() != 4 && digits.len() != 6 {
+        return None;
+    }
+    NaiveTime::from_hms_opt(part(0)?, part(2)?, part(4)?)
 }
 
 #[cfg(test)]
@@ -604,5 +618,19 @@ mod tests {
         assert_eq!(day("report-20260805.csv"), None);
         assert_eq!(day("a_2026-13-01.csv"), None);
         assert_eq!(day("plain.csv"), None);
+    }
+
+    #[test]
+    fn times_behind_a_date_tell_two_files_of_a_day_apart() {
+        let instant = |name: &str| date_in_path(Path::new(name)).map(|t| t.format("%Y-%m-%dT%H:%M:%S").to_string());
+        for (name, expected) in [
+            ("usage_2026-08-05T1430.json", "2026-08-05T14:30:00"),
+            ("2026-08-05T14-30-05Z/usage.json", "2026-08-05T14:30:05"),
+            ("usage_2026-08-05T99.json", "2026-08-05T00:00:00"),
+            ("usage_2026-08-05_1430.json", "2026-08-05T00:00:00"),
+            ("usage_2026-08-05T2561.json", "2026-08-05T00:00:00"),
+        ] {
+            assert_eq!(instant(name).as_deref(), Some(expected), "{name}");
+        }
     }
 }

@@ -19,6 +19,7 @@ pub mod read;
 pub mod reject;
 pub mod scratch;
 mod stage;
+pub mod trace;
 pub mod workbook;
 
 use crate::lake::archive;

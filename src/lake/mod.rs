@@ -1,6 +1,7 @@
 //! The lake: Delta tables, the archive of original files, and what of them is visible.
 
 pub mod archive;
+pub mod delivery;
 pub mod delta;
 mod order;
 pub mod scan;

@@ -41,6 +41,8 @@ pub enum Table {
     Fx,
     /// Terms that no PSA export carries.
     ContractTerms,
+    /// Until when service months could be billed in the normal run.
+    BillingCalendar,
     /// One row per ingested file; a file is visible once it stands here.
     Batch,
     /// Rows that could not be accepted.
@@ -74,6 +76,7 @@ pub const TABLES: &[Table] = &[
     Table::ServiceMap,
     Table::Fx,
     Table::ContractTerms,
+    Table::BillingCalendar,
     Table::Batch,
     Table::Reject,
     Table::FactMonthly,
@@ -125,6 +128,7 @@ impl Table {
             Self::ServiceMap => "service_map",
             Self::Fx => "fx",
             Self::ContractTerms => "contract_terms",
+            Self::BillingCalendar => "billing_calendar",
             Self::Batch => "batch",
             Self::Reject => "reject",
             Self::FactMonthly => "fact_monthly",
@@ -184,6 +188,7 @@ impl Table {
             Self::ServiceMap => &["native_sku", "valid_from"],
             Self::Fx => &["date", "from_currency", "to_currency"],
             Self::ContractTerms => &["customer_key", "service_key", "valid_from"],
+            Self::BillingCalendar => &["customer_key", "service_month"],
             _ => &[],
         }
     }
@@ -234,6 +239,8 @@ impl Table {
                 // Rows of one statement are replaced together, from `statement_from` on, by the next delivery of it.
                 ("statement", TEXT),
                 ("statement_from", instant()),
+                // The vendor's invoice, where an export comes both before and after it.
+                ("vendor_invoice", TEXT),
             ],
             Self::InvoiceLine => vec![
                 ("invoice_id", TEXT),
@@ -387,6 +394,7 @@ impl Table {
                 ("markup_percent", DECIMAL),
                 ("quantity_basis", TEXT),
             ],
+            Self::BillingCalendar => vec![("customer_key", TEXT), ("service_month", DATE), ("cutoff_date", DATE)],
             Self::Batch => vec![
                 ("batch_id", TEXT),
                 ("file", TEXT),

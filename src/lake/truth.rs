@@ -8,14 +8,16 @@
 //! core_history.<table> shows all of them.
 //! ```
 //! Nothing is updated in place: a correction is a new row. Rows with equal values in [`Table::key`] are versions of one thing; all
-//! rows of a key from one batch stand together, because many vendors repeat a key within a file and mean the sum. The truth is the
-//! newest set of rows, and where later files merely repeat it, its first appearance: re-sent rows keep their provenance. Only
-//! batches whose periods overlap are compared, so a history of disjoint months costs nothing.
+//! rows of a key from one *delivery* stand together, because many vendors repeat a key and mean the sum (see
+//! [`crate::lake::delivery`]: mostly a file, or all parts of one export). The truth is the newest set of rows, and where later
+//! files merely repeat it, its first appearance: re-sent rows keep their provenance. Only batches whose periods overlap are compared,
+//! so a history of disjoint months costs nothing.
 //!
 //! Some vendors write a whole month again until it is final, without ids that last: rows change, come and *vanish*. Such rows name
 //! their `statement` (say, payer and billing month) and the instant from which it speaks; a later delivery of the same statement
 //! replaces all earlier rows from the first instant that it speaks of.
 
+use super::delivery;
 use super::delta::{DataFile, Lake, LakeError};
 use super::scan::FileTable;
 use super::schema::{TABLES, Table};
@@ -49,6 +51,7 @@ pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<
     // When a batch arrived decides between versions, so its table comes first.
     let batches = FileTable::new(lake, Table::Batch, lake.files(Table::Batch, None).await?);
     ctx.register_table(TableReference::partial("core", Table::Batch.name()), Arc::new(batches))?;
+    delivery::register(ctx).await?;
     for &table in TABLES.iter().filter(|table| table.area() == "core") {
         if let Some(version) = lake.version(table).await? {
             versions.insert(table.name().to_owned(), version);
@@ -165,7 +168,7 @@ async fn view(ctx: &SessionContext, schema: &'static str, name: &str, sql: &str)
 
 /// Crosswalks, rates and terms: usable before the date on which somebody wrote them down.
 fn is_reference(table: Table) -> bool {
-    matches!(table, Table::CustomerMap | Table::ServiceMap | Table::Fx | Table::ContractTerms)
+    matches!(table, Table::CustomerMap | Table::ServiceMap | Table::Fx | Table::ContractTerms | Table::BillingCalendar)
 }
 
 /// The newest differing set of rows per key, as a query over `rows`.
@@ -175,7 +178,8 @@ fn is_reference(table: Table) -> bool {
 /// one statement may carry different dates; it is known since the first.
 fn newest_version(table: Table, rows: &str, columns: &str, as_of: Option<&str>) -> String {
     let key = table.key().join(", ");
-    let provenance = ["recorded_at", "is_always_known", "batch_id", "source_row"];
+    // That a row is billed now says nothing new about what was used.
+    let provenance = ["recorded_at", "is_always_known", "batch_id", "source_row", "vendor_invoice"];
     let content: Vec<String> = table
         .schema()
         .fields()
@@ -185,35 +189,37 @@ fn newest_version(table: Table, rows: &str, columns: &str, as_of: Option<&str>) 
         .collect();
     let content = content.join(", ");
     let filter = as_of.map(|limit| format!("WHERE known_at <= {limit} OR is_always_known")).unwrap_or_default();
+    let delivery = delivery::number(table, "");
     format!(
         "SELECT {columns} FROM (
            SELECT version.*, chosen.version_key AS chosen_key
-           FROM (SELECT *, row_hash(system, {key}) AS version_key FROM ({rows})) AS version
+           FROM (
+             SELECT said.*, row_hash(system, {key}) AS version_key, {delivery} AS delivered
+             FROM ({rows}) AS said JOIN core.delivery AS delivery ON said.batch_id = delivery.batch_id
+           ) AS version
            JOIN (
-             SELECT version_key, batch_id FROM (
-               SELECT version_key, batch_id,
-                      row_number() OVER (PARTITION BY version_key ORDER BY known_at DESC, arrived_at DESC, batch_id DESC) AS newest
+             SELECT version_key, delivered FROM (
+               SELECT version_key, delivered,
+                      row_number() OVER (PARTITION BY version_key ORDER BY known_at DESC, delivered DESC) AS newest
                FROM (
-                 SELECT version_key, known_at, arrived_at, batch_id, content,
-                        lag(content) OVER (PARTITION BY version_key ORDER BY known_at, arrived_at, batch_id) AS before
+                 SELECT version_key, known_at, delivered, content,
+                        lag(content) OVER (PARTITION BY version_key ORDER BY known_at, delivered) AS before
                  FROM (
-                   SELECT version_key, arrived_at, batch_id, content, is_always_known,
-                          CASE WHEN batch_id = first_value(batch_id) OVER (PARTITION BY version_key ORDER BY arrived_at, batch_id)
+                   SELECT version_key, arrived_at, delivered, content, is_always_known,
+                          CASE WHEN delivered = first_value(delivered) OVER (PARTITION BY version_key ORDER BY delivered)
                                THEN recorded_at ELSE greatest(recorded_at, arrived_at) END AS known_at
                    FROM (
-                     SELECT grouped.*, batch.recorded_at AS arrived_at
-                     FROM (
-                       SELECT row_hash(system, {key}) AS version_key, batch_id, min(recorded_at) AS recorded_at,
-                              sum(row_hash({content})) AS content, bool_or(is_always_known) AS is_always_known
-                       FROM ({rows}) GROUP BY 1, batch_id
-                     ) AS grouped
-                     JOIN core.batch AS batch ON grouped.batch_id = batch.batch_id
+                     SELECT row_hash(system, {key}) AS version_key, {delivery} AS delivered, min(delivery.arrived_at) AS arrived_at,
+                            min(recorded_at) AS recorded_at, sum(row_hash({content})) AS content,
+                            bool_or(is_always_known) AS is_always_known
+                     FROM ({rows}) AS said JOIN core.delivery AS delivery ON said.batch_id = delivery.batch_id
+                     GROUP BY 1, 2
                    )
                  ) {filter}
                ) WHERE before IS DISTINCT FROM content
              ) WHERE newest = 1
            ) AS chosen
-           ON version.version_key = chosen.version_key AND version.batch_id = chosen.batch_id
+           ON version.version_key = chosen.version_key AND version.delivered = chosen.delivered
          )"
     )
 }

@@ -15,9 +15,27 @@ const INNER: [&str; 1] = ["subject_event"];
 /// # Errors
 /// [`QueryError`] pointing into the view's file.
 pub async fn register(ctx: &SessionContext, catalog: &Catalog) -> Result<(), QueryError> {
-    build_facts(ctx, catalog, Parameters::NONE, Some(&CROSSWALKS)).await?;
-    let inner = catalog.folder("facts").filter(|(name, _)| INNER.contains(name)).map(|(name, query)| ("facts", name, query));
-    let views = catalog.folder("core").map(|(name, query)| ("core", name, query));
+    register_if(ctx, catalog, |_| true).await
+}
+
+/// Registers the views that a query names, and all if it asks what there is: planning a view costs more than many a query.
+///
+/// # Errors
+/// [`QueryError`] pointing into the view's file.
+pub async fn register_for(ctx: &SessionContext, catalog: &Catalog, query: &str) -> Result<(), QueryError> {
+    let text = query.to_lowercase();
+    let asks_for_all = ["information_schema", "show ", "describe "].iter().any(|word| text.contains(word));
+    register_if(ctx, catalog, |name| asks_for_all || text.contains(name)).await
+}
+
+async fn register_if(ctx: &SessionContext, catalog: &Catalog, is_wanted: impl Fn(&str) -> bool) -> Result<(), QueryError> {
+    let has_views = catalog.folder("core").any(|(name, _)| is_wanted(name));
+    let is_needed = |name: &str| CROSSWALKS.contains(&name) && (has_views || is_wanted(name));
+    let needed: Vec<&str> = CROSSWALKS.into_iter().filter(|name| is_needed(name)).collect();
+    build_facts(ctx, catalog, Parameters::NONE, Some(&needed)).await?;
+    let is_inner = |name: &str| INNER.contains(&name) && (has_views || is_wanted(name));
+    let inner = catalog.folder("facts").filter(|(name, _)| is_inner(name)).map(|(name, query)| ("facts", name, query));
+    let views = catalog.folder("core").filter(|(name, _)| is_wanted(name)).map(|(name, query)| ("core", name, query));
     for (schema, name, query) in inner.chain(views) {
         let failed = |e| QueryError::from_engine(query, &e);
         let view = ctx.sql(&query.text).await.map_err(failed)?.into_view();

@@ -2,7 +2,7 @@
 //!
 //! Sources: AWS, "Line item columns", "Data Exports table dictionary"; the anonymised report of the `FinOps` Foundation's converters. The set
 //! of columns changes with the services used; maps of CUR 2.0 (`product`, `resource_tags`) are JSON in one cell of a CSV, and maps in Parquet. Numbers
-//! come in E-notation, periods are half-open. The account that used the service is the customer, `ProductCode:UsageType` the
+//! come in E-notation (rounded half-even at the 18th decimal), periods are half-open. The account that used the service is the customer, `ProductCode:UsageType` the
 //! SKU, `UnblendedCost` the cost: discounts, negated savings plans, credits and refunds are rows of their own, so the sum is the
 //! invoice's.
 //!
@@ -44,10 +44,10 @@ pub static SOURCE: Source = Source {
                 Column::text("lineItem/ProductCode"),
                 Column::text("lineItem/UsageType"),
                 Column::text("lineItem/ResourceId"),
-                Column::decimal("lineItem/UsageAmount"),
+                Column::long_decimal("lineItem/UsageAmount"),
                 Column::currency("lineItem/CurrencyCode").required(),
-                Column::decimal("lineItem/UnblendedRate"),
-                Column::decimal("lineItem/UnblendedCost").required(),
+                Column::long_decimal("lineItem/UnblendedRate"),
+                Column::long_decimal("lineItem/UnblendedCost").required(),
                 Column::text("lineItem/LineItemDescription"),
                 Column::text("product/ProductName"),
                 Column::text("pricing/unit"),
@@ -82,10 +82,10 @@ pub static SOURCE: Source = Source {
                 Column::text("line_item_product_code"),
                 Column::text("line_item_usage_type"),
                 Column::text("line_item_resource_id"),
-                Column::decimal("line_item_usage_amount"),
+                Column::long_decimal("line_item_usage_amount"),
                 Column::currency("line_item_currency_code").required(),
-                Column::decimal("line_item_unblended_rate"),
-                Column::decimal("line_item_unblended_cost").required(),
+                Column::long_decimal("line_item_unblended_rate"),
+                Column::long_decimal("line_item_unblended_cost").required(),
                 Column::text("line_item_line_item_description"),
                 Column::text("product_product_name").also(&["product['product_name']"]),
                 Column::text("pricing_unit"),

@@ -46,6 +46,8 @@ pub enum DateFormat {
     Iso,
     /// `7/1/2026`, `07/01/2026 23:59`: month first.
     UsSlash,
+    /// `2026-07`: the first day of a month.
+    IsoMonth,
     /// Seconds since 1970.
     UnixSeconds,
     /// Milliseconds since 1970.

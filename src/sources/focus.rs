@@ -1,7 +1,8 @@
 //! FOCUS 1.0 to 1.2 cost and usage: AWS, Azure, Google, Oracle and whoever else writes the `FinOps` specification.
 //!
 //! Source: `FOCUS_Spec` 1.2, columns and attributes. Real files break it: dates without `T` and `Z`, the letters `NULL` for a
-//! missing value, padded and quoted numbers, E-notation. Periods are half-open. `ConsumedQuantity` is a flow that adds up over the
+//! missing value, padded and quoted numbers, E-notation; Google's, out of `BigQuery`, end dates with ` UTC`. Numbers that a provider computed in
+//! binary have up to 25 decimals: rounded half-even at the 18th. Periods are half-open. `ConsumedQuantity` is a flow that adds up over the
 //! month and is null unless the charge is usage; every charge category may be negative. `ChargeClass = Correction` marks corrections of
 //! invoiced periods only, so its absence proves nothing.
 //!
@@ -41,11 +42,11 @@ pub static SOURCE: Source = Source {
             Column::text("ChargeClass"),
             Column::text("ConsumedUnit"),
             Column::text("PricingUnit"),
-            Column::decimal("ConsumedQuantity"),
-            Column::decimal("PricingQuantity"),
-            Column::decimal("ContractedUnitPrice"),
-            Column::decimal("x_EffectiveUnitPrice"),
-            Column::decimal("BilledCost").required(),
+            Column::long_decimal("ConsumedQuantity"),
+            Column::long_decimal("PricingQuantity"),
+            Column::long_decimal("ContractedUnitPrice"),
+            Column::long_decimal("x_EffectiveUnitPrice"),
+            Column::long_decimal("BilledCost").required(),
             Column::currency("BillingCurrency").required(),
             Column::iso("ChargePeriodStart").required(),
             Column::iso("ChargePeriodEnd").required(),

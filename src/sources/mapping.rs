@@ -1,9 +1,11 @@
-//! Shortfall's own CSV files: crosswalks, exchange rates, lifecycle events and contract terms that no export carries.
+//! Shortfall's own CSV files: crosswalks, exchange rates, lifecycle events, contract terms and billing cut-offs that no export carries.
 //!
-//! Plain CSV in UTF-8 with a header row; found by their header. Crosswalks, rates and terms are reference data: they hold at any
-//! as-of date unless their file name or `--recorded-at` says when they became known.
+//! Plain CSV in UTF-8 with a header row; found by their header. Crosswalks, rates, terms and the calendar are reference data: they hold at
+//! any as-of date unless their file name or `--recorded-at` says when they became known. Lifecycle events are things that happened, and
+//! so no reference data: each is known from its own `recorded_at`, else from the file's date, else from its modification time. Without
+//! the first two `--as-of` an earlier day does not see them, which is right if the list was written only now.
 
-use super::{Column, Export, Shape, Source};
+use super::{Column, DateFormat, Export, Shape, Source};
 use crate::lake::Table;
 
 /// The files and their columns.
@@ -92,6 +94,23 @@ pub static SOURCE: Source = Source {
             beside: &[],
             unique: &[],
             is_reference: false,
+        },
+        Export {
+            entity: "billing_calendar",
+            how_to_export: "CSV kept by hand, optional: until when a service month could be billed in the normal run (default: its first invoice)",
+            shape: Shape::Csv,
+            signature: &["customer_key", "service_month", "cutoff_date"],
+            columns: &[
+                Column::text("system").required(),
+                Column::text("customer_key").required(),
+                Column::instant("service_month", &[DateFormat::Iso, DateFormat::IsoMonth]).required(),
+                Column::iso("cutoff_date").required(),
+            ],
+            nulls: &[],
+            target: Table::BillingCalendar,
+            beside: &[],
+            unique: &["system", "customer_key", "service_month"],
+            is_reference: true,
         },
         Export {
             entity: "contract_terms",

@@ -93,6 +93,7 @@ const DAILY_RATED_USAGE: Export = Export {
         Column::text("SkuId"),
         Column::text("SkuName"),
         Column::text("ProductName"),
+        Column::text("InvoiceNumber"),
         Column::text("MeterId"),
         Column::text("EntitlementId"),
         Column::text("ResourceURI"),

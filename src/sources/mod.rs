@@ -66,6 +66,15 @@ pub struct Export {
 }
 
 impl Export {
+    /// Whether rows with one key in several files of one delivery are parts of one sum. So it is where an export without row
+    /// identities is cut by size (a report in parts). Where records have ids, or come in pages, the same key on two pages is the same
+    /// record seen twice.
+    #[must_use]
+    pub fn parts_add_up(&self) -> bool {
+        let is_cut_by_size = !matches!(self.shape, Shape::Json { .. });
+        self.target == Table::VendorUsage && self.unique.is_empty() && is_cut_by_size
+    }
+
     /// Where a column of the signature stands in a header.
     #[must_use]
     pub fn position(&self, name: &str, header: &[String]) -> Option<usize> {

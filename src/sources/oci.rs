@@ -1,7 +1,7 @@
 //! Oracle Cloud Infrastructure cost reports.
 //!
 //! Sources: Oracle, "Cost and usage reports overview"; the report among the tests of the `FinOps` Foundation's converters. Hourly rows with
-//! two shapes of date in one row, 18 decimals and E-notation; one column per tag key, not read. Reports are only added to, never
+//! two shapes of date in one row, 18 decimals and E-notation (rounded half-even where there are more); one column per tag key, not read. Reports are only added to, never
 //! rewritten: a correction is a row of its own with `isCorrection` and, in `backreferenceNo`, the line that it corrects. `referenceNo`
 //! identifies a line, and both numbers of a correction are kept in `line_key`.
 //!
@@ -36,10 +36,10 @@ pub static SOURCE: Source = Source {
             Column::text("product/compartmentName"),
             Column::text("product/resourceId"),
             Column::text("product/Description"),
-            Column::decimal("usage/billedQuantity"),
+            Column::long_decimal("usage/billedQuantity"),
             Column::text("cost/productSku"),
-            Column::decimal("cost/unitPrice"),
-            Column::decimal("cost/myCost"),
+            Column::long_decimal("cost/unitPrice"),
+            Column::long_decimal("cost/myCost"),
             Column::currency("cost/currencyCode").required(),
             Column::text("cost/billingUnitReadable"),
             Column::text("cost/skuUnitDescription"),

@@ -1,6 +1,7 @@
 //! From exports to findings: the worked example to the cent, laws of an analysis, replay of what was known, a user's own signals, detection, false alarms,
 //! and what the folders must hold.
 
+mod compare;
 mod detection;
 mod false_alarms;
 mod identity;

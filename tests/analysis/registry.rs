@@ -57,7 +57,7 @@ fn mentioned(text: &str) -> BTreeSet<String> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
     let words = code(text);
     let words = words.split(|c| !is_word(c));
-    let schemas = ["facts.", "known.", "core_history."];
+    let schemas = ["facts.", "known.", "core_history.", "compare."];
     words.filter(|word| schemas.iter().any(|schema| word.starts_with(schema))).map(str::to_owned).collect()
 }
 
@@ -94,6 +94,10 @@ pub async fn empty_lake(catalog: &Catalog) -> SessionContext {
             let empty = MemTable::try_new(table.schema(), vec![Vec::new()]).expect("an empty table");
             ctx.register_table(TableReference::partial(schema, table.name()), Arc::new(empty)).expect("registered");
         }
+    }
+    for (table, schema) in [("batch", Table::Batch.schema()), ("delivery", shortfall::lake::delivery::schema())] {
+        let empty = MemTable::try_new(schema, vec![Vec::new()]).expect("an empty table");
+        ctx.register_table(TableReference::partial("core", table), Arc::new(empty)).expect("registered");
     }
     run::build_facts(&ctx, catalog, parameters(), None).await.expect("facts of nothing");
     ctx
@@ -190,7 +194,7 @@ fn a_signals_id_is_its_file_and_its_header_and_it_is_counted_in_coverage() {
 fn headers_read_what_the_text_reads() {
     let catalog = catalog();
     let mut wrong = Vec::new();
-    for (folder, kind) in [("facts", "fact"), ("signals", "signal")] {
+    for (folder, kind) in [("facts", "fact"), ("signals", "signal"), ("history", "history")] {
         for (name, query) in catalog.folder(folder) {
             let header = Header::parse(&query.text);
             let stated: BTreeSet<String> = header.list("reads").into_iter().map(str::to_owned).collect();
@@ -201,7 +205,7 @@ fn headers_read_what_the_text_reads() {
             if header.get(kind) != Some(name) {
                 wrong.push(format!("{}: the header does not say `{kind}: {name}`", query.path));
             }
-            for key in ["grain", if folder == "facts" { "meaning" } else { "question" }] {
+            for key in ["grain", if folder == "signals" { "question" } else { "meaning" }] {
                 if header.get(key).is_none() {
                     wrong.push(format!("{}: no `{key}`", query.path));
                 }
@@ -294,6 +298,11 @@ fn every_fact_and_signal_runs_on_a_lake_without_rows() {
         }
         for (_, query) in catalog.folder("core") {
             run::plan(&ctx, query, parameters()).await.expect("a view");
+        }
+        // Those that compare read two such lakes.
+        for (name, query) in catalog.folder("history").filter(|(name, _)| !name.starts_with("compare")) {
+            let (_, rows) = run::rows(&ctx, query, parameters()).await.expect(name);
+            assert_eq!(rows.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 0, "{name}");
         }
         none_missing(&wrong);
     });

@@ -46,6 +46,8 @@ fn a_folder_that_is_no_lake_is_named() {
         for arguments in [
             vec!["findings"],
             vec!["explain", "x"],
+            vec!["trace", "x", "2"],
+            vec!["compare", "--quarter", "2026Q3", "--before", "2026-08-01", "--after", "2026-10-01"],
             vec!["sql", "SELECT 1"],
             vec!["report"],
             vec!["analyze", "--quarter", "2026Q3"],
@@ -153,6 +155,8 @@ fn every_command_prints_one_json_document() {
         vec!["findings"],
         vec!["report"],
         vec!["explain", "x"],
+        vec!["trace", "x", "2"],
+        vec!["compare", "--quarter", "2026Q3", "--before", "2026-08-01", "--after", "2026-07-01"],
         vec!["sql", "SELEC"],
         vec!["analyze", "--quarter", "2026Q3", "--signal", "astrology"],
         vec!["score", "--truth", "nowhere.csv"],

@@ -196,7 +196,7 @@ fn junk_beside_exports_is_passed_over_and_a_broken_file_keeps_nothing_back() {
 // --- workbooks
 
 /// A workbook with a cover, and rates below two empty rows and a title.
-fn book() -> Vec<u8> {
+pub fn book() -> Vec<u8> {
     let mut book = Workbook::new();
     let cover = book.add_worksheet().set_name("Cover").expect("a name");
     cover.write(0, 0, "Rates, as agreed").expect("a cell");

@@ -10,6 +10,9 @@ pub fn good_files() -> BTreeMap<(String, String), Vec<PathBuf>> {
     let mut found: BTreeMap<(String, String), Vec<PathBuf>> = BTreeMap::new();
     for system in std::fs::read_dir(fixtures()).expect("tests/sources") {
         let system = system.expect("an entry").path();
+        if !system.is_dir() {
+            continue;
+        }
         for file in std::fs::read_dir(&system).expect("a folder").map(|entry| entry.expect("an entry").path()) {
             let stem = file.file_stem().expect("a name").to_string_lossy().into_owned();
             if let Some(entity) = stem.strip_prefix("good_") {

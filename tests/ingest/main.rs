@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod billing;
+mod changes;
 mod commands;
 mod compliance;
 mod containers;
@@ -9,8 +10,10 @@ mod exports;
 mod fuzz;
 mod halo;
 mod kill;
+mod quirks;
 mod real_data;
 mod repeat;
 mod support;
+mod trace;
 mod truth;
 mod vendors;
