@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod findings;
 pub mod functions;
+pub mod identity;
 pub mod ingest;
 pub mod kernels;
 pub mod lake;

@@ -1,7 +1,9 @@
 -- view: core.contract_line
 -- meaning: the current truth of what the PSA says a customer is entitled to and owes for; `measure` says what a row states
 SELECT line.system, line.contract_id, line.line_id, line.measure, line.parent_id, customer.customer_key, service.service_key, line.native_sku, line.native_name,
-       line.quantity, line.included_quantity, line.unit_price, line.unit_cost, line.amount,
+       line.quantity, line.included_quantity, share_of(line.unit_price, service.share_from, service.share_to) AS unit_price,
+       share_of(line.unit_cost, service.share_from, service.share_to) AS unit_cost,
+       share_of(line.amount, service.share_from, service.share_to) AS amount,
        coalesce(contract.currency, money.currency, own.currency) AS currency,
        coalesce(line.billing_cycle, contract.billing_cycle) AS billing_cycle, line.status, line.effective_from,
        least(line.effective_to, contract.effective_to) AS effective_to, line.recorded_at, line.batch_id, line.source_row

@@ -1,7 +1,8 @@
 -- view: core.invoice_line
 -- meaning: the current truth of what was billed, with the customer and service it belongs to; date and validity are its header's where one is there
 SELECT line.system, line.invoice_id, line.line_id, customer.customer_key, line.customer_native_id, line.customer_native_name,
-       service.service_key, line.native_sku, line.native_name, line.quantity, line.unit_price, line.amount,
+       service.service_key, line.native_sku, line.native_name, line.quantity, line.unit_price,
+       share_of(line.amount, service.share_from, service.share_to) AS amount,
        coalesce(line.currency, header.currency, money.currency, own.currency) AS currency, line.kind, line.is_proration, line.origin_line_id,
        CASE WHEN header.status IN ('void', 'voided', 'draft', 'deleted', 'uncollectible') THEN header.status ELSE line.status END AS status,
        line.period_start, line.period_end, coalesce(header.invoice_date, line.invoice_date) AS invoice_date, line.service_month,

@@ -2,7 +2,7 @@
 -- meaning: the current truth of vendor usage, with the customer and service it belongs to
 SELECT usage.system, usage.provider, customer.customer_key, usage.customer_native_id, usage.customer_native_name,
        service.service_key, usage.native_sku, usage.native_name, usage.subject_id, usage.line_key, usage.category, usage.measure, usage.quantity,
-       usage.unit, usage.unit_cost, usage.cost, usage.currency, usage.period_start, usage.period_end, usage.service_month,
+       usage.unit, usage.unit_cost, share_of(usage.cost, service.share_from, service.share_to) AS cost, usage.currency, usage.period_start, usage.period_end, usage.service_month,
        usage.is_correction, usage.recorded_at, usage.batch_id, usage.source_row
 FROM known.vendor_usage AS usage
 LEFT JOIN facts.customer_alias AS customer

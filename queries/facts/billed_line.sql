@@ -20,7 +20,8 @@ WITH line AS (
 ),
 keyed AS (
   SELECT line.*, customer.customer_key, coalesce(exact.service_key, product.service_key, own.service_key) AS service_key,
-         coalesce(exact.unit_factor, product.unit_factor, CAST(1 AS DECIMAL(38, 18))) AS unit_factor
+         coalesce(exact.unit_factor, product.unit_factor, CAST(1 AS DECIMAL(38, 18))) AS unit_factor,
+         coalesce(exact.share_from, product.share_from) AS share_from, coalesce(exact.share_to, product.share_to) AS share_to
   FROM line
   LEFT JOIN facts.customer_alias AS customer
     ON line.system = customer.system AND normalise_id(line.customer_native_id) = customer.native_id
@@ -32,7 +33,7 @@ keyed AS (
     AND (exact.valid_to IS NULL OR exact.valid_to > CAST(line.from_at AS DATE))
   -- A price belongs to a product; a crosswalk may list either.
   LEFT JOIN facts.service_alias AS product
-    ON line.system = product.system AND normalise_id(line.native_product) = product.native_sku
+    ON exact.service_key IS NULL AND line.system = product.system AND normalise_id(line.native_product) = product.native_sku
     AND (product.valid_from IS NULL OR product.valid_from <= CAST(line.from_at AS DATE))
     AND (product.valid_to IS NULL OR product.valid_to > CAST(line.from_at AS DATE))
   LEFT JOIN facts.service AS own ON normalise_id(line.native_sku) = own.match_key
@@ -50,6 +51,6 @@ SELECT system, invoice_id, line_id, batch_id, source_row, customer_native_id, na
        CAST(month AS DATE) AS month, currency, kind, is_proration,
        CASE WHEN adds_up THEN month_share(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE))
             ELSE day_weighted(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE)) END AS quantity,
-       month_share(amount, from_at, to_at, CAST(month AS DATE)) AS amount
+       month_share(share_of(amount, share_from, share_to), from_at, to_at, CAST(month AS DATE)) AS amount
 FROM spread
 WHERE month <= $last_month

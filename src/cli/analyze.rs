@@ -129,11 +129,6 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
         analysis.coverage.iter().map(|c| format!("{} {} ({} could not be)", c.signal, c.tested, c.too_short)).collect();
     render::lines(&format!("tested: {}", tested.join(", ")));
     for unmapped in &analysis.unmapped {
-        render::lines(&format!(
-            "unmapped: {} {} of vendor cost in {} ids belongs to no known customer or service",
-            unmapped.cost.normalize(),
-            unmapped.currency,
-            unmapped.ids
-        ));
+        render::lines(&unmapped.sentence());
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     let bar = Bar::new();
     let outcomes = ingestion::ingest(&lake, &files, &options, context.runtime.handle(), &bar);
     bar.finish();
-    ingest::summary(context, &outcomes?)?;
+    ingest::summary(context, &lake, &outcomes?)?;
     render::note(&format!("3/4 analysing {}", config.analysed_quarter));
     let request =
         Request { quarter: config.analysed_quarter, as_of: None, signals: Vec::new(), queries: None, threads: context.threads };

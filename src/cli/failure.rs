@@ -109,7 +109,7 @@ impl From<AnalyzeError> for Failure {
             AnalyzeError::Truth(error) => error.into(),
             AnalyzeError::Query(error) => error.into(),
             AnalyzeError::Catalog(error) => error.into(),
-            AnalyzeError::UnknownSignal { .. } => Self::usage(error.to_string()),
+            AnalyzeError::UnknownSignal { .. } | AnalyzeError::NothingMapped { .. } => Self::usage(error.to_string()),
             AnalyzeError::NoData { .. } => Self::usage(error.to_string())
                 .hint("`shortfall sql --lake DIR \"SELECT system, entity, count(*) FROM core.batch GROUP BY 1, 2\"` shows what was ingested"),
             AnalyzeError::Engine { .. } | AnalyzeError::Locked => Self::environment(error.to_string()),

@@ -84,6 +84,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     let data = match format {
         Format::Table if arguments.out.is_none() => {
             print_table(&findings, usize::MAX);
+            for unmapped in &run.unmapped {
+                render::lines(&unmapped.sentence());
+            }
             return Ok(Exit::Done);
         }
         Format::Table | Format::Csv => csv_bytes(&findings)?,

@@ -1,7 +1,7 @@
 //! `shortfall ingest`.
 
 use super::progress::Bar;
-use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
+use super::{Context, Exit, Failure, LakeArgument, OutputFormat, map, render};
 use crate::ingest::{self, Input, Outcome, fetch, mapped, plan};
 use crate::lake::Lake;
 use crate::sources::SOURCES;
@@ -63,7 +63,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     let bar = Bar::new();
     let outcomes = ingest::ingest_inputs(&lake, &inputs, &options, context.runtime.handle(), &bar);
     bar.finish();
-    summary(context, &outcomes?)
+    summary(context, &lake, &outcomes?)
 }
 
 /// Files and objects behind the arguments, in their order.
@@ -86,7 +86,7 @@ fn inputs(context: &Context, arguments: &Arguments) -> Result<Vec<Input>, Failur
 }
 
 /// Prints what became of the files.
-pub(super) fn summary(context: &Context, outcomes: &[(PathBuf, Outcome)]) -> Result<Exit, Failure> {
+pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outcome)]) -> Result<Exit, Failure> {
     let mut landed = std::collections::BTreeMap::<(&str, &str), (u64, u64, u64, u64)>::new();
     let mut rejected_in = Vec::new();
     let mut refused = Vec::new();
@@ -109,7 +109,10 @@ pub(super) fn summary(context: &Context, outcomes: &[(PathBuf, Outcome)]) -> Res
             Outcome::PassedOver => passed_over.push(path.display().to_string()),
         }
     }
+    // What was landed may need a mapping, or be one.
+    let unmapped = if landed.is_empty() { Vec::new() } else { map::unmapped_money(context, lake)? };
     if context.output == OutputFormat::Json {
+        let unmapped: Vec<_> = unmapped.iter().map(map::UnmappedMoney::document).collect();
         let landed: Vec<_> = landed
             .iter()
             .map(|((system, entity), (files, rows_in, accepted, rejected))| {
@@ -120,7 +123,7 @@ pub(super) fn summary(context: &Context, outcomes: &[(PathBuf, Outcome)]) -> Res
         let refused: Vec<_> = refused.iter().map(|(file, reason)| json!({ "file": file, "reason": reason })).collect();
         let rejects: Vec<_> = rejected_in.iter().map(|(file, rows)| json!({ "file": file, "rows_rejected": rows })).collect();
         render::document(&json!({ "landed": landed, "already_known": known, "refused": refused, "files_with_rejects": rejects,
-                                   "passed_over": passed_over }));
+                                  "passed_over": passed_over, "unmapped": unmapped }));
     } else {
         if !landed.is_empty() {
             let rows: Vec<Vec<String>> = landed
@@ -140,6 +143,9 @@ pub(super) fn summary(context: &Context, outcomes: &[(PathBuf, Outcome)]) -> Res
         }
         if known > 0 {
             render::lines(&format!("{known} files were ingested before and changed nothing"));
+        }
+        for unmapped in &unmapped {
+            render::lines(&unmapped.sentence(&lake.root().display().to_string()));
         }
         if !passed_over.is_empty() {
             render::note(&format!("passed over, as they are no exports: {}", passed_over.join(", ")));

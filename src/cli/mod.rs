@@ -82,6 +82,8 @@ enum Command {
     Map(map::Arguments),
     /// Which systems and exports are understood, and how to export them.
     Sources,
+    /// Crosswalks: what is unmapped, suggestions with their reasons, export and import.
+    Map(map::Arguments),
     /// Compute the findings of a quarter.
     Analyze(analyze::Arguments),
     /// Print the findings of a quarter in the fixed schema.
@@ -147,6 +149,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Ingest(arguments) => ingest::run(&context, &arguments),
         Command::Map(arguments) => map::run(&context, &arguments),
         Command::Sources => sources::run(&context),
+        Command::Map(arguments) => map::run(&context, &arguments),
         Command::Analyze(arguments) => analyze::run(&context, &arguments),
         Command::Findings(arguments) => findings::run(&context, &arguments),
         Command::Explain(arguments) => explain::run(&context, &arguments),

@@ -93,7 +93,7 @@ fn print(context: &Context, as_csv: bool, batches: &[RecordBatch]) -> Result<Exi
 }
 
 /// A cell as text; decimals without padding zeros.
-fn cell(column: &dyn Array, row: usize) -> Option<String> {
+pub(super) fn cell(column: &dyn Array, row: usize) -> Option<String> {
     if column.is_null(row) {
         return None;
     }

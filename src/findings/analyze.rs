@@ -81,6 +81,14 @@ pub enum AnalyzeError {
         /// The quarter.
         quarter: Quarter,
     },
+    /// There is something to analyse, but nobody knows whose it is.
+    #[error("nothing in {quarter} belongs to a known customer and service; {unmapped}")]
+    NothingMapped {
+        /// The quarter.
+        quarter: Quarter,
+        /// What is unmapped.
+        unmapped: String,
+    },
     /// Another process is writing.
     #[error("another `shortfall` is writing to this lake; wait for it to end")]
     Locked,
@@ -118,16 +126,45 @@ pub struct Coverage {
 }
 
 /// Vendor cost of the quarter that belongs to no known customer or service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Unmapped {
     /// ISO 4217.
     pub currency: String,
     /// Cost.
+    #[serde(with = "rust_decimal_text")]
     pub cost: Decimal,
     /// Usage rows.
     pub source_rows: u64,
     /// Different native customer ids and SKUs.
     pub ids: u64,
+}
+
+impl Unmapped {
+    /// What a summary says of it, and the command that helps.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        format!(
+            "unmapped: {} {} of vendor cost in {} ids belongs to no known customer or service; `shortfall map suggest` looks for candidates",
+            self.cost.normalize(),
+            self.currency,
+            self.ids
+        )
+    }
+}
+
+/// Money in JSON is text, never a float.
+mod rust_decimal_text {
+    use rust_decimal::Decimal;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(value: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&value.to_string())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Decimal::from_str_exact(&text).map_err(D::Error::custom)
+    }
 }
 
 /// What an analysis says.
@@ -165,7 +202,12 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     let fact_rows = count(&ctx, "facts.fact_monthly").await?;
     // Open contracts reach into every quarter to come; only deliveries and charges make one that can be judged.
     if count(&ctx, "facts.quarter_activity").await? == 0 {
-        return Err(AnalyzeError::NoData { quarter: request.quarter });
+        let unmapped = unmapped(&ctx).await?;
+        if unmapped.is_empty() {
+            return Err(AnalyzeError::NoData { quarter: request.quarter });
+        }
+        let sentences: Vec<String> = unmapped.iter().map(Unmapped::sentence).collect();
+        return Err(AnalyzeError::NothingMapped { quarter: request.quarter, unmapped: sentences.join("; ") });
     }
     let mut found = Vec::with_capacity(signals.len());
     for signal in signals {
@@ -182,7 +224,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     let run_id = run_id(request, &versions, &catalog);
     let coverage = coverage(&ctx).await?;
     let unmapped = unmapped(&ctx).await?;
-    publish(&ctx, lake, request, &run_id, &versions, &catalog, &folded, &coverage, fact_rows).await?;
+    publish(&ctx, lake, request, &run_id, &versions, &catalog, &folded, &coverage, &unmapped, fact_rows).await?;
     Ok(Analysis {
         run_id,
         quarter: request.quarter,
@@ -381,6 +423,7 @@ async fn publish(
     catalog: &Catalog,
     folded: &[Folded],
     coverage: &[Coverage],
+    unmapped: &[Unmapped],
     fact_rows: u64,
 ) -> Result<(), AnalyzeError> {
     let quarter = request.quarter.to_string();
@@ -421,6 +464,7 @@ async fn publish(
         ("queries_sha256", text(catalog.sha256())),
         ("core_versions", text(json(versions))),
         ("mart_versions", text(json(&marts_versions))),
+        ("unmapped", text(serde_json::to_string(unmapped).unwrap_or_default())),
         ("findings", whole(folded.len() as u64)),
         ("fact_rows", whole(fact_rows)),
         ("number", whole(number as u64)),

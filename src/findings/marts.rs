@@ -4,6 +4,7 @@
 //! and sees all of it or the run before. A run's id names its inputs (lake versions, as-of date, queries, engine), so the same
 //! analysis twice is one run.
 
+use super::analyze::Unmapped;
 use crate::lake::delta::Mode;
 use crate::lake::scan::FileTable;
 use crate::lake::truth::TruthError;
@@ -31,6 +32,8 @@ pub struct Run {
     pub as_of: Option<i64>,
     /// Table versions by name.
     pub versions: BTreeMap<String, u64>,
+    /// What belonged to no known customer or service.
+    pub unmapped: Vec<Unmapped>,
     /// Its place in the order of runs.
     pub number: usize,
 }
@@ -87,7 +90,7 @@ pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let ctx = SessionContext::new();
     let frame = ctx.read_table(Arc::new(FileTable::new(lake, Table::Run, files)))?;
-    let batches = frame.select_columns(&["run_id", "quarter", "as_of", "mart_versions", "number"])?.collect().await?;
+    let batches = frame.select_columns(&["run_id", "quarter", "as_of", "mart_versions", "number", "unmapped"])?.collect().await?;
     let mut found = Vec::new();
     for batch in batches {
         let text = |at: usize, row: usize| -> datafusion::common::Result<String> {
@@ -102,6 +105,8 @@ pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
                 quarter: text(1, row)?,
                 as_of: arrow::array::Array::is_valid(as_of, row).then(|| as_of.value(row)),
                 versions: serde_json::from_str(&text(3, row)?).unwrap_or_default(),
+                // Runs of older versions say nothing.
+                unmapped: serde_json::from_str(&text(5, row)?).unwrap_or_default(),
                 number: usize::try_from(number.value(row)).unwrap_or(0),
             });
         }

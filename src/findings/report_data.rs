@@ -1,6 +1,6 @@
 //! What the report shows, gathered from the marts of one run.
 
-use super::analyze::{AnalyzeError, chart_start, findings_of};
+use super::analyze::{AnalyzeError, Unmapped, chart_start, findings_of};
 use super::marts::{self, Run};
 use super::read::month_days;
 use super::schema::{Basis, Finding};
@@ -50,12 +50,18 @@ pub async fn report_data(lake: &Lake, run: &Run) -> Result<ReportData, AnalyzeEr
         coverage: coverage(&ctx, &signals).await?,
         charts,
         findings,
-        notes: vec![
-            "Leakage is for the quarter; a unit of money that several signals point to is counted once.".to_owned(),
-            "Over-billed money is the customers': it is reported beside leakage, never netted against it.".to_owned(),
-        ],
+        notes: notes(run),
         generated_by: concat!("shortfall ", env!("CARGO_PKG_VERSION")).to_owned(),
     })
+}
+
+fn notes(run: &Run) -> Vec<String> {
+    let mut notes = vec![
+        "Leakage is for the quarter; a unit of money that several signals point to is counted once.".to_owned(),
+        "Over-billed money is the customers': it is reported beside leakage, never netted against it.".to_owned(),
+    ];
+    notes.extend(run.unmapped.iter().map(Unmapped::sentence));
+    notes
 }
 
 async fn query(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, AnalyzeError> {

@@ -19,6 +19,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
             // A quotient by nothing is no value, as in every price that is "amount by quantity".
             binary(&arrays[0], &arrays[1], |a, b| if b.is_zero() { None } else { a.checked_div(b) })
         }),
+        columnar("share_of", vec![MONEY, MONEY, MONEY], MONEY, share_of),
         columnar("round_money", vec![MONEY, DataType::Utf8], MONEY, |arrays| {
             let amounts = as_decimal128_array(&arrays[0])?;
             let currencies = datafusion::common::cast::as_string_array(&arrays[1])?;
@@ -36,6 +37,35 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
 
 pub(super) fn money(values: Decimal128Array) -> Result<ArrayRef> {
     Ok(Arc::new(values.with_precision_and_scale(PRECISION, SCALE as i8)?))
+}
+
+/// The part of an amount between two shares of it, both from 0 to 1: differences of running shares, so that the parts of all shares sum
+/// exactly to the amount. Without shares it is the whole.
+fn share_of(arrays: &[ArrayRef]) -> Result<ArrayRef> {
+    let columns: Vec<&Decimal128Array> = arrays.iter().map(|array| as_decimal128_array(array)).collect::<Result<_>>()?;
+    let mut values = Vec::with_capacity(columns[0].len());
+    for row in 0..columns[0].len() {
+        if columns[0].is_null(row) {
+            values.push(None);
+            continue;
+        }
+        let amount = columns[0].value(row);
+        let until = |share: &Decimal128Array, whole: Decimal| -> Option<i128> {
+            let share = if share.is_null(row) { whole } else { to_decimal(share.value(row))? };
+            match share {
+                share if share >= Decimal::ONE => Some(amount),
+                share if share <= Decimal::ZERO => Some(0),
+                share => from_decimal(to_decimal(amount)?.checked_mul(share)?),
+            }
+        };
+        let part =
+            until(columns[2], Decimal::ONE).zip(until(columns[1], Decimal::ZERO)).and_then(|(to, from)| to.checked_sub(from));
+        match part {
+            Some(part) => values.push(Some(part)),
+            None => return exec_err!("an amount beyond 10^28 cannot be shared exactly"),
+        }
+    }
+    money(Decimal128Array::from(values))
 }
 
 fn binary(left: &ArrayRef, right: &ArrayRef, apply: fn(Decimal, Decimal) -> Option<Decimal>) -> Result<ArrayRef> {

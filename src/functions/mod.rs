@@ -18,7 +18,8 @@ use std::sync::Arc;
 /// Every function of this module.
 #[must_use]
 pub fn all() -> Vec<ScalarUDF> {
-    let mut functions = vec![normalise_id::function(), row_hash::function(), rate::function(), bridge::function(), guids_under::function()];
+    let mut functions =
+        vec![normalise_id::function(), row_hash::function(), rate::function(), bridge::function(), guids_under::function()];
     functions.extend(exact::functions());
     functions.extend(period::functions());
     functions

@@ -5,6 +5,7 @@
 //! | `segment_start(measure, from, to)` | `from` if the row must be spread over days (a level, or a flow that leaves its month), else NULL |
 //! | `segment_end(measure, from, to)` | the same for `to` |
 //! | `month_share(amount, from, to, month)` | the part of `amount` for the days of `month`; the parts of all months sum exactly to `amount` |
+//! | `period_share(amount, from, to, piece_from, piece_to)` | the same for any days of the period, the second exclusive |
 //! | `day_weighted(quantity, from, to, month)` | `quantity` x days of the period in `month` / days of `month` |
 //!
 //! Periods are half-open; a period without an end, or an empty one, belongs to the month of its start as a whole.
@@ -33,6 +34,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         columnar("segment_start", edge(), instant(), |arrays| segment_edge(arrays, 1)),
         columnar("segment_end", edge(), instant(), |arrays| segment_edge(arrays, 2)),
         columnar("month_share", share(), MONEY, month_share),
+        columnar("period_share", vec![MONEY, instant(), instant(), DataType::Date32, DataType::Date32], MONEY, period_share),
         columnar("day_weighted", share(), MONEY, day_weighted),
     ]
 }
@@ -105,23 +107,41 @@ fn each_row(arrays: &[ArrayRef], compute: impl Fn(i128, (i64, i64), (i64, i64)) 
     money(values)
 }
 
-/// The parts telescope: each is the difference of two running shares, so that no unit of money is lost or made by rounding.
 fn month_share(arrays: &[ArrayRef]) -> Result<ArrayRef> {
-    each_row(arrays, |amount, period, month| {
-        let length = period.1 - period.0;
-        if length == 0 {
-            return Some(if (month.0..month.1).contains(&period.0) { amount } else { 0 });
-        }
-        let until = |edge| -> Option<i128> {
-            let days = days_until(period, edge);
-            if days == length {
-                return Some(amount);
+    each_row(arrays, share_of_days)
+}
+
+/// Like [`month_share`], for the days between two dates.
+fn period_share(arrays: &[ArrayRef]) -> Result<ArrayRef> {
+    let (firsts, ends) = (arrays[3].as_primitive::<Date32Type>(), arrays[4].as_primitive::<Date32Type>());
+    let amounts = arrays[0].as_primitive::<Decimal128Type>();
+    let values: Decimal128Array = (0..amounts.len())
+        .map(|row| {
+            let (period, _) = row_days(arrays, row)?;
+            if amounts.is_null(row) || ends.is_null(row) {
+                return None;
             }
-            let part = to_decimal(amount)?.checked_mul(Decimal::from(days))?.checked_div(Decimal::from(length))?;
-            from_decimal(part)
-        };
-        until(month.1)?.checked_sub(until(month.0)?)
-    })
+            share_of_days(amounts.value(row), period, (i64::from(firsts.value(row)), i64::from(ends.value(row))))
+        })
+        .collect();
+    money(values)
+}
+
+/// The parts telescope: each is the difference of two running shares, so that no unit of money is lost or made by rounding.
+fn share_of_days(amount: i128, period: (i64, i64), days: (i64, i64)) -> Option<i128> {
+    let length = period.1 - period.0;
+    if length == 0 {
+        return Some(if (days.0..days.1).contains(&period.0) { amount } else { 0 });
+    }
+    let until = |edge| -> Option<i128> {
+        let covered = days_until(period, edge);
+        if covered == length {
+            return Some(amount);
+        }
+        let part = to_decimal(amount)?.checked_mul(Decimal::from(covered))?.checked_div(Decimal::from(length))?;
+        from_decimal(part)
+    };
+    until(days.1)?.checked_sub(until(days.0)?)
 }
 
 fn day_weighted(arrays: &[ArrayRef]) -> Result<ArrayRef> {

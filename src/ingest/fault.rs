@@ -42,6 +42,17 @@ pub(super) fn faults(staged: &RecordBatch, table: Table) -> BTreeMap<usize, Faul
         let missing = (0..staged.num_rows()).filter(|&row| amounts.is_null(row));
         faults.extend(missing.map(|row| (row, Fault::of_row("the amount is missing, or larger than can be stored"))));
     }
+    if table == Table::ServiceMap {
+        let number = |name: &str| staged.column_by_name(name).and_then(|c| c.as_primitive_opt::<Decimal128Type>());
+        let breaks = |name: &str, least: i128| {
+            let numbers = number(name);
+            let is_less = move |&row: &usize| numbers.is_some_and(|n| n.is_valid(row) && n.value(row) < least);
+            (0..staged.num_rows()).filter(is_less).collect::<Vec<_>>()
+        };
+        let of = |rows: Vec<usize>, reason: &'static str| rows.into_iter().map(move |row| (row, Fault::of_row(reason)));
+        faults.extend(of(breaks("unit_factor", 1), "the unit factor must be above zero"));
+        faults.extend(of(breaks("cost_share", 0), "a share of cost must not be below zero"));
+    }
     if table == Table::ContractTerms {
         let terms = TermsColumns { staged };
         faults.extend((0..staged.num_rows()).filter_map(|row| Some((row, terms.fault(row)?))));

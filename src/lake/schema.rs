@@ -404,6 +404,8 @@ impl Table {
                 ("service_name", TEXT),
                 ("unit", TEXT),
                 ("unit_factor", DECIMAL),
+                // Part of the cost that this service bears where one SKU is several services (`facts/service_alias`).
+                ("cost_share", DECIMAL),
                 ("valid_from", instant()),
                 ("valid_to", instant()),
             ],
@@ -549,6 +551,8 @@ impl Table {
                 ("queries_sha256", TEXT),
                 ("core_versions", TEXT),
                 ("mart_versions", TEXT),
+                // What belonged to no known customer or service, as JSON per currency.
+                ("unmapped", TEXT),
                 ("findings", COUNT),
                 ("fact_rows", COUNT),
                 ("number", COUNT),

@@ -32,6 +32,16 @@ pub struct Parameters {
 }
 
 impl Parameters {
+    /// For queries that ask for none: crosswalks hold at all times.
+    pub const NONE: Self = Self {
+        quarter_start: NaiveDate::MIN,
+        last_month: NaiveDate::MIN,
+        first_day: NaiveDate::MIN,
+        window_start: NaiveDate::MIN,
+        min_months: 0,
+        max_q: 0.0,
+    };
+
     fn values(self) -> Vec<(&'static str, ScalarValue)> {
         let date = |date: NaiveDate| ScalarValue::Date32(i32::try_from((date - NaiveDate::default()).num_days()).ok());
         vec![

@@ -1,11 +1,9 @@
 //! The views `core.*` that people and BI tools read: the current truth with customers and services resolved.
 
 use super::catalog::Catalog;
-use super::run::{QueryError, nullable};
+use super::run::{Parameters, QueryError, build_facts};
 use datafusion::common::TableReference;
-use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
-use std::sync::Arc;
 
 /// The facts that the views read: crosswalks, which are small.
 const CROSSWALKS: [&str; 3] = ["customer_alias", "service_alias", "customer_currency"];
@@ -33,14 +31,8 @@ pub async fn register_for(ctx: &SessionContext, catalog: &Catalog, query: &str) 
 async fn register_if(ctx: &SessionContext, catalog: &Catalog, is_wanted: impl Fn(&str) -> bool) -> Result<(), QueryError> {
     let has_views = catalog.folder("core").any(|(name, _)| is_wanted(name));
     let is_needed = |name: &str| CROSSWALKS.contains(&name) && (has_views || is_wanted(name));
-    for (name, query) in catalog.folder("facts").filter(|(name, _)| is_needed(name)) {
-        let failed = |e| QueryError::from_engine(query, &e);
-        let frame = ctx.sql(&query.text).await.map_err(failed)?;
-        let schema = nullable(frame.schema().as_arrow());
-        let parts = frame.collect_partitioned().await.map_err(failed)?;
-        let table = MemTable::try_new(schema, parts).map_err(failed)?;
-        ctx.register_table(TableReference::partial("facts", name), Arc::new(table)).map_err(failed)?;
-    }
+    let needed: Vec<&str> = CROSSWALKS.into_iter().filter(|name| is_needed(name)).collect();
+    build_facts(ctx, catalog, Parameters::NONE, Some(&needed)).await?;
     let is_inner = |name: &str| INNER.contains(&name) && (has_views || is_wanted(name));
     let inner = catalog.folder("facts").filter(|(name, _)| is_inner(name)).map(|(name, query)| ("facts", name, query));
     let views = catalog.folder("core").filter(|(name, _)| is_wanted(name)).map(|(name, query)| ("core", name, query));

@@ -65,7 +65,7 @@ const LICENCE_RECONCILIATION: Export = Export {
     ],
     nulls: &[],
     target: Table::VendorUsage,
-    beside: &[],
+    beside: &[Table::CustomerLink],
     unique: &[],
     is_reference: false,
 };
@@ -88,6 +88,7 @@ const DAILY_RATED_USAGE: Export = Export {
     columns: &[
         Column::text("CustomerId").required(),
         Column::text("CustomerName"),
+        Column::text("CustomerDomainName"),
         Column::text("ProductId").required(),
         Column::text("SkuId"),
         Column::text("SkuName"),
@@ -107,7 +108,7 @@ const DAILY_RATED_USAGE: Export = Export {
     ],
     nulls: &[],
     target: Table::VendorUsage,
-    beside: &[],
+    beside: &[Table::CustomerLink],
     unique: &[],
     is_reference: false,
 };

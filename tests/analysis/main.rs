@@ -5,6 +5,7 @@ mod autotask;
 mod compare;
 mod detection;
 mod false_alarms;
+mod identity;
 mod laws;
 mod own_signals;
 mod rating;
