@@ -27,7 +27,7 @@ line AS (
   FROM known.invoice_line AS line
   -- A credit or discount may name the line that it takes money off; what it says of its own period, from and to, stays.
   LEFT JOIN origin ON line.system = origin.system AND line.origin_line_id = origin.line_id
-  WHERE coalesce(line.status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced')
+  WHERE coalesce(line.status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced', 'itemised', 'planned')
     AND line.kind NOT IN ('tax', 'memo', 'purchase') AND coalesce(origin.kind, line.kind) NOT IN ('tax', 'memo', 'purchase')
 ),
 keyed AS (

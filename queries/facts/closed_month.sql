@@ -5,7 +5,7 @@
 -- reads: facts.billed_line, known.invoice_line, facts.fact_monthly
 WITH book AS (
   SELECT CAST(date_trunc('month', max(invoice_date)) - INTERVAL '2 months' AS DATE) AS month FROM known.invoice_line
-  WHERE coalesce(status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced')
+  WHERE coalesce(status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced', 'itemised', 'planned')
 ),
 own AS (
   SELECT customer_key, max(month) AS month FROM facts.billed_line

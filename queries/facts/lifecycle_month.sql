@@ -1,11 +1,12 @@
 -- fact: lifecycle_month
 -- grain: customer x service x month
--- meaning: which users and devices were active and which suspended, with their days. A removed one is followed for a year
--- reads: known.lifecycle_event, facts.customer_alias, facts.service_alias
+-- meaning: which users and devices were active and which suspended, with their days. A removed one is followed for a year. What lists
+--   show counts from the system's first list on, as those who had left before stand in none; a month is complete if it begins with it
+-- reads: facts.subject_event, facts.customer_alias, facts.service_alias
 WITH event AS (
   SELECT DISTINCT customer.customer_key, service.service_key, event.subject_id, event.event,
-         CAST(event.event_at AS DATE) AS event_day, event.event_at
-  FROM known.lifecycle_event AS event
+         greatest(CAST(event.event_at AS DATE), event.known_from) AS event_day, event.event_at, event.known_from
+  FROM facts.subject_event AS event
   JOIN facts.customer_alias AS customer
     ON event.system = customer.system AND normalise_id(event.customer_native_id) = customer.native_id
     AND (customer.valid_from IS NULL OR customer.valid_from <= CAST(event.event_at AS DATE))
@@ -14,11 +15,13 @@ WITH event AS (
     ON event.system = service.system AND normalise_id(event.native_sku) = service.native_sku
     AND (service.valid_from IS NULL OR service.valid_from <= CAST(event.event_at AS DATE))
     AND (service.valid_to IS NULL OR service.valid_to > CAST(event.event_at AS DATE))
+  WHERE event.event IN ('provisioned', 'resumed', 'suspended', 'cancelled', 'deprovisioned', 'not_billable')
 ),
 state AS (
   SELECT *, event IN ('provisioned', 'resumed') AS is_active,
          lead(event_day) OVER (PARTITION BY customer_key, service_key, subject_id ORDER BY event_at, event) AS next_day,
-         first_value(event) OVER (PARTITION BY customer_key, service_key, subject_id ORDER BY event_at, event) AS first_event
+         first_value(event) OVER (PARTITION BY customer_key, service_key, subject_id ORDER BY event_at, event) AS first_event,
+         first_value(known_from) OVER (PARTITION BY customer_key, service_key, subject_id ORDER BY event_at, event) AS first_known
   FROM event
 ),
 span AS (
@@ -26,7 +29,8 @@ span AS (
   FROM state
 ),
 complete AS (
-  SELECT customer_key, service_key, bool_and(first_event = 'provisioned') AS is_complete
+  SELECT customer_key, service_key, bool_and(first_event = 'provisioned' OR first_known IS NOT NULL) AS is_complete,
+         max(first_known) AS complete_from
   FROM state GROUP BY customer_key, service_key
 ),
 spread AS (
@@ -35,7 +39,8 @@ spread AS (
     least(CAST(date_trunc('month', to_day - INTERVAL '1 day') AS DATE), $last_month),
     INTERVAL '1 month')) AS month
   FROM span
-  WHERE to_day IS NULL OR to_day > event_day
+  -- Whom nobody is billed for is neither.
+  WHERE (to_day IS NULL OR to_day > event_day) AND event <> 'not_billable'
 ),
 level AS (
   SELECT customer_key, service_key, CAST(month AS DATE) AS month, is_active, event_day AS from_day, CAST(to_day AS DATE) AS to_day,
@@ -43,7 +48,8 @@ level AS (
   FROM spread
   GROUP BY 1, 2, 3, 4, 5, 6
 )
-SELECT level.customer_key, level.service_key, level.month, bool_and(complete.is_complete) AS is_complete,
+SELECT level.customer_key, level.service_key, level.month,
+       bool_and(complete.is_complete AND (complete.complete_from IS NULL OR complete.complete_from <= level.month)) AS is_complete,
        array_agg(named_struct('from_day', from_day, 'to_day', to_day, 'quantity', quantity)) FILTER (WHERE is_active) AS active,
        array_agg(named_struct('from_day', from_day, 'to_day', to_day, 'quantity', quantity)) FILTER (WHERE NOT is_active) AS suspended
 FROM level

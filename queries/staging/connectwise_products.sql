@@ -1,4 +1,10 @@
--- Product items are invoice lines once they carry an invoice; until then they are posted, not billed.
+-- Product items are invoice lines once they carry an invoice; until then they are posted, not billed. What was cancelled of an item is
+-- not billed: an item cancelled as a whole is void.
+WITH item AS (
+  SELECT *, CASE WHEN "cancelledFlag" AND "quantityCancelled" IS NULL THEN CAST(0 AS DECIMAL(38, 18))
+                 ELSE quantity - coalesce("quantityCancelled", CAST(0 AS DECIMAL(38, 18))) END AS kept
+  FROM raw
+)
 SELECT
   "invoice.id" AS invoice_id,
   id AS line_id,
@@ -9,16 +15,16 @@ SELECT
   CASE WHEN "productClass" = 'Agreement' THEN 'recurring' ELSE 'one_off' END AS kind,
   false AS is_proration,
   CASE
-    WHEN "cancelledFlag" THEN 'void'
+    WHEN kept = 0 AND quantity <> 0 THEN 'void'
     WHEN "invoice.id" IS NULL THEN 'not_invoiced'
     WHEN "billableOption" IN ('DoNotBill', 'NoCharge') THEN 'no_charge'
     ELSE 'posted'
   END AS status,
-  quantity,
+  CAST(CASE WHEN kept = 0 THEN quantity ELSE kept END AS DECIMAL(38, 18)) AS quantity,
   price AS unit_price,
-  exact_product(quantity, price) AS amount,
+  exact_product(CAST(CASE WHEN kept = 0 THEN quantity ELSE kept END AS DECIMAL(38, 18)), price) AS amount,
   "currency.currencyCode" AS currency,
   coalesce("purchaseDate", "invoice.date") AS period_start,
   CAST(coalesce("invoice.date", "purchaseDate") AS DATE) AS invoice_date,
   source_row
-FROM raw
+FROM item

@@ -1,6 +1,7 @@
 //! SQL functions that are no statistics: exact money, identity, periods, rating.
 
 pub(crate) mod exact;
+mod guids_under;
 pub mod normalise_id;
 pub(crate) mod period;
 mod rate;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// Every function of this module.
 #[must_use]
 pub fn all() -> Vec<ScalarUDF> {
-    let mut functions = vec![normalise_id::function(), row_hash::function(), rate::function()];
+    let mut functions = vec![normalise_id::function(), row_hash::function(), rate::function(), guids_under::function()];
     functions.extend(exact::functions());
     functions.extend(period::functions());
     functions

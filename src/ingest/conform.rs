@@ -22,7 +22,7 @@ use std::sync::Arc;
 #[must_use]
 pub fn data_type(kind: Kind) -> DataType {
     match kind {
-        Kind::Text | Kind::Currency => DataType::Utf8,
+        Kind::Text | Kind::Id | Kind::Currency => DataType::Utf8,
         Kind::Decimal | Kind::LongDecimal | Kind::MinorUnits { .. } => DataType::Decimal128(PRECISION, SCALE as i8),
         Kind::Instant(_) => instant(),
         Kind::Boolean => DataType::Boolean,
@@ -94,7 +94,7 @@ fn reject_repeated_keys(rows: &TextRows, export: &Export, seen: &mut SeenKeys, f
         if faults.contains_key(&row) {
             continue;
         }
-        let key: Vec<String> = columns.iter().map(|cells| cells[row].unwrap_or("").trim().to_lowercase()).collect();
+        let key: Vec<String> = columns.iter().map(|cells| whole_id(cells[row].unwrap_or("")).to_lowercase()).collect();
         if let Some(first) = seen.get(&key) {
             let reason = format!("the same key stands in row {first} of this file");
             faults.insert(row, Reject::new(source_row, &export.unique.join(", "), &key.join(", "), &reason));
@@ -119,6 +119,11 @@ impl Typed<'_> {
             Kind::Text => {
                 let mut values = StringBuilder::with_capacity(count, count * 16);
                 self.each(cells, Ok::<_, String>, |value| values.append_option(value));
+                Arc::new(values.finish())
+            }
+            Kind::Id => {
+                let mut values = StringBuilder::with_capacity(count, count * 8);
+                self.each(cells, |text| Ok::<_, String>(whole_id(text)), |value| values.append_option(value));
                 Arc::new(values.finish())
             }
             Kind::Decimal | Kind::LongDecimal => {
@@ -211,6 +216,22 @@ impl Typed<'_> {
     fn fault(&mut self, row: usize, value: &str, reason: &str) {
         let reject = Reject::new(self.rows[row], self.column.name, value, reason);
         self.faults.entry(row).or_insert(reject);
+    }
+}
+
+/// An id without the `.0` that a float brought.
+fn whole_id(text: &str) -> &str {
+    let text = trimmed(text);
+    match text.split_once('.') {
+        Some((whole, zeros))
+            if !zeros.is_empty()
+                && zeros.bytes().all(|b| b == b'0')
+                && !whole.is_empty()
+                && whole.strip_prefix('-').unwrap_or(whole).bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            whole
+        }
+        _ => text,
     }
 }
 
@@ -405,6 +426,12 @@ mod tests {
         ] {
             assert_eq!(iso(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_id_written_as_a_float_is_the_same_id() {
+        let given = ["12", "12.0", " 12.00 ", "-1.0", "12.5", "v1.0", ".0", "12.", "a"];
+        assert_eq!(given.map(whole_id), ["12", "12", "12", "-1", "12.5", "v1.0", ".0", "12.", "a"]);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub enum Table {
     LifecycleEvent,
     /// Users and devices as one dated list shows them: what changed between two lists is an event too.
     SubjectState,
+    /// What a system's own change log says was edited: field, before, after.
+    ChangeLog,
     /// The PSA's register of customers.
     Company,
     /// Ids of the same customer in other systems, as an export carries them.
@@ -65,6 +67,7 @@ pub const TABLES: &[Table] = &[
     Table::Invoice,
     Table::LifecycleEvent,
     Table::SubjectState,
+    Table::ChangeLog,
     Table::Company,
     Table::CustomerLink,
     Table::CustomerMap,
@@ -115,6 +118,7 @@ impl Table {
             Self::Invoice => "invoice",
             Self::LifecycleEvent => "lifecycle_event",
             Self::SubjectState => "subject_state",
+            Self::ChangeLog => "change_log",
             Self::Company => "company",
             Self::CustomerLink => "customer_link",
             Self::CustomerMap => "customer_map",
@@ -173,6 +177,7 @@ impl Table {
             Self::Product => &["native_sku"],
             Self::Invoice => &["invoice_id"],
             Self::SubjectState => &["customer_native_id", "native_sku", "subject_kind", "subject_id"],
+            Self::ChangeLog => &["subject_kind", "subject_id", "parent_id", "field_name", "changed_at"],
             Self::Company => &["native_id"],
             Self::CustomerLink => &["native_id", "other_system", "other_id"],
             Self::CustomerMap => &["native_id", "valid_from"],
@@ -284,7 +289,7 @@ impl Table {
                 ("subject_id", TEXT),
                 ("event", TEXT),
                 ("event_at", instant()),
-                // `field` (a dated field of the record), `log` (a change log), `file` (stated by hand).
+                // `field` (a dated field of the record), `log` (a change log), `file` (stated by hand); `snapshot` stands in views only.
                 ("origin", TEXT),
             ],
             Self::SubjectState => vec![
@@ -292,10 +297,23 @@ impl Table {
                 ("native_sku", TEXT),
                 ("subject_kind", TEXT),
                 ("subject_id", TEXT),
-                // `active`, `suspended`, `cancelled`, `deprovisioned`.
+                // `active`, `suspended`, `cancelled`, `deprovisioned`; `not_billable`: there, but billed to nobody (service accounts).
                 ("state", TEXT),
                 // From when, where the source says so; else the day of the list counts.
                 ("state_since", instant()),
+            ],
+            Self::ChangeLog => vec![
+                // `invoice`, `invoice_line`, `licence`.
+                ("subject_kind", TEXT),
+                ("subject_id", TEXT),
+                // What it is part of: the invoice of a line.
+                ("parent_id", TEXT),
+                ("customer_native_id", TEXT),
+                ("field_name", TEXT),
+                ("old_value", TEXT),
+                ("new_value", TEXT),
+                ("changed_by", TEXT),
+                ("changed_at", instant()),
             ],
             Self::Product => vec![
                 ("native_sku", TEXT),

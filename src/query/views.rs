@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// The facts that the views read: crosswalks, which are small.
 const CROSSWALKS: [&str; 2] = ["customer_alias", "service_alias"];
+/// The facts that a view is made of: computed when the view is asked for.
+const INNER: [&str; 1] = ["subject_event"];
 
 /// Registers every `queries/core/<view>.sql` as `core.<view>`, over `known.*`.
 ///
@@ -23,10 +25,12 @@ pub async fn register(ctx: &SessionContext, catalog: &Catalog) -> Result<(), Que
         let table = MemTable::try_new(schema, parts).map_err(failed)?;
         ctx.register_table(TableReference::partial("facts", name), Arc::new(table)).map_err(failed)?;
     }
-    for (name, query) in catalog.folder("core") {
+    let inner = catalog.folder("facts").filter(|(name, _)| INNER.contains(name)).map(|(name, query)| ("facts", name, query));
+    let views = catalog.folder("core").map(|(name, query)| ("core", name, query));
+    for (schema, name, query) in inner.chain(views) {
         let failed = |e| QueryError::from_engine(query, &e);
         let view = ctx.sql(&query.text).await.map_err(failed)?.into_view();
-        ctx.register_table(TableReference::partial("core", name), view).map_err(failed)?;
+        ctx.register_table(TableReference::partial(schema, name), view).map_err(failed)?;
     }
     Ok(())
 }

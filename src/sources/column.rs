@@ -20,6 +20,8 @@ pub struct Column {
 pub enum Kind {
     /// Any text.
     Text,
+    /// An id that some exports write as a float: `12.0` and `12` are one.
+    Id,
     /// A number, stored exactly with 18 decimals.
     Decimal,
     /// A number that its source writes with more decimals than are stored: rounded half-even at the 18th.
@@ -64,6 +66,14 @@ impl Column {
     #[must_use]
     pub const fn text(name: &'static str) -> Self {
         Self::new(name, Kind::Text)
+    }
+
+    /// An id, which may be written as a float.
+    #[must_use]
+    pub const fn id(name: &'static str) -> Self {
+        let mut column = Self::text(name);
+        column.kind = Kind::Id;
+        column
     }
 
     /// An exact number.

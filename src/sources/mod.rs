@@ -11,6 +11,7 @@ pub mod column;
 pub mod connectwise;
 pub mod focus;
 pub mod google_workspace;
+pub mod halopsa;
 pub mod killbill;
 pub mod lago;
 pub mod mapped;
@@ -100,6 +101,7 @@ pub enum Shape {
 /// Every system, in the order in which `shortfall sources` prints them.
 pub const SOURCES: &[&Source] = &[
     &connectwise::SOURCE,
+    &halopsa::SOURCE,
     &microsoft_csp::SOURCE,
     &focus::SOURCE,
     &aws_cur::SOURCE,

@@ -170,7 +170,7 @@ fn a_renamed_column_that_is_needed_is_missed_by_name() {
 /// What no cell of the kind can be.
 fn nonsense(kind: Kind) -> Option<&'static str> {
     match kind {
-        Kind::Text => None,
+        Kind::Text | Kind::Id => None,
         Kind::Currency => Some("QQQ"),
         Kind::Boolean => Some("maybe"),
         _ => Some("n0nsense"),

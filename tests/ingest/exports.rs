@@ -90,6 +90,10 @@ fn rows_of(file: &Path) -> usize {
                         let old = |record: &Value| record["line_items"]["data"].as_array().map_or(0, Vec::len);
                         lines_named(&page, &["line_items"]) + records.expect("records").iter().map(old).sum::<usize>()
                     }
+                    "halopsa" => {
+                        let lines = |record: &Value| record["lines"].as_array().map_or(1, Vec::len);
+                        records.expect("records").iter().map(lines).sum::<usize>()
+                    }
                     _ => {
                         let lines = |record: &Value| record["lines"]["data"].as_array().map_or(1, Vec::len);
                         records.expect("records").iter().map(lines).sum::<usize>()

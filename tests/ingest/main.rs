@@ -7,6 +7,7 @@ mod compliance;
 mod containers;
 mod exports;
 mod fuzz;
+mod halo;
 mod kill;
 mod real_data;
 mod repeat;
