@@ -1,8 +1,8 @@
 -- Product items are invoice lines once they carry an invoice; until then they are posted, not billed. What was cancelled of an item is
--- not billed: an item cancelled as a whole is void.
+-- not billed: an item cancelled as a whole is void. On a credit memo an item takes back, whichever sign it has.
 WITH item AS (
   SELECT *, CASE WHEN "cancelledFlag" AND "quantityCancelled" IS NULL THEN CAST(0 AS DECIMAL(38, 18))
-                 ELSE quantity - coalesce("quantityCancelled", CAST(0 AS DECIMAL(38, 18))) END AS kept
+                 ELSE CAST(quantity - coalesce("quantityCancelled", CAST(0 AS DECIMAL(38, 18))) AS DECIMAL(38, 18)) END AS kept
   FROM raw
 )
 SELECT
@@ -12,7 +12,7 @@ SELECT
   "company.name" AS customer_native_name,
   coalesce("catalogItem.identifier", "catalogItem.id") AS native_sku,
   description AS native_name,
-  CASE WHEN "productClass" = 'Agreement' THEN 'recurring' ELSE 'one_off' END AS kind,
+  CASE WHEN "invoice.billingType" = 'CreditMemo' THEN 'credit' WHEN "productClass" = 'Agreement' THEN 'recurring' ELSE 'one_off' END AS kind,
   false AS is_proration,
   CASE
     WHEN kept = 0 AND quantity <> 0 THEN 'void'
@@ -22,7 +22,8 @@ SELECT
   END AS status,
   CAST(CASE WHEN kept = 0 THEN quantity ELSE kept END AS DECIMAL(38, 18)) AS quantity,
   price AS unit_price,
-  exact_product(CAST(CASE WHEN kept = 0 THEN quantity ELSE kept END AS DECIMAL(38, 18)), price) AS amount,
+  CASE WHEN "invoice.billingType" = 'CreditMemo' THEN -abs(exact_product(kept, price))
+       ELSE exact_product(CAST(CASE WHEN kept = 0 THEN quantity ELSE kept END AS DECIMAL(38, 18)), price) END AS amount,
   "currency.currencyCode" AS currency,
   coalesce("purchaseDate", "invoice.date") AS period_start,
   CAST(coalesce("invoice.date", "purchaseDate") AS DATE) AS invoice_date,

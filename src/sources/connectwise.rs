@@ -4,6 +4,12 @@
 //! empty properties left out. Dates are UTC instants even for pure dates and are not shifted. Field names and types: the vendor's
 //! `OpenAPI` description as mirrored in `pyconnectwise`.
 //!
+//! A sub-agreement (`parentAgreement`) is a contract of its own company: its additions belong to that company whoever is billed, and where it
+//! names no currency its parent's holds. A product item on a credit memo takes back, whichever sign its price has: the sign could not be
+//! verified. The Microsoft tenant of a company is a GUID in a custom field whose caption has "tenant" in it, alone or within a link.
+//! Configurations are states of a dated list ([`crate::lake::Table::SubjectState`]); for an inactive one `lastUpdated` is not before the day on
+//! which it went out of use, and is not read again once a list has shown it inactive.
+//!
 //! Two readings that no vendor text settles: `cancelledDate` is the first day that is no longer in force, and an addition's
 //! quantity in a snapshot holds from the snapshot's date (from `effectiveDate` in the first one) until the next snapshot.
 
@@ -48,6 +54,7 @@ pub static SOURCE: Source = Source {
                 Column::text("company.id").required(),
                 Column::text("company.identifier"),
                 Column::text("company.name"),
+                Column::text("parentAgreement.id"),
                 Column::currency("currency.currencyCode"),
                 Column::text("billingCycle.name"),
                 Column::text("agreementStatus"),
@@ -111,6 +118,7 @@ pub static SOURCE: Source = Source {
                 Column::text("company.name"),
                 Column::text("invoice.id"),
                 Column::text("invoice.identifier"),
+                Column::text("invoice.billingType"),
                 Column::currency("currency.currencyCode"),
                 Column::iso("purchaseDate"),
                 Column::iso("invoice.date"),
