@@ -4,8 +4,20 @@
 --   consumption, shares) in the service's own units. Lines that never became valid invoices are left out; tax, memos (text, totals,
 --   movements of balances) and purchases are no revenue
 -- reads: facts.invoice_line, facts.customer_alias, facts.service_alias, facts.service
-WITH line AS (
-  SELECT line.system, line.invoice_id, line.line_id, line.customer_native_id, line.kind, line.is_proration, line.currency, line.amount,
+WITH origin AS (
+  -- Lines that others take money off, each once: a fee may be known from before it came to an invoice.
+  SELECT system, line_id, kind, native_sku, native_product, period_start, period_end
+  FROM (
+    SELECT line.*, row_number() OVER (PARTITION BY system, line_id ORDER BY invoice_id DESC) AS place
+    FROM facts.invoice_line AS line
+    WHERE line_id IN (SELECT origin_line_id FROM facts.invoice_line WHERE origin_line_id IS NOT NULL)
+  )
+  WHERE place = 1
+),
+line AS (
+  SELECT line.system, line.invoice_id, line.line_id, line.customer_native_id, line.is_proration, line.currency, line.amount,
+         -- A discount or repair changes what its line is; a credit stands beside it.
+         CASE WHEN line.kind = 'credit' THEN line.kind ELSE coalesce(origin.kind, line.kind) END AS kind,
          coalesce(origin.native_sku, line.native_sku) AS native_sku,
          coalesce(origin.native_product, line.native_product) AS native_product, line.batch_id, line.source_row,
          coalesce(CASE WHEN line.period_end IS NULL THEN origin.period_start END, line.period_start,
@@ -14,9 +26,9 @@ WITH line AS (
          CASE WHEN line.amount < 0 AND line.quantity > 0 THEN -line.quantity ELSE line.quantity END AS quantity
   FROM facts.invoice_line AS line
   -- A credit or discount may name the line that it takes money off; what it says of its own period, from and to, stays.
-  LEFT JOIN facts.invoice_line AS origin ON line.system = origin.system AND line.origin_line_id = origin.line_id
+  LEFT JOIN origin ON line.system = origin.system AND line.origin_line_id = origin.line_id
   WHERE coalesce(line.status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced', 'itemised', 'planned')
-    AND line.kind NOT IN ('tax', 'memo', 'purchase')
+    AND line.kind NOT IN ('tax', 'memo', 'purchase') AND coalesce(origin.kind, line.kind) NOT IN ('tax', 'memo', 'purchase')
 ),
 keyed AS (
   SELECT line.*, customer.customer_key, coalesce(exact.service_key, product.service_key, own.service_key) AS service_key,

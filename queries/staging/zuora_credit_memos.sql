@@ -10,7 +10,9 @@ SELECT
   "line.invoiceItemId" AS origin_line_id,
   CASE WHEN lower("line.processingType") IN ('3', 'tax') THEN 'tax' ELSE 'credit' END AS kind,
   false AS is_proration,
-  CASE WHEN lower(status) IN ('canceled', 'error', 'reversed') THEN 'void' ELSE lower(status) END AS status,
+  CASE WHEN reversed OR lower(status) IN ('canceled', 'error', 'reversed') THEN 'void'
+       WHEN lower(status) IN ('generating', 'pendingfortax') THEN 'draft'
+       ELSE lower(status) END AS status,
   "line.quantity" AS quantity,
   "line.unitPrice" AS unit_price,
   -"line.amountWithoutTax" AS amount,

@@ -16,7 +16,9 @@ SELECT
        WHEN lower("Rate Plan Charge: Charge Type") = 'usage' THEN 'usage'
        ELSE 'recurring' END AS kind,
   false AS is_proration,
-  CASE WHEN lower("Invoice: Status") IN ('canceled', 'error', 'reversed') THEN 'void' ELSE lower("Invoice: Status") END AS status,
+  CASE WHEN lower("Invoice: Status") IN ('canceled', 'error') THEN 'void'
+       WHEN lower("Invoice: Status") IN ('generating', 'pendingfortax') THEN 'draft'
+       ELSE lower("Invoice: Status") END AS status,
   CASE WHEN lower("Invoice Item: Processing Type") IN ('1', 'discount') THEN NULL ELSE "Invoice Item: Quantity" END AS quantity,
   CASE WHEN lower("Invoice Item: Processing Type") IN ('1', 'discount') THEN NULL ELSE "Invoice Item: Unit Price" END AS unit_price,
   "Invoice Item: Charge Amount" AS amount,

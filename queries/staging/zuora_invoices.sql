@@ -13,7 +13,9 @@ SELECT
        WHEN lower("line.processingType") IN ('2', 'prepayment') THEN 'one_off'
        ELSE 'recurring' END AS kind,
   false AS is_proration,
-  CASE WHEN lower(status) IN ('canceled', 'error', 'reversed') THEN 'void' ELSE lower(status) END AS status,
+  CASE WHEN lower(status) IN ('canceled', 'error') THEN 'void'
+       WHEN lower(status) IN ('generating', 'pendingfortax') THEN 'draft'
+       ELSE lower(status) END AS status,
   CASE WHEN lower("line.processingType") IN ('1', 'discount') THEN NULL ELSE "line.quantity" END AS quantity,
   CASE WHEN lower("line.processingType") IN ('1', 'discount') THEN NULL ELSE "line.unitPrice" END AS unit_price,
   "line.chargeAmount" AS amount,

@@ -30,7 +30,7 @@ const LINES: &[&str] = &["Line", "Line.GroupLineDetail.Line", "TxnTaxDetail.TaxL
 
 const COLUMNS: &[Column] = &[
     Column::text("Id").required(),
-    Column::iso("TxnDate").required(),
+    Column::iso("TxnDate").required_or("a deleted document says no more than its id; what was read of it before stays"),
     Column::text("CustomerRef.value").required(),
     Column::text("CustomerRef.name"),
     Column::currency("CurrencyRef.value")

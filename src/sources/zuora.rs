@@ -11,11 +11,11 @@
 //!   and month is right and a price per unit is net. Processing types are words in the CSV and numbers in the API (0 charge, 1 discount,
 //!   2 prepayment, 3 tax).
 //! - Credit memos are documents of their own with positive amounts: negative lines that name the invoice item they come from.
-//! - `Draft` is a draft; `Canceled`, `Error` and `Reversed` invoices never became, or no longer are, valid: void. (A reversal that is made
-//!   by a credit memo leaves the invoice `Posted`.)
+//! - `Draft`, `Generating` and `PendingForTax` are drafts; `Canceled` and `Error` are void. A posted invoice is reversed by a credit memo for all of
+//!   it, so both count. A credit memo is reversed by a debit memo, which is not read: a memo that is `reversed` is void.
 //! - The customer is the account id; its number and the id of the account in the CRM are links.
 //!
-//! Assumed: without a charge type (the API's items have none) a charge recurs; `Reversed` as said; an item became known when its
+//! Assumed: without a charge type (the API's items have none) a charge recurs; reversals as said; an item became known when its
 //! invoice was posted.
 
 use super::{Column, Export, Shape, Source};
@@ -74,6 +74,7 @@ pub static SOURCE: Source = Source {
                 Column::iso("memoDate").required(),
                 Column::iso("postedDate").also(&["postedOn"]),
                 Column::text("status").required(),
+                Column::boolean("reversed"),
                 Column::text("line.id")
                     .required_or("the memo stands here without its items; export with expand[]=creditmemoitems"),
                 Column::decimal("line.amountWithoutTax").also(&["line.amount"]).required(),
