@@ -78,11 +78,9 @@ enum Command {
     Demo(demo::Arguments),
     /// Land exports in a lake; each file is recognised by its content.
     Ingest(ingest::Arguments),
-    /// Mappings and crosswalks: drafts of what must be said by hand.
-    Map(map::Arguments),
     /// Which systems and exports are understood, and how to export them.
     Sources,
-    /// Crosswalks: what is unmapped, suggestions with their reasons, export and import.
+    /// Crosswalks and mapping files: what is unmapped, drafts, suggestions with their reasons, export and import.
     Map(map::Arguments),
     /// Compute the findings of a quarter.
     Analyze(analyze::Arguments),
@@ -147,7 +145,6 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Demo(arguments) => demo::run(&context, &arguments),
         Command::Ingest(arguments) => ingest::run(&context, &arguments),
-        Command::Map(arguments) => map::run(&context, &arguments),
         Command::Sources => sources::run(&context),
         Command::Map(arguments) => map::run(&context, &arguments),
         Command::Analyze(arguments) => analyze::run(&context, &arguments),
