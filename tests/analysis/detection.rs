@@ -1,7 +1,8 @@
-//! Whether the analysis finds what the simulator planted, and keeps silent where it planted nothing.
+//! Whether the analysis finds what the simulator planted, and keeps silent where it planted nothing, in every landscape.
 
 use super::support::Book;
 use shortfall::findings::analyze::Analysis;
+use shortfall::ingest::mapped;
 use shortfall::month::Month;
 use shortfall::synth::score::score;
 use shortfall::synth::{Config, LeakPlan, Msp, Summary, generate, truth};
@@ -15,6 +16,11 @@ fn config(msp: Msp, seed: u64, customers: usize, leaks: LeakPlan) -> Config {
 /// Everything that the simulator wrote, landed and analysed.
 fn analysed(config: &Config, out: &Path) -> (Summary, Analysis) {
     let summary = generate(config, out).expect("a book");
+    if config.msp == Msp::Autotask {
+        for name in ["northbridge", "vaultline"] {
+            mapped::file::load(&out.join(format!("mapping/{name}.toml"))).expect("a mapping");
+        }
+    }
     let book = Book::of(&[out.join("exports")]);
     (summary, book.analyze(&config.analysed_quarter.to_string()))
 }
@@ -60,6 +66,20 @@ mod connectwise {
     #[test]
     fn clean() {
         a_clean_book_gives_no_finding(Msp::ConnectWise, 6);
+    }
+}
+
+mod autotask {
+    use super::*;
+
+    #[test]
+    fn planted() {
+        planted_leaks_are_found_and_little_else(Msp::Autotask, 5);
+    }
+
+    #[test]
+    fn clean() {
+        a_clean_book_gives_no_finding(Msp::Autotask, 6);
     }
 }
 
