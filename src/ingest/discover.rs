@@ -195,6 +195,12 @@ fn trimmed(record: &csv::ByteRecord) -> Vec<String> {
     record.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect()
 }
 
+/// Cells of the first record of a text that ends at LF alone, cleaned as those of a header.
+pub(super) fn record_cells(line: &[u8], separator: u8) -> Option<Vec<String>> {
+    let mut record = csv::ByteRecord::new();
+    matches!(next_record(&mut csv_reader(line, separator), &mut record), Ok(true)).then(|| trimmed(&record))
+}
+
 /// The first records of a text, each as a header could stand.
 pub(super) fn first_records(text: &[u8], separator: u8, count: usize) -> Vec<Vec<String>> {
     let mut reader = csv_reader(text, separator);

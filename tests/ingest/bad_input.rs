@@ -1,6 +1,6 @@
 //! Broken input: a clear message or a reject row each, never a panic, never a lost row.
 
-use super::support::{Place, binary_junk, shortfall};
+use super::support::{Place, binary_junk, fixtures, shortfall};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fmt::Write as _;
@@ -585,4 +585,19 @@ fn terms_that_could_not_be_rated_are_refused_with_the_column_that_is_wrong() {
     let found: Vec<(&str, &str)> = found.iter().map(|reject| (reject.1.as_str(), reject.2.as_str())).collect();
     let wanted: Vec<(&str, &str)> = cases.iter().map(|&(_, column, value)| (column, value)).collect();
     assert_eq!(found, wanted);
+}
+
+#[test]
+fn a_header_that_a_stray_cr_hides_behind_a_row_loses_no_row_and_stops_no_worker() {
+    let good = std::fs::read_to_string(fixtures().join("microsoft_csp/good_licence_reconciliation.csv")).expect("a file");
+    let mut lines: Vec<&str> = good.trim_start_matches('\u{feff}').lines().collect();
+    let header = lines.remove(0);
+    // A row of data, then one that a CR joins with the header, as a cut and paste between systems leaves it.
+    let joined = format!("{}\r{header}", lines[1]);
+    let (place, ran) = Place::offer("recon.csv", format!("{}\n{joined}\n{}\n", lines[0], lines[2..].join("\n")));
+    assert!(ran.code == 1 || ran.code == 2, "{ran}");
+    assert!(!ran.to_string().contains("please report this"), "{ran}");
+    if ran.code == 1 {
+        place.counts();
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Block, Cells, Layout, MAX_RECORD_BYTES, TextRows};
 use crate::ingest::IngestError;
-use crate::ingest::discover::{Dialect, header_cells};
+use crate::ingest::discover::{Dialect, header_cells, record_cells};
 use crate::ingest::reject::Reject;
 use crate::sources::Export;
 use memchr::{memchr, memchr_iter, memchr2};
@@ -51,7 +51,10 @@ pub(super) fn blocks(
             if is_last && start + frame.end == pending.len() && ends_within_quotes(&pending[start..], separator) {
                 return Err(IngestError::OpenQuote { path: path.to_owned() });
             }
-            let header = header_cells(&pending[start..start + frame.end], separator).unwrap_or_default();
+            let line = &pending[start..start + frame.end];
+            // The very cells by which the file was recognised: a CR within a row ends it only where nothing stands above.
+            let header = if skipped == 0 { header_cells(line, separator) } else { record_cells(line, separator) };
+            let header = header.unwrap_or_default();
             layout = Some(Arc::new(Layout::new(header, separator, export)));
             pending.drain(..start + frame.end);
         }
@@ -161,6 +164,9 @@ pub(super) fn with_polars(bytes: &[u8], first_row: u64, records: usize, layout: 
     let mut wanted: Vec<usize> = layout.positions.iter().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
+    if wanted.is_empty() {
+        return None;
+    }
     let frame: DataFrame = CsvReadOptions::default()
         .with_has_header(false)
         .with_schema(Some(Arc::new(schema)))

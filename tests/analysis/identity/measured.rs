@@ -59,6 +59,7 @@ fn unresolved(pairs: &Pairs, with_domains: bool) -> Vec<Unresolved> {
     pairs.tenants.iter().map(id).collect()
 }
 
+#[expect(clippy::print_stdout, reason = "the measured figures")]
 fn measure(pairs: &Pairs, with_domains: bool) -> Measured {
     let started = std::time::Instant::now();
     let register = Register::new(customers(pairs));
@@ -122,6 +123,7 @@ fn holds(measured: &Measured) {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the measured figures, on request")]
 fn suggestions_are_right_and_the_right_customer_is_among_three() {
     let seeds: Vec<u64> = match std::env::var("SHORTFALL_IDENTITY_SEEDS") {
         Ok(list) => list.split(',').map(|seed| seed.parse().expect("a number")).collect(),
