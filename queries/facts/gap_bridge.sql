@@ -18,8 +18,7 @@ WITH cell AS (
 ),
 part AS (
   SELECT customer_key, service_key, month, currency, coalesce(expected_revenue, 0) AS expected, billed, split['gap'] AS gap,
-         unnest(CASE WHEN cardinality(split['parts']) > 0 THEN split['parts']
-                     ELSE make_array(named_struct('cause', CAST(NULL AS VARCHAR), 'amount', CAST(0 AS DECIMAL(38, 18)))) END) AS part
+         unnest(split['parts']) AS part
   FROM cell
   WHERE split['gap'] IS NOT NULL
 )

@@ -1,7 +1,8 @@
 //! `split_gap(currency, expected, expected_contracted, expected_billed, revenue, one_off, credit, repeated, late, corrected, is_billed,
 //! is_contracted, is_delivered)`: [`crate::rating::bridge`] in SQL.
 //!
-//! Returns `{gap, parts: [{cause, amount}]}`; both empty where nothing is expected because no price is known. Amounts that are missing
+//! Returns `{gap, parts: [{cause, amount}]}`; both empty where nothing is expected because no price is known; one part of nothing without a
+//! cause where the cell is in order, so that it stays in view. Amounts that are missing
 //! count as nothing, except the three expectations.
 
 use super::exact::{MONEY, money};
@@ -48,7 +49,7 @@ fn split_rows(arrays: &[ArrayRef]) -> Result<ArrayRef> {
         column.is_valid(row) && column.value(row)
     };
     let mut gaps: Vec<Option<i128>> = Vec::with_capacity(currencies.len());
-    let mut parts: Vec<Part> = Vec::new();
+    let mut parts: Vec<(Option<&str>, Decimal)> = Vec::new();
     let mut lengths = Vec::with_capacity(currencies.len());
     for row in 0..currencies.len() {
         let or_nothing = |at: usize| amount(at, row).unwrap_or_default();
@@ -69,12 +70,14 @@ fn split_rows(arrays: &[ArrayRef]) -> Result<ArrayRef> {
         };
         let (gap, of_row) = split(&cell).map_or((None, Vec::new()), |(gap, parts)| (Some(gap), parts));
         gaps.push(gap.map(stored).transpose()?);
-        lengths.push(of_row.len());
-        parts.extend(of_row);
+        let is_in_order = gap.is_some() && of_row.is_empty();
+        lengths.push(of_row.len() + usize::from(is_in_order));
+        parts.extend(is_in_order.then_some((None, Decimal::ZERO)));
+        parts.extend(of_row.into_iter().map(|Part { cause, amount }| (Some(cause), amount)));
     }
     let is_known = NullBuffer::from(gaps.iter().map(Option::is_some).collect::<Vec<_>>());
-    let causes: StringArray = parts.iter().map(|part| Some(part.cause)).collect();
-    let amounts: Decimal128Array = parts.iter().map(|part| stored(part.amount).map(Some)).collect::<Result<_>>()?;
+    let causes: StringArray = parts.iter().map(|(cause, _)| *cause).collect();
+    let amounts: Decimal128Array = parts.iter().map(|(_, amount)| stored(*amount).map(Some)).collect::<Result<_>>()?;
     let items = StructArray::try_new(part_fields(), vec![Arc::new(causes), money(amounts)?], None)?;
     let lists = ListArray::try_new(item(), OffsetBuffer::from_lengths(lengths), Arc::new(items), Some(is_known))?;
     let gaps = money(gaps.into_iter().collect())?;
