@@ -126,12 +126,17 @@ fn what_was_not_billed_and_what_else_the_good_files_say_stays_in_view() {
         place.sql(links),
         [json!({"native_id": "29683500", "other_system": "microsoft_csp", "other_id": "24de7aa9-bd53-4e79-8b68-87f6dd3c925e"})]
     );
-    let devices = "SELECT subject_id, event, event_at FROM core.lifecycle_event ORDER BY 1";
+    // Dated by a field where the record has one; else by the list that first shows a device, or shows it inactive.
+    let devices =
+        "SELECT concat_ws(' ', subject_id, event, CAST(event_at AS DATE), origin) AS said FROM core.lifecycle_event ORDER BY 1";
+    let said: Vec<String> = place.sql(devices).iter().map(|row| row["said"].as_str().unwrap_or("-").to_owned()).collect();
     assert_eq!(
-        place.sql(devices),
+        said,
         [
-            json!({"subject_id": "4100", "event": "provisioned", "event_at": "2025-02-03T00:00:00Z"}),
-            json!({"subject_id": "4101", "event": "provisioned", "event_at": "2025-03-01T12:30:00Z"})
+            "4100 provisioned 2025-02-03 field",
+            "4101 provisioned 2025-03-01 field",
+            "4101 suspended 2026-05-01 snapshot",
+            "4102 provisioned 2026-05-01 snapshot"
         ]
     );
     let contracts =
