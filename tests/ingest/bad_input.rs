@@ -577,7 +577,7 @@ fn terms_that_could_not_be_rated_are_refused_with_the_column_that_is_wrong() {
         ("per_unit,,,,,,most,", "quantity_basis", "most"),
         ("per_unit,,,,,,,weekly", "proration", "weekly"),
     ];
-    let rows: Vec<String> = cases.iter().map(|(row, ..)| format!("c,s,USD,{row}")).collect();
+    let rows: Vec<String> = cases.iter().enumerate().map(|(at, (row, ..))| format!("c,s{at},USD,{row}")).collect();
     let (place, ran) = Place::offer("terms.csv", format!("{header}\n{}\nc,s,USD,per_unit,,,,,,,\n", rows.join("\n")));
     assert_eq!(ran.code, 1, "{ran}");
     assert_eq!(place.counts(), (9, 1, 8));
