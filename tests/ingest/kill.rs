@@ -57,7 +57,10 @@ fn visible(lake: &Path) -> BTreeMap<&'static str, Vec<BTreeMap<String, String>>>
 
 /// Files below a folder: what a run has done so far, however fast the machine is.
 fn files(folder: &Path) -> usize {
-    walkdir::WalkDir::new(folder).into_iter().filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_type().is_file())).count()
+    walkdir::WalkDir::new(folder)
+        .into_iter()
+        .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_type().is_file()))
+        .count()
 }
 
 /// Kills a run once it has written so many files more, and a moment has passed. `false` if it came to its end before.

@@ -319,7 +319,9 @@ fn spreadsheet_spellings_mean_what_a_mapping_says() {
     let ingested = |name: &str| {
         let place = Place::new();
         let file = fixtures().join("mapping").join(name);
-        place.ingest(&[&file.with_extension("csv")], &["--mapping", &file.with_extension("toml").display().to_string()]).says(0, &[]);
+        place
+            .ingest(&[&file.with_extension("csv")], &["--mapping", &file.with_extension("toml").display().to_string()])
+            .says(0, &[]);
         assert_eq!(place.count("core.reject"), 0);
         place
     };

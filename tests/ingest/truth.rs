@@ -436,7 +436,12 @@ fn core(lake: &Lake, as_of: Option<DateTime<Utc>>) -> BTreeMap<&'static str, Row
         truth::register(&ctx, &lake, as_of).await.expect("a view of the lake");
         views::register(&ctx, &Catalog::load(None).expect("queries")).await.expect("views");
         let mut found = BTreeMap::new();
-        for view in KINDS.map(Kind::view).into_iter().chain(["core.customer", "core.service", "facts.subject_event"]).collect::<BTreeSet<_>>() {
+        for view in KINDS
+            .map(Kind::view)
+            .into_iter()
+            .chain(["core.customer", "core.service", "facts.subject_event"])
+            .collect::<BTreeSet<_>>()
+        {
             let batches = ctx.sql(&format!("SELECT * FROM {view}")).await.expect(view).collect().await.expect(view);
             let mut rows: Rows = Vec::new();
             for batch in &batches {
