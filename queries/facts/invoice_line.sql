@@ -24,7 +24,7 @@ joined AS (
   LEFT JOIN own ON line.system = own.system
 )
 SELECT system, invoice_id, line_id, customer_native_id, customer_native_name, native_sku, native_name, native_product,
-       CASE WHEN is_credited THEN 'credit' ELSE kind END AS kind, is_proration,
+       coalesce(CASE WHEN is_credited THEN 'credit' END, kind) AS kind, is_proration,
        origin_line_id,
        CASE WHEN header_status IN ('void', 'voided', 'draft', 'deleted', 'uncollectible') THEN header_status ELSE status END AS status,
        quantity, unit_price,
