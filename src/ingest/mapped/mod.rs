@@ -4,6 +4,7 @@
 //! files it means. Loaded mappings stand in one list for the whole process; they are never unloaded, so their number is that of the
 //! mapping files.
 
+mod build;
 pub mod draft;
 pub mod file;
 mod staging;
