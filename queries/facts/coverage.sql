@@ -9,6 +9,8 @@ WITH series AS (
     SELECT customer_key, service_key, currency, 'cost_per_charge' FROM facts.trend_input WHERE cost_per_charge IS NOT NULL
     UNION ALL
     SELECT customer_key, service_key, currency, 'revenue_per_active' FROM facts.trend_input WHERE revenue_per_active IS NOT NULL
+    UNION ALL
+    SELECT customer_key, service_key, currency, 'billed_by_contract' FROM facts.trend_input WHERE billed_by_contract IS NOT NULL
   ) GROUP BY measure, customer_key, service_key, currency
 ),
 trend AS (
@@ -19,6 +21,25 @@ named AS (
   SELECT 'usage_up_revenue_flat' AS signal, 'usage_per_revenue' AS measure
   UNION ALL SELECT 'cost_charge_drift', 'cost_per_charge'
   UNION ALL SELECT 'arpu_decline', 'revenue_per_active'
+  UNION ALL SELECT 'discount_creep', 'billed_by_contract'
+),
+-- Pairs with units billed and delivered in the quarter, and on how many such months of the window that rests.
+metered AS (
+  SELECT fact.customer_key, fact.service_key, fact.currency, count(*) AS months
+  FROM facts.fact_monthly AS fact
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+  WHERE fact.month BETWEEN $window_start AND $last_month AND fact.is_billed AND fact.is_delivered AND NOT fact.is_trial
+    AND fact.billed_quantity > 0 AND fact.price_model IN ('per_unit', 'tiered', 'flat_fee_overage', 'unpriced')
+  GROUP BY fact.customer_key, fact.service_key, fact.currency
+  HAVING max(fact.month) >= $quarter_start
+),
+-- Pairs with recurring billing, and how many of the last six months they had by the end of the quarter.
+recurring AS (
+  SELECT customer_key, service_key, currency, count(*) FILTER (WHERE month > $last_month - INTERVAL '6 months') AS months
+  FROM facts.fact_monthly
+  WHERE month BETWEEN $window_start AND $last_month
+  GROUP BY customer_key, service_key, currency
+  HAVING bool_or(is_billed)
 ),
 quarter AS (
   SELECT fact.*, fact.month > closed.month AS is_open
@@ -45,3 +66,9 @@ UNION ALL
 SELECT 'orphan_billing', CASE WHEN max(contract_lines) > 0 THEN count(*) FILTER (WHERE is_billed) ELSE 0 END,
        CASE WHEN max(contract_lines) > 0 THEN 0 ELSE count(*) FILTER (WHERE is_billed) END,
        'billed months of the quarter; "too short" are all of them where no PSA export is in the lake' FROM quarter CROSS JOIN lines
+UNION ALL
+SELECT 'flatline_estimate', count(*) FILTER (WHERE months >= 4), count(*) FILTER (WHERE months < 4),
+       'pairs with billed and delivered units in the quarter; "too short" have fewer than four such months' FROM metered
+UNION ALL
+SELECT 'fix_habit', count(*) FILTER (WHERE months >= 3), count(*) FILTER (WHERE months < 3),
+       'pairs with recurring billing; "too short" have fewer than three of the last six months' FROM recurring
