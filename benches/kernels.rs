@@ -104,19 +104,22 @@ fn tables(runs: usize) {
 /// The table as Markdown: a row for each kind and autocorrelation, in a cell the levels at 12, 24, 36 and 60 months. What lies above the
 /// promise is in bold.
 fn level_table(runs: usize, seed: u64) -> String {
-    let mut text = String::from("| series without trend | phi | `mann_kendall.p` | `change_point.p` | plain Mann-Kendall |\n|---|---|---|---|---|\n");
+    let mut text = String::from(
+        "| series without trend | phi | `mann_kendall.p` | `change_point.p` | plain Mann-Kendall | seasonal Mann-Kendall |\n|---|---|---|---|---|---|\n",
+    );
     for kind in 0..levels::nulls(0.0).len() {
         for phi in levels::PHI {
             let (name, noise) = levels::nulls(phi)[kind];
             let cells = levels::MONTHS.map(|n| levels::rates(noise, n, runs, seed));
             let of = |kernel: usize, is_promised: bool| {
-                let level = |cell: [f64; 3]| {
+                let level = |cell: [f64; 4]| {
                     let mark = if is_promised && cell[kernel] > levels::NOMINAL + levels::TOLERANCE { "**" } else { "" };
                     format!("{mark}{:.3}{mark}", cell[kernel])
                 };
                 cells.map(level).join(" / ")
             };
-            let _ = writeln!(text, "| {name} | {phi} | {} | {} | {} |", of(0, true), of(1, true), of(2, false));
+            let _ =
+                writeln!(text, "| {name} | {phi} | {} | {} | {} | {} |", of(0, true), of(1, true), of(2, false), of(3, false));
         }
     }
     text

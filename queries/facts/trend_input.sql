@@ -19,7 +19,7 @@ cut AS (
 SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
        CAST(date_part('year', fact.month) * 12 + date_part('month', fact.month) AS BIGINT) AS x,
        fact.delivered_quantity, fact.revenue, fact.cost, fact.cost_original, fact.expected_revenue,
-       fact.expected_billed_revenue, fact.active_subjects,
+       fact.expected_billed_revenue, fact.billed_quantity, fact.one_off_revenue, fact.active_subjects,
        fact.billed_price, fact.contract_price, fact.price_model,
        -- Usage against revenue: only where no contract price tells what the usage is worth.
        CASE WHEN price_model = 'unpriced' AND delivered_quantity > 0 AND revenue > 0

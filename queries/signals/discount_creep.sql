@@ -6,7 +6,7 @@
 -- precedence: 45
 -- adds_to: psa_change_not_billed, underbilled_quantity
 -- grain: customer x service x month
--- reads: facts.trend_test, facts.trend_input, facts.trend_baseline, facts.fact_monthly
+-- reads: facts.trend_test, facts.trend_input, facts.trend_baseline
 -- kernels: bh_adjust
 -- fires_when: what was billed, by what the same quantity comes to at the contract's terms, falls (trend, step, or quarter against baseline,
 --   see facts/trend_test.sql; q <= 0.05 over all tested pairs) by at least 2 %; or it was the contract's price to half a percent for three
@@ -68,16 +68,13 @@ hit AS (
            named.slope, named.slope_low, named.slope_high
 ),
 cell AS (
-  SELECT hit.*, fact.month, fact.billed_quantity, fact.billed_price, fact.contract_price, fact.revenue, fact.expected_billed_revenue,
-         fact.expected_billed_revenue - fact.revenue - greatest(coalesce(fact.one_off_revenue, 0), CAST(0 AS DECIMAL(38, 18))) AS amount
+  SELECT hit.*, input.month, input.billed_quantity, input.billed_price, input.contract_price, input.revenue, input.expected_billed_revenue,
+         input.expected_billed_revenue - input.revenue - greatest(coalesce(input.one_off_revenue, 0), CAST(0 AS DECIMAL(38, 18))) AS amount
   FROM hit
   JOIN facts.trend_input AS input
     ON hit.customer_key = input.customer_key AND hit.service_key = input.service_key AND hit.currency = input.currency
-  JOIN facts.fact_monthly AS fact
-    ON input.customer_key = fact.customer_key AND input.service_key = fact.service_key AND input.currency = fact.currency
-    AND input.month = fact.month
   WHERE input.month >= hit.change_month AND input.billed_by_contract IS NOT NULL
-    AND fact.revenue < 0.99 * fact.expected_billed_revenue
+    AND input.revenue < 0.99 * input.expected_billed_revenue
 )
 -- The whole difference to the contract is owed; its lower end is what the slide alone has cost, where the price lay under it before.
 SELECT customer_key, service_key, currency, month, amount,

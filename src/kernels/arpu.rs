@@ -120,9 +120,10 @@ pub fn decompose(before: &[Item], now: &[Item]) -> Option<Parts> {
     }
     let active = |items: &[Item]| items.iter().try_fold(Decimal::ZERO, |sum, item| plus(sum, item.active));
     let (all_before, all_now) = (active(before)?, active(now)?);
-    before.iter().zip(now).try_fold(Parts::default(), |sum, (before, now)| {
-        sum.checked_add(&item_parts(before, now, all_before, all_now)?)
-    })
+    before
+        .iter()
+        .zip(now)
+        .try_fold(Parts::default(), |sum, (before, now)| sum.checked_add(&item_parts(before, now, all_before, all_now)?))
 }
 
 /// One item's contribution, given the active users of all items together.

@@ -72,16 +72,15 @@ use datafusion::prelude::SessionContext;
 use series::SeriesKernel;
 
 /// Every kernel that is an SQL aggregate over one series.
-pub static KERNELS: &[&SeriesKernel] =
-    &[
-        &theil_sen::KERNEL,
-        &mann_kendall::KERNEL,
-        &change_point::KERNEL,
-        &median_interval::KERNEL,
-        &run_length::KERNEL,
-        &heaping::KERNEL,
-        &seasonal_mann_kendall::KERNEL,
-    ];
+pub static KERNELS: &[&SeriesKernel] = &[
+    &theil_sen::KERNEL,
+    &mann_kendall::KERNEL,
+    &change_point::KERNEL,
+    &median_interval::KERNEL,
+    &run_length::KERNEL,
+    &heaping::KERNEL,
+    &seasonal_mann_kendall::KERNEL,
+];
 
 /// Every kernel that is an SQL window function over a family of series.
 pub static FAMILY_KERNELS: &[&FamilyKernel] = &[&bh_adjust::BH, &bh_adjust::BY];

@@ -7,10 +7,15 @@ use shortfall::kernels::arpu::{Item, Parts, decompose};
 /// Books as bad as they come: nobody active, nothing billed, no contract, eighteen decimals, over-billing.
 fn item() -> impl Strategy<Value = Item> {
     let money = || prop_oneof![Just(Decimal::ZERO), (-10_000_i64..10_000_000).prop_map(|cents| Decimal::new(cents, 2)), long()];
-    let units = || prop_oneof![Just(Decimal::ZERO), (0_i64..500).prop_map(Decimal::from), (0_i64..5_000_000).prop_map(|n| Decimal::new(n, 4))];
-    (units(), units(), prop::option::of(money()), money(), (-100_000_i64..1).prop_map(|cents| Decimal::new(cents, 2))).prop_map(
-        |(active, quantity, at_contract, revenue, credit)| Item { active, quantity, at_contract, revenue, credit },
-    )
+    let units = || {
+        prop_oneof![
+            Just(Decimal::ZERO),
+            (0_i64..500).prop_map(Decimal::from),
+            (0_i64..5_000_000).prop_map(|n| Decimal::new(n, 4))
+        ]
+    };
+    (units(), units(), prop::option::of(money()), money(), (-100_000_i64..1).prop_map(|cents| Decimal::new(cents, 2)))
+        .prop_map(|(active, quantity, at_contract, revenue, credit)| Item { active, quantity, at_contract, revenue, credit })
 }
 
 fn long() -> impl Strategy<Value = Decimal> {

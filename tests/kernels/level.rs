@@ -71,7 +71,7 @@ fn no_kernel_errs_more_than_two_points_above_nominal() {
         let nulls = levels::nulls(phi);
         for (name, noise) in nulls {
             for n in levels::MONTHS {
-                let [trend, step, _] = levels::rates(noise, n, RUNS, 45);
+                let [trend, step, _, _] = levels::rates(noise, n, RUNS, 45);
                 assert!(trend <= limit + 4.0 * error, "mann_kendall, {name}, phi {phi}, n = {n}: {trend} at 0.05");
                 assert!(step <= limit + 4.0 * error, "change_point, {name}, phi {phi}, n = {n}: {step} at 0.05");
                 sums[0] += trend;
@@ -116,7 +116,8 @@ fn false_discoveries_stay_at_or_under_q_in_mixed_runs() {
                 .collect();
             let p = |effect: f64, rng: &mut ChaCha8Rng| Some(normal_two_sided(effect + normal(rng)));
             let p: Vec<Option<f64>> = effects.iter().map(|&effect| p(effect, &mut rng)).collect();
-            let reported: Vec<bool> = bh_adjust(&p).iter().map(|adjusted| adjusted.is_some_and(|adjusted| adjusted <= q)).collect();
+            let reported: Vec<bool> =
+                bh_adjust(&p).iter().map(|adjusted| adjusted.is_some_and(|adjusted| adjusted <= q)).collect();
             let of = |is_true: bool| reported.iter().zip(&effects).filter(|&(&r, &e)| r && (e > 0.0) == is_true).count();
             let (wrong, right) = (of(false), of(true));
             false_share.push(if wrong == 0 { 0.0 } else { count(wrong) / count(wrong + right) });
@@ -127,7 +128,10 @@ fn false_discoveries_stay_at_or_under_q_in_mixed_runs() {
         let variance = false_share.iter().map(|share| (share - mean).powi(2)).sum::<f64>() / count(runs - 1);
         let bound = q * (1.0 - share_of_effects);
         let error = (variance / count(runs)).sqrt();
-        assert!(mean <= bound + 3.0 * error, "{share_of_effects} effects, q {q}: {mean} of the findings are false, bound {bound}");
+        assert!(
+            mean <= bound + 3.0 * error,
+            "{share_of_effects} effects, q {q}: {mean} of the findings are false, bound {bound}"
+        );
         assert!(count(found) >= 0.95 * count(plain), "{share_of_effects} effects: {found} of {plain} plain ones found");
     }
 }

@@ -6,6 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use shortfall::kernels::change_point::change_point;
 use shortfall::kernels::mann_kendall::mann_kendall;
+use shortfall::kernels::seasonal_mann_kendall::seasonal_mann_kendall;
 use shortfall::kernels::series::count;
 
 /// Lengths of the table.
@@ -29,15 +30,17 @@ pub fn nulls(phi: f64) -> [(&'static str, Noise); 4] {
     ]
 }
 
-/// Shares of series with p at or under 0.05: Mann-Kendall `p`, change point `p`, and for comparison Mann-Kendall `p_plain`.
-pub fn rates(noise: Noise, n: usize, runs: usize, seed: u64) -> [f64; 3] {
+/// Shares of series with p at or under 0.05: Mann-Kendall `p`, change point `p`, and for comparison, outside the
+/// promise, Mann-Kendall `p_plain` and seasonal Mann-Kendall `p` (no share where the series is too short for it).
+pub fn rates(noise: Noise, n: usize, runs: usize, seed: u64) -> [f64; 4] {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut hits = [0_usize; 3];
+    let mut hits = [0_usize; 4];
     for _ in 0..runs {
         let series = noise.series(n, &mut rng);
         let trend = mann_kendall(&series);
         let step = change_point(&series).map_or(1.0, |change| change.p);
-        let p = [trend.map_or(1.0, |test| test.p), step, trend.map_or(1.0, |test| test.p_plain)];
+        let seasonal = seasonal_mann_kendall(&series).map_or(1.0, |test| test.p);
+        let p = [trend.map_or(1.0, |test| test.p), step, trend.map_or(1.0, |test| test.p_plain), seasonal];
         for (hits, p) in hits.iter_mut().zip(p) {
             *hits += usize::from(p <= NOMINAL);
         }
