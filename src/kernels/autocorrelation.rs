@@ -15,7 +15,7 @@
 //! (n = 24, phi = 0, slope 0.1 sd a month: .73 to .72).
 //!
 //! `lean` says how much more a kernel expects a long memory before it has seen the series: 2 for Mann-Kendall, so that a phi of 0.8 starts
-//! out five times as probable as none. Without it the level at phi = 0.6 is 7.1-8.3 % at a nominal 5 % (n = 12-36); with it at most 6.8 %,
+//! out five times as probable as none. Without it the level at phi = 0.6 is 7.1-8.3 % at a nominal 5 % (n = 12-36); with it at most 6.9 %,
 //! for a tenth of the power at p < 1e-3 (n = 24, phi = 0, slope 0.2 sd a month: .63 to .56). The change point needs none.
 //!
 //! Averaging has a second use. A smooth curved trend leaves smooth residuals, r near 1, and a plug-in correction then

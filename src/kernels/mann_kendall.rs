@@ -75,7 +75,7 @@
 //! | 24 | 0.8 (outside) | .446 | .101 | **.120** | .0371 | 6.2e-3 | 6e-4 | 1e-5 |
 //!
 //! Promise, tested at n = 12, 24, 36 and 60, phi 0 to 0.6, on Gaussian noise, Poisson counts, paired seat walks with steps and series with
-//! missing months (`tests/kernels/level.rs`, table in the README): at a nominal 5 % at most 7 %; the largest level measured is 6.8 %. From
+//! missing months (`tests/kernels/level.rs`, table in the README): at a nominal 5 % at most 7 %; the largest level measured is 6.9 %. From
 //! 1e-4 down, where a large family decides, the level holds as stated. Books of 20,000 trendless pairs, n = 12-33, BH at q <= 0.05, findings in ten books together (true number: 0):
 //!
 //! | phi | `p_plain` | `p_ess` | **`p`** |
