@@ -3,7 +3,7 @@
 -- grain: customer x service x currency
 -- meaning: pairs with recurring billing in the window; a habit needs three of the last six months
 -- reads: facts.fact_monthly
-SELECT currency,
+SELECT customer_key, service_key, currency,
        CASE WHEN count(*) FILTER (WHERE month > $last_month - INTERVAL '6 months') < 3 THEN 'too_short' END AS untested,
        sum(CASE WHEN month >= $quarter_start THEN revenue END) AS money
 FROM facts.fact_monthly

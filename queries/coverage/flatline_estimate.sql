@@ -17,7 +17,7 @@ pair AS (
   GROUP BY fact.customer_key, fact.service_key, fact.currency
   HAVING max(fact.month) >= $quarter_start
 )
-SELECT pair.currency,
+SELECT pair.customer_key, pair.service_key, pair.currency,
        CASE WHEN pair.months >= 4 THEN NULL
             WHEN heard.service_key IS NULL THEN 'no_delivery_source'
             ELSE 'too_short' END AS untested,
