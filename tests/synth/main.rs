@@ -1,5 +1,5 @@
 //! The simulator's exports, read back: they parse, repeat, agree where they should, and cost what the truth file says, in every
-//! landscape; and all landscapes tell the same story.
+//! landscape; and all landscapes tell the same story. `SHORTFALL_SEED=11 SHORTFALL_CUSTOMERS=120 cargo test --test synth` tells another one.
 
 mod books;
 
@@ -24,7 +24,10 @@ struct Book {
 /// A book of twenty months: enough for every kind of leak, quick to write.
 fn book(msp: Msp, leaks: LeakPlan) -> Book {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config { msp, leaks, ..Config::spanning(7, 40, "2025-02".parse().expect("a month"), 20) };
+    let asked = |name: &str, otherwise: u64| std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"));
+    let customers = usize::try_from(asked("SHORTFALL_CUSTOMERS", 40)).expect("a count");
+    let first = "2025-02".parse().expect("a month");
+    let config = Config { msp, leaks, ..Config::spanning(asked("SHORTFALL_SEED", 7), customers, first, 20) };
     assert_eq!(config.analysed_quarter.to_string(), "2026Q3");
     let summary = generate(&config, folder.path()).expect("a book");
     let books = Books::read(folder.path(), msp);
@@ -159,7 +162,8 @@ fn every_kind_of_leak_is_planted_and_worth_finding() {
             assert!(row.money() >= Decimal::from(20), "{row:?}");
         }
     }
-    let told = |book: &Book| truth_of(book).into_iter().map(|row| (row.leak_id, row.customer_key, row.leakage)).collect::<Vec<_>>();
+    let told =
+        |book: &Book| truth_of(book).into_iter().map(|row| (row.leak_id, row.customer_key, row.leakage)).collect::<Vec<_>>();
     assert!(LEAKING.iter().all(|book| told(book) == told(&LEAKING[0])), "the landscapes tell the same truth");
 }
 
@@ -222,7 +226,10 @@ fn subjects_are_as_many_as_the_vendor_counts() {
         for (pair, events) in &books.subjects {
             let active: i64 = events.range(..=end).map(|(_, change)| change).sum();
             let (active, charged) = (Decimal::from(active), books.seats_on(pair, end));
-            assert!(if idle.contains(pair) { active < charged } else { active == charged }, "{msp}: {pair:?}: {active} of {charged}");
+            assert!(
+                if idle.contains(pair) { active < charged } else { active == charged },
+                "{msp}: {pair:?}: {active} of {charged}"
+            );
         }
     }
 }

@@ -28,6 +28,8 @@ pub(super) fn orphan_billing(site: &Site<'_>, pair: &mut Pair, leak: &mut Leak) 
 /// The contract line ended and took the invoice line with it; the customer uses the service as before.
 pub(super) fn expired(site: &Site<'_>, pair: &mut Pair, leak: &mut Leak) {
     let end = site.customer.billing.period_starting_in(leak.first_month).from;
+    // What is owed for is the last price that was agreed.
+    pair.contract_price.freeze(end.pred_opt().unwrap_or(end));
     match &mut pair.volume {
         Volume::Level { contracted, billed, .. } => {
             contracted.hold(end, Decimal::ZERO);

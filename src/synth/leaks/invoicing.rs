@@ -41,7 +41,8 @@ pub(in crate::synth) fn restate(
     let (units, day) = match &mut pair.volume {
         Volume::Level { delivered, contracted, billed } => {
             // Changes next to the month, or within a billing period that touches it, would blur what was corrected.
-            let (from, until) = (billing.period_of(span.from).from.pred_opt()?, billing.period_of(span.last_day()).until.succ_opt()?);
+            let (from, until) =
+                (billing.period_of(span.from).from.pred_opt()?, billing.period_of(span.last_day()).until.succ_opt()?);
             let is_calm = [&*delivered, &*contracted, &*billed].iter().all(|known| known.changes_between(from, until).is_empty());
             let seats = delivered.at(span.from);
             if !is_calm || seats.is_zero() {
@@ -75,7 +76,8 @@ pub(super) fn duplicate(site: &Site<'_>, dice: &mut Dice, pair: &mut Pair, leak:
         let is_calm = match &pair.volume {
             Volume::Level { billed, .. } => {
                 let before = period.from.pred_opt().unwrap_or(period.from);
-                let steady = [billed, &pair.billed_price].iter().all(|it| it.changes_between(period.from, period.until).is_empty());
+                let steady =
+                    [billed, &pair.billed_price].iter().all(|it| it.changes_between(period.from, period.until).is_empty());
                 steady && !billed.at(before).is_zero()
             }
             Volume::Flow(_) => true,

@@ -113,7 +113,7 @@ pub(in crate::synth) fn agree_escalator(dice: &mut Dice, pair: &mut Pair, rise: 
     let mut price = price;
     let rises = std::iter::successors(Some(rise), |month| Some(month.plus(12))).take_while(|month| *month <= last_month);
     for month in rises {
-        price = price * Decimal::new(100 + percent, 2);
+        price *= Decimal::new(100 + percent, 2);
         pair.contract_price.hold(month.first_day(), price);
     }
     pair.billed_price = pair.contract_price.clone();

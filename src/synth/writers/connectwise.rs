@@ -5,12 +5,12 @@
 
 use super::json::number;
 use super::snapshots::snapshot_days;
+use crate::synth::agreement::Terms;
 use crate::synth::calendar::nth;
 use crate::synth::catalogue::{PROJECT, Service};
 use crate::synth::customers::{Currency, Customer};
 use crate::synth::error::SynthError;
 use crate::synth::output::Output;
-use crate::synth::agreement::Terms;
 use crate::synth::pair::{AgreedLine, Pair, Volume};
 use crate::synth::world::{Channel, World};
 use chrono::NaiveDate;

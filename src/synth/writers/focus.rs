@@ -4,13 +4,13 @@
 //! looks like. The version, and with it the set of columns, rises during the simulated span.
 
 use crate::month::Month;
+use crate::synth::agreement::Terms;
 use crate::synth::calendar::{Span, nth};
 use crate::synth::catalogue::{Meter, SERVICES};
 use crate::synth::dice::{Dice, Topic};
 use crate::synth::error::SynthError;
 use crate::synth::landscape::{Feed, Msp};
 use crate::synth::output::{Output, Table};
-use crate::synth::agreement::Terms;
 use crate::synth::pair::Pair;
 use crate::synth::world::World;
 use chrono::NaiveDate;

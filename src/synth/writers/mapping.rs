@@ -1,10 +1,10 @@
 //! The plain CSV files that an MSP keeps itself: crosswalks, exchange rates and contract terms.
 
+use crate::synth::agreement::{Bands, Terms};
 use crate::synth::catalogue::{PROJECT, SERVICES, Service};
 use crate::synth::error::SynthError;
 use crate::synth::landscape::{Article, Biller, Feed, Msp};
 use crate::synth::output::{Output, Table};
-use crate::synth::agreement::{Bands, Terms};
 use crate::synth::pair::Pair;
 use crate::synth::world::World;
 use chrono::NaiveDate;

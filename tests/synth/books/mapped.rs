@@ -61,16 +61,20 @@ impl Books {
     }
 
     pub(super) fn read_statements(&mut self, root: &Path, crosswalk: &Crosswalk) {
+        // A statement that is issued again replaces the first one.
+        let mut statements = BTreeMap::new();
         for row in files(root, "vaultline").iter().flat_map(|path| separated(path, b';')) {
             let (pair, _) = crosswalk.pair("vaultline", &row["Account"], &row["Article"]);
             let month = Month::of(german_day(&row["From"]));
             assert_eq!(german_day(&row["To"]).succ_opt(), Some(month.plus(1).first_day()));
+            statements.insert((pair, month), row);
+        }
+        for ((pair, month), row) in statements {
             let (volume, price) = (european(&row["Volume GB"]), european(&row["Price per GB"]));
             assert_eq!((volume * price).round_dp(2), european(&row["Amount USD"]));
             if self.is_unmapped(&pair, month, european(&row["Amount USD"])) {
                 continue;
             }
-            // A statement that is issued again replaces the first one.
             self.usage.insert((pair.clone(), month), volume);
             self.unit_costs.insert((pair, month), price);
         }

@@ -93,7 +93,13 @@ impl<'a> Agreed<'a> {
             }
             if pair.internal_units > Decimal::ZERO {
                 let quantity = Timeline::of_span(pair.since, pair.until, pair.internal_units);
-                agreed.push(Self { id: contract_service_id(index, 0) + 1, pair, from: pair.since, quantity, is_given_away: true });
+                agreed.push(Self {
+                    id: contract_service_id(index, 0) + 1,
+                    pair,
+                    from: pair.since,
+                    quantity,
+                    is_given_away: true,
+                });
             }
         }
         agreed

@@ -6,10 +6,10 @@ use super::{
     save,
 };
 use crate::month::Month;
+use crate::synth::agreement::Terms;
 use crate::synth::customers::Customer;
 use crate::synth::error::SynthError;
 use crate::synth::output::Output;
-use crate::synth::agreement::Terms;
 use crate::synth::pair::{AgreedLine, Pair, Volume};
 use crate::synth::world::World;
 use crate::synth::writers::json::number;
