@@ -7,13 +7,19 @@
 pub mod analyze;
 pub mod cell;
 pub mod compare;
+pub mod coverage;
+pub mod earlier;
+mod error;
 pub mod explain;
 pub mod fold;
 pub mod marts;
 pub mod overlap;
+mod publish;
 pub mod read;
 pub mod report_data;
 pub mod schema;
 pub mod signal;
+pub mod status;
+pub mod unmapped;
 
 pub use schema::{Basis, Finding};

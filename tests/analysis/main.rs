@@ -3,10 +3,12 @@
 
 mod autotask;
 mod compare;
+mod coverage;
 mod detection;
 mod false_alarms;
 mod identity;
 mod laws;
+mod over_time;
 mod own_signals;
 mod rating;
 mod registry;
