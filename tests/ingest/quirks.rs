@@ -333,7 +333,7 @@ fn spreadsheet_spellings_mean_what_a_mapping_says() {
     let usage = "SELECT line_key, quantity, cost, currency, substr(CAST(period_start AS VARCHAR), 1, 10) AS s,
         substr(CAST(period_end AS VARCHAR), 1, 10) AS e FROM core.vendor_usage ORDER BY line_key";
     assert_eq!(
-        rows(&ingested("quirk_distributor"), usage),
+        rows(&ingested("mapped_distributor"), usage),
         [
             "R-1 1250 27500 AUD 2026-01-01 2026-02-01",
             "R-2 -3 -66 AUD 2026-01-15 2026-02-01",
@@ -342,7 +342,7 @@ fn spreadsheet_spellings_mean_what_a_mapping_says() {
     );
     let lines = "SELECT invoice_id, customer_native_id, quantity, amount, currency FROM core.invoice_line ORDER BY invoice_id";
     assert_eq!(
-        rows(&ingested("quirk_localised"), lines),
+        rows(&ingested("mapped_localised"), lines),
         [
             "RE-1001 Praxis Müller 1024.5 22539 EUR",
             "RE-1002 Praxis Müller 1.25 27.5 EUR",
