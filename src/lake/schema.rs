@@ -59,6 +59,10 @@ pub enum Table {
     FindingEvidence,
     /// Which signals could be tested on how much, and why not on the rest.
     Coverage,
+    /// Months of earlier findings whose money has come back.
+    Recovered,
+    /// What somebody decided about findings: appended, never part of a run.
+    Mute,
     /// One row per analysis; an analysis is visible once it stands here.
     Run,
 }
@@ -89,6 +93,8 @@ pub const TABLES: &[Table] = &[
     Table::Finding,
     Table::FindingEvidence,
     Table::Coverage,
+    Table::Recovered,
+    Table::Mute,
     Table::Run,
 ];
 
@@ -110,7 +116,14 @@ impl Table {
     #[must_use]
     pub fn area(self) -> &'static str {
         match self {
-            Self::FactMonthly | Self::GapBridge | Self::Finding | Self::FindingEvidence | Self::Coverage | Self::Run => "marts",
+            Self::FactMonthly
+            | Self::GapBridge
+            | Self::Finding
+            | Self::FindingEvidence
+            | Self::Coverage
+            | Self::Recovered
+            | Self::Mute
+            | Self::Run => "marts",
             _ => "core",
         }
     }
@@ -143,6 +156,8 @@ impl Table {
             Self::Finding => "finding",
             Self::FindingEvidence => "finding_evidence",
             Self::Coverage => "coverage",
+            Self::Recovered => "recovered",
+            Self::Mute => "mute",
             Self::Run => "run",
         }
     }
@@ -152,7 +167,7 @@ impl Table {
     pub fn partition_columns(self) -> &'static [&'static str] {
         match self {
             Self::VendorUsage | Self::InvoiceLine => &["system", "service_month"],
-            Self::GapBridge | Self::Finding | Self::FindingEvidence | Self::Coverage => &["quarter"],
+            Self::GapBridge | Self::Finding | Self::FindingEvidence | Self::Coverage | Self::Recovered => &["quarter"],
             _ => &[],
         }
     }
@@ -430,6 +445,8 @@ impl Table {
                 ("markup_percent", DECIMAL),
                 ("quantity_basis", TEXT),
                 ("proration", TEXT),
+                // How many months back the contract lets the MSP bill.
+                ("back_billing_months", DECIMAL),
             ],
             Self::BillingCalendar => vec![("customer_key", TEXT), ("service_month", DATE), ("cutoff_date", DATE)],
             Self::Batch => vec![
@@ -522,6 +539,13 @@ impl Table {
                 ("overbilled", DECIMAL),
                 ("rank", COUNT),
                 ("run_id", TEXT),
+                // From the leak's beginning; `detected` is the sum of the three that follow (`findings/recoverable.rs`).
+                ("detected", DECIMAL),
+                ("recoverable_now", DECIMAL),
+                ("recoverable_from_next_cycle", DECIMAL),
+                ("lost", DECIMAL),
+                // What later invoices show to have come back.
+                ("recovered", DECIMAL),
             ],
             Self::FindingEvidence => vec![
                 ("finding_id", TEXT),
@@ -533,6 +557,8 @@ impl Table {
                 ("counted", DECIMAL),
                 ("corroborates", DECIMAL),
                 ("run_id", TEXT),
+                // What was billed for the month when the run was made.
+                ("billed", DECIMAL),
             ],
             Self::Coverage => vec![
                 ("signal", TEXT),
@@ -544,6 +570,32 @@ impl Table {
                 ("money", DECIMAL),
                 ("unit", TEXT),
                 ("run_id", TEXT),
+            ],
+            Self::Recovered => vec![
+                ("finding_id", TEXT),
+                ("found_quarter", TEXT),
+                ("quarter", TEXT),
+                ("customer_key", TEXT),
+                ("service_key", TEXT),
+                ("month", DATE),
+                ("currency", TEXT),
+                ("basis", TEXT),
+                ("lost", DECIMAL),
+                ("billed_then", DECIMAL),
+                ("billed_now", DECIMAL),
+                ("recovered", DECIMAL),
+                ("run_id", TEXT),
+            ],
+            Self::Mute => vec![
+                ("finding_id", TEXT),
+                ("is_muted", FLAG),
+                ("reason", TEXT),
+                ("until", DATE),
+                ("quarter", TEXT),
+                ("money", DECIMAL),
+                ("currency", TEXT),
+                ("decided_at", instant()),
+                ("number", COUNT),
             ],
             Self::Run => vec![
                 ("run_id", TEXT),
@@ -558,6 +610,9 @@ impl Table {
                 ("findings", COUNT),
                 ("fact_rows", COUNT),
                 ("number", COUNT),
+                // The day up to which its data reach.
+                ("known_until", DATE),
+                ("back_billing_months", COUNT),
             ],
         }
     }

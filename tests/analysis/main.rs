@@ -11,6 +11,7 @@ mod laws;
 mod over_time;
 mod own_signals;
 mod rating;
+mod recovery;
 mod registry;
 mod replay;
 mod support;
