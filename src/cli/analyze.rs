@@ -4,6 +4,7 @@ use super::ingest::instant;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, findings, render};
 use crate::findings::analyze::{Analysis, Request, analyze};
 use crate::findings::recoverable::BACK_BILLING_MONTHS;
+use crate::findings::scorecard::Score;
 use crate::findings::status::is_open;
 use crate::findings::{Basis, Finding};
 use crate::lake::Lake;
@@ -97,6 +98,22 @@ pub(super) fn totals(found: &[Finding]) -> BTreeMap<String, (Decimal, Decimal, D
     totals
 }
 
+/// The scorecard of the whole book; `marts.scorecard` has that of each system.
+fn scorecard(scores: &[Score]) {
+    let row = |score: &Score| {
+        let before = score.previous.as_ref().map(|(quarter, value)| format!("{} in {quarter}", score.shown(Some(*value))));
+        vec![
+            score.title.clone(),
+            score.currency.clone().unwrap_or_default(),
+            score.shown(score.value),
+            before.unwrap_or_default(),
+            score.trend().unwrap_or_default().to_owned(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = scores.iter().filter(|score| score.system.is_none()).map(row).collect();
+    render::table(&["scorecard", "currency", "now", "before", "trend"], &rows, &[2, 3]);
+}
+
 /// Prints what an analysis says.
 pub(super) fn summary(context: &Context, analysis: &Analysis) {
     let totals = totals(&analysis.findings);
@@ -126,6 +143,17 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
             .iter()
             .map(|u| json!({ "currency": u.currency, "cost": u.cost.to_string(), "source_rows": u.source_rows, "ids": u.ids }))
             .collect();
+        let scorecard: Vec<_> = analysis
+            .scorecard
+            .iter()
+            .map(|s| {
+                let text = |value: Option<Decimal>| value.map(|v| v.normalize().to_string());
+                let previous = s.previous.as_ref();
+                json!({ "measure": s.measure, "unit": s.unit, "better": s.better, "system": s.system, "currency": s.currency,
+                        "part": text(s.part), "whole": text(Some(s.whole)), "value": text(s.value), "trend": s.trend(),
+                        "previous_quarter": previous.map(|(quarter, _)| quarter), "previous_value": text(previous.map(|(_, v)| *v)) })
+            })
+            .collect();
         let recoverable: Vec<_> = analysis
             .recoverable
             .iter()
@@ -138,6 +166,7 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
         render::document(&json!({
             "run_id": analysis.run_id, "quarter": analysis.quarter.to_string(), "findings": open.len(),
             "muted": analysis.muted.len(), "recoverable": recoverable,
+            "scorecard": scorecard,
             "resolved": analysis.findings.len() - open.len(), "not_tested_again": analysis.untested.len(),
             "fact_rows": analysis.fact_rows, "totals": totals, "coverage": coverage, "unmapped": unmapped,
         }));
@@ -178,6 +207,7 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
             ids.join(", ")
         ));
     }
+    scorecard(&analysis.scorecard);
     let tested: Vec<String> = analysis.coverage.iter().map(|c| format!("{} {}", c.signal, c.tested())).collect();
     render::lines(&format!("tested: {}", tested.join(", ")));
     for coverage in analysis.coverage.iter().filter(|c| !c.why().is_empty()) {

@@ -13,6 +13,7 @@ use super::read::from_batch;
 use super::recoverable::{Limits, Money, parts};
 use super::recovered::{billed, recovered};
 use super::schema::{Basis, Finding};
+use super::scorecard::{Score, scorecard};
 use super::signal::Signal;
 use super::status::{self, Tested};
 use super::unmapped::{Unmapped, unmapped};
@@ -78,6 +79,8 @@ pub struct Analysis {
     pub recoverable: BTreeMap<String, Money>,
     /// What was tested.
     pub coverage: Vec<Coverage>,
+    /// Whether revenue integrity rests on systems or on people.
+    pub scorecard: Vec<Score>,
     /// Earlier findings that are not found again because the signal could not look: nothing is known of them.
     pub untested: Vec<Finding>,
     /// What could not be tied to anybody.
@@ -140,6 +143,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     }
     let keys = folded.iter().flat_map(|f| f.cells.iter().map(|cell| (cell.subject.clone(), cell.month))).collect();
     let billed = billed(&ctx, &keys).await?;
+    let scorecard = scorecard(&ctx, &catalog, parameters, request.quarter, &before).await?;
     folded.sort_by(|a, b| rank_key(&b.finding).cmp(&rank_key(&a.finding)).then(a.finding.finding_id.cmp(&b.finding.finding_id)));
     let run_id = run_id(request, &versions, &catalog, &before);
     let unmapped = unmapped(&ctx).await?;
@@ -155,6 +159,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
         known_until,
         back_billing_months: request.back_billing_months,
         coverage: &coverage,
+        scorecard: &scorecard,
         unmapped: &unmapped,
         fact_rows,
     };
@@ -182,6 +187,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
         muted: split.muted,
         unmuted: split.ended,
         recoverable,
+        scorecard,
         untested: gone.untested.into_iter().filter(|finding| is_wanted(&finding.signal)).collect(),
         coverage: coverage.into_iter().filter(|coverage| is_wanted(&coverage.signal)).collect(),
         unmapped,

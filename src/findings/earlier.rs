@@ -6,6 +6,7 @@ use super::fold::identity;
 use super::marts::{self, Run};
 use super::recovered::Recovered;
 use super::schema::{Basis, Finding};
+use super::scorecard::Score;
 use crate::functions::exact::MONEY;
 use crate::lake::{Lake, truth};
 use crate::month::{Month, Quarter};
@@ -29,6 +30,8 @@ pub struct Earlier {
     pub findings: Vec<Finding>,
     /// The months behind them.
     pub evidence: Vec<Evidence>,
+    /// Its scorecard.
+    pub scores: Vec<Score>,
     /// What it saw come back.
     pub recovered: Vec<Recovered>,
     /// By finding: the money of all its months, whoever was counted for it, and how many months these are.
@@ -76,7 +79,7 @@ pub async fn earlier(lake: &Lake, quarter: Quarter, as_of: Option<i64>) -> Resul
     let mut all = Vec::with_capacity(chosen.len());
     for (quarter, run) in chosen {
         let mut findings = findings_of(lake, &run).await?;
-        let (mut evidence, mut recovered) = rows_of(lake, &run).await?;
+        let Rest { mut evidence, mut recovered, scores } = rest_of(lake, &run).await?;
         let ids: HashMap<String, String> = findings.iter().map(|f| (f.finding_id.clone(), id_of(f))).collect();
         for finding in &mut findings {
             finding.finding_id = id_of(finding);
@@ -96,12 +99,19 @@ pub async fn earlier(lake: &Lake, quarter: Quarter, as_of: Option<i64>) -> Resul
             let sums = whole.entry(row.finding_id.clone()).or_default();
             *sums = (sums.0 + row.counted + row.corroborates, sums.1 + 1);
         }
-        all.push(Earlier { run_id: run.run_id, quarter, findings, evidence, recovered, whole });
+        all.push(Earlier { run_id: run.run_id, quarter, findings, evidence, recovered, scores, whole });
     }
     Ok(all)
 }
 
-async fn rows_of(lake: &Lake, run: &Run) -> Result<(Vec<Evidence>, Vec<Recovered>), AnalyzeError> {
+/// What a run says besides its findings.
+struct Rest {
+    evidence: Vec<Evidence>,
+    recovered: Vec<Recovered>,
+    scores: Vec<Score>,
+}
+
+async fn rest_of(lake: &Lake, run: &Run) -> Result<Rest, AnalyzeError> {
     let ctx = session::context(1);
     truth::register_schemas(&ctx)?;
     marts::register(&ctx, lake, Some(run)).await?;
@@ -119,7 +129,11 @@ async fn rows_of(lake: &Lake, run: &Run) -> Result<(Vec<Evidence>, Vec<Recovered
     for batch in texts(&ctx, sql).await? {
         recovered.extend(recovered_of(&batch).map_err(&failed)?);
     }
-    Ok((evidence, recovered))
+    let mut scores = Vec::new();
+    for batch in texts(&ctx, "SELECT measure, system, currency, value FROM marts.scorecard").await? {
+        scores.extend(scores_of(&batch).map_err(&failed)?);
+    }
+    Ok(Rest { evidence, recovered, scores })
 }
 
 /// The columns of a batch that begins with `finding_id, customer_key, service_key, currency, month` and goes on with money.
@@ -174,6 +188,25 @@ fn evidence_of(batch: &RecordBatch) -> Result<Vec<Evidence>, ArrowError> {
         billed: rows.amount(2, row),
     };
     Ok((0..batch.num_rows()).map(evidence).collect())
+}
+
+/// What a later run compares with.
+fn scores_of(batch: &RecordBatch) -> Result<Vec<Score>, ArrowError> {
+    let texts: Vec<ArrayRef> = (0..3).map(|at| cast(batch.column(at), &DataType::Utf8)).collect::<Result<_, _>>()?;
+    let values = cast(batch.column(3), &MONEY)?;
+    let values = values.as_primitive::<Decimal128Type>();
+    let text = |at: usize, row: usize| {
+        let cells = texts[at].as_string::<i32>();
+        cells.is_valid(row).then(|| cells.value(row).to_owned())
+    };
+    let score = |row: usize| Score {
+        measure: text(0, row).unwrap_or_default(),
+        system: text(1, row),
+        currency: text(2, row),
+        value: values.is_valid(row).then(|| crate::money::to_decimal(values.value(row))).flatten(),
+        ..Score::default()
+    };
+    Ok((0..batch.num_rows()).map(score).collect())
 }
 
 fn recovered_of(batch: &RecordBatch) -> Result<Vec<Recovered>, ArrowError> {

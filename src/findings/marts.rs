@@ -20,8 +20,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Tables of a run besides `marts/run` itself.
-pub const MARTS: [Table; 6] =
-    [Table::FactMonthly, Table::GapBridge, Table::Finding, Table::FindingEvidence, Table::Coverage, Table::Recovered];
+pub const MARTS: [Table; 7] = [
+    Table::FactMonthly,
+    Table::GapBridge,
+    Table::Finding,
+    Table::FindingEvidence,
+    Table::Coverage,
+    Table::Scorecard,
+    Table::Recovered,
+];
 
 /// One analysis as `marts/run` tells it.
 #[derive(Clone, Debug)]

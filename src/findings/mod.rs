@@ -21,6 +21,7 @@ pub mod recoverable;
 pub mod recovered;
 pub mod report_data;
 pub mod schema;
+pub mod scorecard;
 pub mod signal;
 pub mod status;
 pub mod unmapped;

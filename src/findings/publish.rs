@@ -9,6 +9,7 @@ use super::read::{date_days, month_days, to_batch};
 use super::recoverable::Money;
 use super::recovered::{Key, Recovered};
 use super::schema::Finding;
+use super::scorecard::Score;
 use super::unmapped::Unmapped;
 use crate::lake::truth::Versions;
 use crate::lake::{Lake, Table};
@@ -37,6 +38,7 @@ pub(super) struct Results<'a> {
     pub(super) known_until: NaiveDate,
     pub(super) back_billing_months: u32,
     pub(super) coverage: &'a [Coverage],
+    pub(super) scorecard: &'a [Score],
     pub(super) unmapped: &'a [Unmapped],
     pub(super) fact_rows: u64,
 }
@@ -63,6 +65,7 @@ pub(super) async fn publish(ctx: &SessionContext, lake: &Lake, results: Results<
         (Table::Finding, vec![findings(results.folded, run_id).map_err(&encode)?]),
         (Table::FindingEvidence, vec![evidence(results, &quarter).map_err(&encode)?]),
         (Table::Recovered, vec![recovered(results.recovered, &quarter, run_id).map_err(&encode)?]),
+        (Table::Scorecard, vec![scorecard(results.scorecard, &quarter, run_id).map_err(&encode)?]),
         (Table::Coverage, vec![coverage(results.coverage, &quarter, run_id).map_err(&encode)?]),
     ] {
         let version = marts::publish(lake, table, run_id, &quarter, &rows).await?;
@@ -121,6 +124,27 @@ fn findings(folded: &[Folded], run_id: &str) -> Result<RecordBatch, ArrowError> 
         ("recovered", part(|m| m.recovered)?),
     ]);
     batch(columns)
+}
+
+fn scorecard(scores: &[Score], quarter: &str, run_id: &str) -> Result<RecordBatch, ArrowError> {
+    let text = |get: &dyn Fn(&Score) -> Option<String>| -> ArrayRef { Arc::new(scores.iter().map(get).collect::<StringArray>()) };
+    let amount = |get: fn(&Score) -> Option<Decimal>| money(scores.iter().map(|s| get(s).and_then(from_decimal)).collect());
+    batch(vec![
+        ("measure", text(&|s| Some(s.measure.clone()))),
+        ("title", text(&|s| Some(s.title.clone()))),
+        ("unit", text(&|s| Some(s.unit.clone()))),
+        ("better", text(&|s| Some(s.better.clone()))),
+        ("system", text(&|s| s.system.clone())),
+        ("currency", text(&|s| s.currency.clone())),
+        ("quarter", text(&|_| Some(quarter.to_owned()))),
+        ("part", amount(|s| s.part)?),
+        ("whole", amount(|s| Some(s.whole))?),
+        ("value", amount(|s| s.value)?),
+        ("previous_quarter", text(&|s| s.previous.as_ref().map(|(quarter, _)| quarter.clone()))),
+        ("previous_value", amount(|s| s.previous.as_ref().map(|(_, value)| *value))?),
+        ("trend", text(&|s| s.trend().map(str::to_owned))),
+        ("run_id", text(&|_| Some(run_id.to_owned()))),
+    ])
 }
 
 fn recovered(rows: &[Recovered], quarter: &str, run_id: &str) -> Result<RecordBatch, ArrowError> {

@@ -59,6 +59,8 @@ pub enum Table {
     FindingEvidence,
     /// Which signals could be tested on how much, and why not on the rest.
     Coverage,
+    /// Whether revenue integrity rests on systems or on people, per run.
+    Scorecard,
     /// Months of earlier findings whose money has come back.
     Recovered,
     /// What somebody decided about findings: appended, never part of a run.
@@ -93,6 +95,7 @@ pub const TABLES: &[Table] = &[
     Table::Finding,
     Table::FindingEvidence,
     Table::Coverage,
+    Table::Scorecard,
     Table::Recovered,
     Table::Mute,
     Table::Run,
@@ -121,6 +124,7 @@ impl Table {
             | Self::Finding
             | Self::FindingEvidence
             | Self::Coverage
+            | Self::Scorecard
             | Self::Recovered
             | Self::Mute
             | Self::Run => "marts",
@@ -156,6 +160,7 @@ impl Table {
             Self::Finding => "finding",
             Self::FindingEvidence => "finding_evidence",
             Self::Coverage => "coverage",
+            Self::Scorecard => "scorecard",
             Self::Recovered => "recovered",
             Self::Mute => "mute",
             Self::Run => "run",
@@ -167,7 +172,9 @@ impl Table {
     pub fn partition_columns(self) -> &'static [&'static str] {
         match self {
             Self::VendorUsage | Self::InvoiceLine => &["system", "service_month"],
-            Self::GapBridge | Self::Finding | Self::FindingEvidence | Self::Coverage | Self::Recovered => &["quarter"],
+            Self::GapBridge | Self::Finding | Self::FindingEvidence | Self::Coverage | Self::Scorecard | Self::Recovered => {
+                &["quarter"]
+            }
             _ => &[],
         }
     }
@@ -569,6 +576,24 @@ impl Table {
                 ("units", COUNT),
                 ("money", DECIMAL),
                 ("unit", TEXT),
+                ("run_id", TEXT),
+            ],
+            Self::Scorecard => vec![
+                ("measure", TEXT),
+                ("title", TEXT),
+                ("unit", TEXT),
+                ("better", TEXT),
+                // None for the whole book.
+                ("system", TEXT),
+                ("currency", TEXT),
+                ("quarter", TEXT),
+                ("part", DECIMAL),
+                ("whole", DECIMAL),
+                ("value", DECIMAL),
+                ("previous_quarter", TEXT),
+                ("previous_value", DECIMAL),
+                // `better`, `worse`, `same`, `first`.
+                ("trend", TEXT),
                 ("run_id", TEXT),
             ],
             Self::Recovered => vec![

@@ -14,5 +14,6 @@ mod rating;
 mod recovery;
 mod registry;
 mod replay;
+mod scorecard;
 mod support;
 mod worked_example;
