@@ -15,6 +15,7 @@ pub mod fold;
 pub mod marts;
 pub mod mute;
 pub mod overlap;
+pub mod pack;
 mod publish;
 pub mod read;
 pub mod recoverable;
