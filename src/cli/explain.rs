@@ -37,7 +37,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
                 let id = &explanation.finding.finding_id;
                 let queries = arguments.queries.as_deref();
                 context.runtime.block_on(pack(&lake, run, id, folder, queries, context.threads))?;
-                render::note(&format!("evidence: {0}; in that folder, `duckdb -c \".read recompute.sql\"` computes the figures again", folder.display()));
+                render::note(&format!(
+                    "evidence: {0}; in that folder, `duckdb -c \".read recompute.sql\"` computes the figures again",
+                    folder.display()
+                ));
             }
             print(context, &explanation);
             return Ok(Exit::Done);

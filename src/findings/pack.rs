@@ -335,7 +335,8 @@ fn stated(finding: &Finding, signal: &Signal) -> String {
 /// Functions of Shortfall that a signal may call, for DuckDB.
 fn macros(currency: &str) -> String {
     let digits = minor_units(currency);
-    let (up, down) = (10_u64.pow(digits), if digits == 0 { "1".to_owned() } else { format!("0.{}1", "0".repeat(digits as usize - 1)) });
+    let (up, down) =
+        (10_u64.pow(digits), if digits == 0 { "1".to_owned() } else { format!("0.{}1", "0".repeat(digits as usize - 1)) });
     format!(
         "\n-- Decimals of nine digits on each side multiply exactly.\n\
          CREATE OR REPLACE MACRO exact_product(a, b) AS CAST(a AS DECIMAL(38, 9)) * CAST(b AS DECIMAL(38, 9));\n\

@@ -10,6 +10,7 @@ mod identity;
 mod laws;
 mod over_time;
 mod own_signals;
+mod pack;
 mod rating;
 mod recovery;
 mod registry;
