@@ -19,7 +19,7 @@ line AS (
          -- A discount or repair changes what its line is; a credit stands beside it.
          CASE WHEN line.kind = 'credit' THEN line.kind ELSE coalesce(origin.kind, line.kind) END AS kind,
          coalesce(origin.native_sku, line.native_sku) AS native_sku,
-         coalesce(origin.native_product, line.native_product) AS native_product, line.batch_id, line.source_row,
+         coalesce(origin.native_product, line.native_product) AS native_product, line.invoice_date, line.batch_id, line.source_row,
          coalesce(CASE WHEN line.period_end IS NULL THEN origin.period_start END, line.period_start,
                   CAST(line.invoice_date AS TIMESTAMP)) AS from_at,
          coalesce(line.period_end, origin.period_end) AS to_at,
@@ -59,7 +59,7 @@ spread AS (
   FROM keyed
   LEFT JOIN facts.service AS service ON keyed.service_key = service.service_key
 )
-SELECT system, invoice_id, line_id, batch_id, source_row, customer_native_id, native_sku, customer_key, service_key,
+SELECT system, invoice_id, line_id, invoice_date, batch_id, source_row, customer_native_id, native_sku, customer_key, service_key,
        CAST(month AS DATE) AS month, currency, kind, is_proration,
        CASE WHEN adds_up THEN month_share(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE))
             ELSE day_weighted(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE)) END AS quantity,

@@ -1,5 +1,6 @@
 //! One signal's verdict on one customer, service and month.
 
+use super::schema::Basis;
 use super::signal::{REQUIRED, Signal};
 use crate::money::{format_scaled, to_decimal};
 use crate::month::Month;
@@ -21,6 +22,8 @@ pub struct Subject {
     pub service_key: Option<String>,
     /// ISO 4217.
     pub currency: String,
+    /// What tells findings apart where customer and service cannot: the system whose usage belongs to nobody.
+    pub scope: Option<String>,
 }
 
 /// One row of a signal.
@@ -30,6 +33,8 @@ pub struct Cell {
     pub subject: Subject,
     /// Service month.
     pub month: Month,
+    /// Whose money it is: the signal's basis, unless the row says another.
+    pub basis: Basis,
     /// The money of the cell.
     pub amount: Decimal,
     /// Interval of the money.
@@ -79,7 +84,7 @@ pub fn cells(signal: &Signal, schema: &SchemaRef, batches: &[RecordBatch]) -> Re
             cells.push(columns.cell(row)?);
         }
     }
-    cells.sort_by(|a, b| (&a.subject, a.month).cmp(&(&b.subject, b.month)));
+    cells.sort_by(|a, b| (&a.subject, a.month, a.basis).cmp(&(&b.subject, b.month, b.basis)));
     Ok(cells)
 }
 

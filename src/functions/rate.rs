@@ -49,6 +49,8 @@ fn fields() -> Fields {
         amount("unit_price"),
         amount("active"),
         amount("suspended"),
+        amount("reported"),
+        amount("suspended_charged"),
         Field::new("price_model", DataType::Utf8, true),
         flag("is_not_billable"),
     ])
@@ -96,6 +98,8 @@ fn columns(rated: &[Rated]) -> Result<StructArray> {
         amounts(|r| r.unit_price)?,
         amounts(|r| r.active)?,
         amounts(|r| r.suspended)?,
+        amounts(|r| r.reported)?,
+        amounts(|r| Some(r.suspended_charged))?,
         Arc::new(rated.iter().map(|r| Some(r.price_model.name())).collect::<StringArray>()),
         flags(|r| r.is_not_billable),
     ];
