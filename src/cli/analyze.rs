@@ -101,7 +101,14 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
         let coverage: Vec<_> = analysis
             .coverage
             .iter()
-            .map(|c| json!({ "signal": c.signal, "tested": c.tested, "too_short": c.too_short, "note": c.note }))
+            .map(|c| {
+                let untested = c.parts.iter().filter(|part| part.untested.is_some());
+                let untested: Vec<_> = untested
+                    .map(|part| json!({ "why": part.untested, "units": part.units, "currency": part.currency, "money": part.money.normalize().to_string() }))
+                    .collect();
+                json!({ "signal": c.signal, "unit": c.unit, "tested": c.tested(), "too_short": c.too_short(),
+                        "not_testable": c.not_testable(), "untested": untested })
+            })
             .collect();
         let unmapped: Vec<_> = analysis
             .unmapped
@@ -125,9 +132,11 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
             "{quarter}: {leakage} {currency} leakage ({revenue} revenue, {cost} cost); {over} {currency} over-billed, to be returned"
         ));
     }
-    let tested: Vec<String> =
-        analysis.coverage.iter().map(|c| format!("{} {} ({} could not be)", c.signal, c.tested, c.too_short)).collect();
+    let tested: Vec<String> = analysis.coverage.iter().map(|c| format!("{} {}", c.signal, c.tested())).collect();
     render::lines(&format!("tested: {}", tested.join(", ")));
+    for coverage in analysis.coverage.iter().filter(|c| !c.why().is_empty()) {
+        render::lines(&format!("not tested: {}: {}", coverage.signal, coverage.why()));
+    }
     for unmapped in &analysis.unmapped {
         render::lines(&unmapped.sentence());
     }

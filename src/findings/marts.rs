@@ -4,7 +4,7 @@
 //! and sees all of it or the run before. A run's id names its inputs (lake versions, as-of date, queries, engine), so the same
 //! analysis twice is one run.
 
-use super::analyze::Unmapped;
+use super::unmapped::Unmapped;
 use crate::lake::delta::Mode;
 use crate::lake::scan::FileTable;
 use crate::lake::truth::TruthError;

@@ -7,13 +7,17 @@
 pub mod analyze;
 pub mod cell;
 pub mod compare;
+pub mod coverage;
+mod error;
 pub mod explain;
 pub mod fold;
 pub mod marts;
 pub mod overlap;
+mod publish;
 pub mod read;
 pub mod report_data;
 pub mod schema;
 pub mod signal;
+pub mod unmapped;
 
 pub use schema::{Basis, Finding};

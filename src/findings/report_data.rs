@@ -1,10 +1,12 @@
 //! What the report shows, gathered from the marts of one run.
 
-use super::analyze::{AnalyzeError, Unmapped, chart_start, findings_of};
+use super::analyze::{AnalyzeError, chart_start, findings_of};
+use super::coverage::{Coverage, Part};
 use super::marts::{self, Run};
 use super::read::month_days;
 use super::schema::{Basis, Finding};
 use super::signal::Signal;
+use super::unmapped::Unmapped;
 use crate::lake::truth;
 use crate::lake::{Lake, Table};
 use crate::month::{Month, Quarter};
@@ -159,23 +161,33 @@ fn by_signal(signals: &[Signal], findings: &[Finding]) -> Vec<SignalTotal> {
 }
 
 async fn coverage(ctx: &SessionContext, signals: &[Signal]) -> Result<Vec<CoverageRow>, AnalyzeError> {
-    let mut rows = Vec::new();
-    for batch in query(ctx, "SELECT signal, note, tested, too_short FROM marts.coverage ORDER BY signal").await? {
-        let number = |at: usize, row: usize| u64::try_from(batch.column(at).as_primitive::<Int64Type>().value(row)).unwrap_or(0);
+    let sql = "SELECT signal, untested, currency, units, money, unit FROM marts.coverage ORDER BY signal, untested, currency";
+    let mut found: Vec<Coverage> = Vec::new();
+    for batch in query(ctx, sql).await? {
         for row in 0..batch.num_rows() {
+            let stated = |column: usize| Some(text(&batch, column, row)).filter(|text| !text.is_empty());
+            let part = Part {
+                untested: stated(1),
+                currency: stated(2),
+                units: u64::try_from(batch.column(3).as_primitive::<Int64Type>().value(row)).unwrap_or(0),
+                money: money(&batch, 4, row).unwrap_or_default(),
+            };
             let signal = text(&batch, 0, row);
-            let title = signals.iter().find(|s| s.id == signal).map_or_else(|| signal.clone(), |s| s.title.clone());
-            rows.push(CoverageRow {
-                title,
-                signal,
-                tested: number(2, row),
-                too_short: number(3, row),
-                not_testable: 0,
-                why: text(&batch, 1, row),
-            });
+            match found.last_mut() {
+                Some(last) if last.signal == signal => last.parts.push(part),
+                _ => found.push(Coverage { signal, unit: text(&batch, 5, row), parts: vec![part] }),
+            }
         }
     }
-    Ok(rows)
+    let row = |coverage: Coverage| CoverageRow {
+        title: signals.iter().find(|s| s.id == coverage.signal).map_or_else(|| coverage.signal.clone(), |s| s.title.clone()),
+        tested: coverage.tested(),
+        too_short: coverage.too_short(),
+        not_testable: coverage.not_testable(),
+        why: format!("{}{}{}", coverage.unit, if coverage.why().is_empty() { "" } else { "; " }, coverage.why()),
+        signal: coverage.signal,
+    };
+    Ok(found.into_iter().map(row).collect())
 }
 
 /// Two years of the finding's pair: the two series that its signal compares.

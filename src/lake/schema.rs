@@ -537,10 +537,12 @@ impl Table {
             Self::Coverage => vec![
                 ("signal", TEXT),
                 ("quarter", TEXT),
-                ("tested", COUNT),
-                ("too_short", COUNT),
-                ("findings", COUNT),
-                ("note", TEXT),
+                ("currency", TEXT),
+                // Nothing where the units were tested, else why not.
+                ("untested", TEXT),
+                ("units", COUNT),
+                ("money", DECIMAL),
+                ("unit", TEXT),
                 ("run_id", TEXT),
             ],
             Self::Run => vec![

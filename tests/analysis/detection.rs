@@ -52,7 +52,7 @@ fn a_clean_book_gives_no_finding(msp: Msp, seed: u64) {
     assert!(summary.benign.values().sum::<usize>() > 20, "{:?}", summary.benign);
     let said: Vec<&String> = analysis.findings.iter().map(|f| &f.explanation).collect();
     assert!(said.is_empty(), "{said:#?}");
-    assert!(analysis.coverage.iter().all(|c| c.tested > 0), "{:?}", analysis.coverage);
+    assert!(analysis.coverage.iter().all(|c| c.tested() > 0), "{:?}", analysis.coverage);
 }
 
 mod connectwise {

@@ -3,6 +3,7 @@
 
 mod autotask;
 mod compare;
+mod coverage;
 mod detection;
 mod false_alarms;
 mod identity;

@@ -8,6 +8,7 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::ast::{SelectItem, SetExpr, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use shortfall::findings::coverage::{NOTHING, coverage};
 use shortfall::findings::signal::{REQUIRED, Signal};
 use shortfall::ingest::conform::raw_schema;
 use shortfall::kernels::{FAMILY_KERNELS, KERNELS};
@@ -165,7 +166,7 @@ fn every_function_of_money_and_periods_has_sql_examples() {
 fn a_signals_id_is_its_file_and_its_header_and_it_is_counted_in_coverage() {
     let catalog = catalog();
     let signals = Signal::load_all(&catalog).expect("sound headers");
-    let coverage = catalog.text("facts/coverage.sql").expect("coverage");
+    let coverage: BTreeSet<&str> = catalog.folder("coverage").map(|(name, _)| name).collect();
     let mut wrong = Vec::new();
     let mut precedences = BTreeSet::new();
     for signal in &signals {
@@ -173,8 +174,12 @@ fn a_signals_id_is_its_file_and_its_header_and_it_is_counted_in_coverage() {
         if file.as_deref() != Some(signal.id.as_str()) {
             wrong.push(format!("{}: says `signal: {}`", signal.query.path, signal.id));
         }
-        if !coverage.contains(&format!("'{}'", signal.id)) {
-            wrong.push(format!("queries/facts/coverage.sql: nothing about {}", signal.id));
+        if !coverage.contains(signal.id.as_str()) {
+            let columns = shortfall::findings::coverage::REQUIRED.join(", ");
+            wrong.push(format!(
+                "queries/coverage/{}.sql is missing: a row of {columns} per unit that the signal looks at",
+                signal.id
+            ));
         }
         if !precedences.insert(signal.precedence) {
             wrong.push(format!("{}: precedence {} occurs twice", signal.query.path, signal.precedence));
@@ -197,7 +202,7 @@ fn a_signals_id_is_its_file_and_its_header_and_it_is_counted_in_coverage() {
 fn headers_read_what_the_text_reads() {
     let catalog = catalog();
     let mut wrong = Vec::new();
-    for (folder, kind) in [("facts", "fact"), ("signals", "signal"), ("history", "history")] {
+    for (folder, kind) in [("facts", "fact"), ("signals", "signal"), ("history", "history"), ("coverage", "coverage")] {
         for (name, query) in catalog.folder(folder) {
             let header = Header::parse(&query.text);
             let stated: BTreeSet<String> = header.list("reads").into_iter().map(str::to_owned).collect();
@@ -207,6 +212,9 @@ fn headers_read_what_the_text_reads() {
             }
             if header.get(kind) != Some(name) {
                 wrong.push(format!("{}: the header does not say `{kind}: {name}`", query.path));
+            }
+            if folder == "coverage" && header.get("unit").is_none() {
+                wrong.push(format!("{}: no `unit`", query.path));
             }
             for key in ["grain", if folder == "signals" { "question" } else { "meaning" }] {
                 if header.get(key).is_none() {
@@ -289,6 +297,12 @@ fn every_fact_and_signal_runs_on_a_lake_without_rows() {
                     ));
                 }
             }
+        }
+        let signals = Signal::load_all(&catalog).expect("signals");
+        let signals: Vec<&Signal> = signals.iter().collect();
+        for coverage in coverage(&ctx, &catalog, &signals, parameters()).await.expect("coverage of nothing") {
+            assert_eq!(coverage.parts.len(), 1, "{coverage:?}");
+            assert_eq!(coverage.parts[0].untested.as_deref(), Some(NOTHING), "{coverage:?}");
         }
         // A mart takes a fact's columns by name: one that is missing would be empty without a word.
         let facts = ctx.table("facts.fact_monthly").await.expect("built");

@@ -1,0 +1,164 @@
+//! On how much each signal could be tested, and how much money flows where it could not: no finding must not look like no data.
+//!
+//! `queries/coverage/<signal>.sql` returns one row per unit that the signal is about (a month of a pair, a series):
+//!
+//! | column | holds |
+//! | --- | --- |
+//! | `currency` | ISO 4217, or nothing |
+//! | `untested` | nothing where the unit was tested, else why not, in snake_case: `too_short`, `no_delivery_source`, ... |
+//! | `money` | what flows through the unit in the quarter: revenue, or what was expected, or cost |
+//!
+//! Its header's `unit` says in words what is counted. A signal of which no file says this, and one that found nothing to look at, have a
+//! row too.
+
+use super::analyze::AnalyzeError;
+use super::signal::Signal;
+use crate::functions::exact::MONEY;
+use crate::query::catalog::Catalog;
+use crate::query::header::Header;
+use crate::query::run::{self, Parameters, QueryError};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use datafusion::functions_aggregate::expr_fn::{count, sum};
+use datafusion::prelude::{SessionContext, col, lit};
+use rust_decimal::Decimal;
+
+/// Columns of a coverage query.
+pub const REQUIRED: [&str; 3] = ["currency", "untested", "money"];
+/// The reason of a signal without a coverage query.
+pub const UNSTATED: &str = "coverage_not_stated";
+/// The reason of a signal of which the lake has no unit at all.
+pub const NOTHING: &str = "nothing_to_test";
+
+/// Units of one signal that were tested, or not for one reason, in one currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// ISO 4217, where money is known.
+    pub currency: Option<String>,
+    /// Why they were not tested; nothing where they were.
+    pub untested: Option<String>,
+    /// How many.
+    pub units: u64,
+    /// What flows through them in the quarter.
+    pub money: Decimal,
+}
+
+/// On how much a signal could be tested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// The signal.
+    pub signal: String,
+    /// What is counted.
+    pub unit: String,
+    /// By reason and currency.
+    pub parts: Vec<Part>,
+}
+
+impl Coverage {
+    fn units(&self, is_wanted: impl Fn(&Part) -> bool) -> u64 {
+        self.parts.iter().filter(|part| is_wanted(part)).map(|part| part.units).sum()
+    }
+
+    /// Units that were tested.
+    #[must_use]
+    pub fn tested(&self) -> u64 {
+        self.units(|part| part.untested.is_none())
+    }
+
+    /// Series with too little history.
+    #[must_use]
+    pub fn too_short(&self) -> u64 {
+        self.units(|part| part.untested.as_deref() == Some("too_short"))
+    }
+
+    /// Units that lack something else.
+    #[must_use]
+    pub fn not_testable(&self) -> u64 {
+        self.units(|part| part.untested.as_deref().is_some_and(|why| why != "too_short"))
+    }
+
+    /// Why some were not tested, and what flows through them: `no delivery source: 12 (3,400.00 USD)`.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let sentence = |part: &Part| {
+            let why = part.untested.as_deref()?.replace('_', " ");
+            let money = part.currency.as_ref().filter(|_| !part.money.is_zero());
+            let money = money.map(|currency| format!(" ({} {currency})", part.money.round_dp(2))).unwrap_or_default();
+            Some(if part.units == 0 { why } else { format!("{why}: {}{money}", part.units) })
+        };
+        self.parts.iter().filter_map(sentence).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// Counts the units of every signal.
+///
+/// # Errors
+/// [`AnalyzeError`] if a query fails or lacks a column.
+pub async fn coverage(
+    ctx: &SessionContext,
+    catalog: &Catalog,
+    signals: &[&Signal],
+    parameters: Parameters,
+) -> Result<Vec<Coverage>, AnalyzeError> {
+    let mut all = Vec::with_capacity(signals.len());
+    for signal in signals {
+        all.push(of_signal(ctx, catalog, &signal.id, parameters).await?);
+    }
+    all.sort_by(|a, b| a.signal.cmp(&b.signal));
+    Ok(all)
+}
+
+async fn of_signal(
+    ctx: &SessionContext,
+    catalog: &Catalog,
+    signal: &str,
+    parameters: Parameters,
+) -> Result<Coverage, AnalyzeError> {
+    let none = |why: &str| vec![Part { currency: None, untested: Some(why.to_owned()), units: 0, money: Decimal::ZERO }];
+    let Some((_, query)) = catalog.folder("coverage").find(|(name, _)| *name == signal) else {
+        return Ok(Coverage { signal: signal.to_owned(), unit: String::new(), parts: none(UNSTATED) });
+    };
+    let frame = run::plan(ctx, query, parameters).await?;
+    for name in REQUIRED {
+        if frame.schema().field_with_unqualified_name(name).is_err() {
+            let message = format!("the query returns no column `{name}`; a coverage query returns {}", REQUIRED.join(", "));
+            return Err(QueryError::new(query, &message).into());
+        }
+    }
+    let group = vec![col("untested"), col("currency")];
+    let counted = frame.aggregate(group.clone(), vec![count(lit(1)).alias("units"), sum(col("money")).alias("money")]);
+    let sorted = counted.and_then(|frame| frame.sort(group.into_iter().map(|column| column.sort(true, true)).collect()));
+    let failed = |e| AnalyzeError::from(QueryError::from_engine(query, &e));
+    let batches = sorted.map_err(failed)?.collect().await.map_err(failed)?;
+    let mut parts = Vec::new();
+    for batch in &batches {
+        for row in 0..batch.num_rows() {
+            parts.push(part(batch, row)?);
+        }
+    }
+    if parts.is_empty() {
+        parts = none(NOTHING);
+    }
+    let unit = Header::parse(&query.text).get("unit").unwrap_or_default().to_owned();
+    Ok(Coverage { signal: signal.to_owned(), unit, parts })
+}
+
+/// One row of `untested, currency, units, money`.
+fn part(batch: &RecordBatch, row: usize) -> Result<Part, AnalyzeError> {
+    let as_type = |at: usize, kind: &DataType| {
+        cast(&batch.column(at).slice(row, 1), kind).map_err(AnalyzeError::arrow("counting what was tested"))
+    };
+    let text = |at: usize| -> Result<Option<String>, AnalyzeError> {
+        let cell = as_type(at, &DataType::Utf8)?;
+        Ok(cell.is_valid(0).then(|| cell.as_string::<i32>().value(0).to_owned()))
+    };
+    let money = as_type(3, &MONEY)?;
+    let money = money.as_primitive::<Decimal128Type>();
+    Ok(Part {
+        untested: text(0)?,
+        currency: text(1)?,
+        units: u64::try_from(as_type(2, &DataType::Int64)?.as_primitive::<Int64Type>().value(0)).unwrap_or(0),
+        money: if money.is_valid(0) { crate::money::to_decimal(money.value(0)).unwrap_or_default() } else { Decimal::ZERO },
+    })
+}

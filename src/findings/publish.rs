@@ -1,0 +1,131 @@
+//! The results of an analysis as rows of the marts, committed together.
+
+use super::cell::Cell;
+use super::coverage::Coverage;
+use super::error::AnalyzeError;
+use super::fold::Folded;
+use super::marts;
+use super::read::{month_days, to_batch};
+use super::schema::Finding;
+use super::unmapped::Unmapped;
+use crate::lake::truth::Versions;
+use crate::lake::{Lake, Table};
+use crate::money::{PRECISION, SCALE, from_decimal};
+use crate::month::Quarter;
+use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{Field, Schema};
+use arrow::error::ArrowError;
+use chrono::{DateTime, Utc};
+use datafusion::prelude::SessionContext;
+use rust_decimal::Decimal;
+use std::sync::Arc;
+
+/// What a run says, and what it was made from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Results<'a> {
+    pub(super) run_id: &'a str,
+    pub(super) quarter: Quarter,
+    pub(super) as_of: Option<DateTime<Utc>>,
+    pub(super) versions: &'a Versions,
+    pub(super) queries_sha256: &'a str,
+    pub(super) folded: &'a [Folded],
+    pub(super) coverage: &'a [Coverage],
+    pub(super) unmapped: &'a [Unmapped],
+    pub(super) fact_rows: u64,
+}
+
+/// Commits the marts of a run; nothing if the quarter's newest run is this one.
+pub(super) async fn publish(ctx: &SessionContext, lake: &Lake, results: Results<'_>) -> Result<(), AnalyzeError> {
+    let (run_id, quarter) = (results.run_id, results.quarter.to_string());
+    let _lock = lake.lock()?.ok_or(AnalyzeError::Locked)?;
+    let runs = marts::runs(lake).await?;
+    if runs.iter().rev().find(|run| run.quarter == quarter).is_some_and(|run| run.run_id == run_id) {
+        return Ok(());
+    }
+    let encode = AnalyzeError::arrow("writing the marts");
+    let failed = AnalyzeError::engine("writing the marts");
+    let facts = ctx.table("facts.fact_monthly").await.map_err(&failed)?.collect().await.map_err(&failed)?;
+    let bridge = format!(
+        "SELECT *, '{quarter}' AS quarter, '{run_id}' AS run_id FROM facts.gap_bridge ORDER BY customer_key, service_key, currency, month, cause"
+    );
+    let bridge = super::analyze::texts(ctx, &bridge).await?;
+    let findings: Vec<&Finding> = results.folded.iter().map(|f| &f.finding).collect();
+    let mut marts_versions = Versions::new();
+    for (table, rows) in [
+        (Table::FactMonthly, facts),
+        (Table::GapBridge, bridge),
+        (Table::Finding, vec![to_batch(&findings, run_id).map_err(&encode)?]),
+        (Table::FindingEvidence, vec![evidence(results.folded, &quarter, run_id).map_err(&encode)?]),
+        (Table::Coverage, vec![coverage(results.coverage, &quarter, run_id).map_err(&encode)?]),
+    ] {
+        let version = marts::publish(lake, table, run_id, &quarter, &rows).await?;
+        marts_versions.insert(table.name().to_owned(), version);
+    }
+    let number = runs.last().map_or(1, |run| run.number + 1);
+    let row = run_row(results, &marts_versions, number).map_err(&encode)?;
+    marts::publish(lake, Table::Run, run_id, &quarter, &[row]).await?;
+    Ok(())
+}
+
+fn run_row(results: Results<'_>, marts_versions: &Versions, number: usize) -> Result<RecordBatch, ArrowError> {
+    let json = |versions: &Versions| serde_json::to_string(versions).unwrap_or_default();
+    let text = |value: String| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+    let whole = |value: u64| -> ArrayRef { Arc::new(Int64Array::from(vec![value.cast_signed()])) };
+    let as_of = TimestampMicrosecondArray::from(vec![results.as_of.map(|t| t.timestamp_micros())]).with_timezone("UTC");
+    batch(vec![
+        ("run_id", text(results.run_id.to_owned())),
+        ("quarter", text(results.quarter.to_string())),
+        ("as_of", Arc::new(as_of)),
+        ("engine_version", text(env!("CARGO_PKG_VERSION").to_owned())),
+        ("queries_sha256", text(results.queries_sha256.to_owned())),
+        ("core_versions", text(json(results.versions))),
+        ("mart_versions", text(json(marts_versions))),
+        ("unmapped", text(serde_json::to_string(results.unmapped).unwrap_or_default())),
+        ("findings", whole(results.folded.len() as u64)),
+        ("fact_rows", whole(results.fact_rows)),
+        ("number", whole(number as u64)),
+    ])
+}
+
+fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, ArrowError> {
+    let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, array)| array).collect())
+}
+
+fn money(values: Decimal128Array) -> Result<ArrayRef, ArrowError> {
+    Ok(Arc::new(values.with_precision_and_scale(PRECISION, SCALE as i8)?))
+}
+
+fn evidence(folded: &[Folded], quarter: &str, run_id: &str) -> Result<RecordBatch, ArrowError> {
+    let cells: Vec<_> = folded.iter().flat_map(|f| f.cells.iter().map(move |cell| (&f.finding, cell))).collect();
+    let text = |get: &dyn Fn(&Finding, &Cell) -> Option<String>| -> ArrayRef {
+        Arc::new(cells.iter().map(|(f, c)| get(f, c)).collect::<StringArray>())
+    };
+    let amount = |get: fn(&Cell) -> Decimal| money(cells.iter().map(|(_, c)| from_decimal(get(c))).collect());
+    batch(vec![
+        ("finding_id", text(&|f, _| Some(f.finding_id.clone()))),
+        ("quarter", text(&|_, _| Some(quarter.to_owned()))),
+        ("customer_key", text(&|_, c| c.subject.customer_key.clone())),
+        ("service_key", text(&|_, c| c.subject.service_key.clone())),
+        ("month", Arc::new(cells.iter().map(|(_, c)| Some(month_days(c.month))).collect::<Date32Array>())),
+        ("currency", text(&|_, c| Some(c.subject.currency.clone()))),
+        ("counted", amount(|c| c.counted)?),
+        ("corroborates", amount(|c| c.amount - c.counted)?),
+        ("run_id", text(&|_, _| Some(run_id.to_owned()))),
+    ])
+}
+
+fn coverage(coverage: &[Coverage], quarter: &str, run_id: &str) -> Result<RecordBatch, ArrowError> {
+    let parts: Vec<_> = coverage.iter().flat_map(|c| c.parts.iter().map(move |part| (c, part))).collect();
+    let text = |values: Vec<Option<&str>>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+    batch(vec![
+        ("signal", text(parts.iter().map(|(c, _)| Some(c.signal.as_str())).collect())),
+        ("quarter", text(vec![Some(quarter); parts.len()])),
+        ("currency", text(parts.iter().map(|(_, part)| part.currency.as_deref()).collect())),
+        ("untested", text(parts.iter().map(|(_, part)| part.untested.as_deref()).collect())),
+        ("units", Arc::new(parts.iter().map(|(_, part)| Some(part.units.cast_signed())).collect::<Int64Array>())),
+        ("money", money(parts.iter().map(|(_, part)| from_decimal(part.money)).collect())?),
+        ("unit", text(parts.iter().map(|(c, _)| Some(c.unit.as_str())).collect())),
+        ("run_id", text(vec![Some(run_id); parts.len()])),
+    ])
+}
