@@ -2,7 +2,8 @@
 -- grain: invoice line x month
 -- meaning: what was billed for which service month: amounts split by days and summing exactly, quantities as levels (or, for
 --   consumption, shares) in the service's own units. Lines that never became valid invoices are left out; tax, memos (text, totals,
---   movements of balances) and purchases are no revenue
+--   movements of balances) and purchases are no revenue. `amount_by_month` is what the line would come to if each month of its
+--   period cost the same, however many days it has: a contract states a price a month
 -- reads: facts.invoice_line, facts.customer_alias, facts.service_alias, facts.service
 WITH origin AS (
   -- Lines that others take money off, each once: a fee may be known from before it came to an invoice.
@@ -51,7 +52,12 @@ keyed AS (
   LEFT JOIN facts.service AS own ON normalise_id(line.native_sku) = own.match_key
 ),
 spread AS (
-  SELECT keyed.*, coalesce(service.is_flow, false) AS adds_up, unnest(
+  SELECT keyed.*, coalesce(service.is_flow, false) AS adds_up,
+         -- Whole months from one day of a month to the same day of another, or to the last of a shorter one.
+         CASE WHEN date_part('day', to_at) = date_part('day', from_at)
+                OR (date_part('day', to_at) < date_part('day', from_at) AND date_part('day', to_at + INTERVAL '1 day') = 1)
+              THEN (date_part('year', to_at) - date_part('year', from_at)) * 12 + date_part('month', to_at) - date_part('month', from_at) END AS whole_months,
+         unnest(
     CASE WHEN to_at IS NULL OR to_at <= from_at THEN make_array(CAST(date_trunc('month', from_at) AS DATE))
          ELSE generate_series(CAST(date_trunc('month', from_at) AS DATE),
                               CAST(date_trunc('month', to_at - INTERVAL '1 microsecond') AS DATE), INTERVAL '1 month')
@@ -63,6 +69,9 @@ SELECT system, invoice_id, line_id, invoice_date, batch_id, source_row, customer
        CAST(month AS DATE) AS month, currency, kind, is_proration,
        CASE WHEN adds_up THEN month_share(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE))
             ELSE day_weighted(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE)) END AS quantity,
-       month_share(share_of(amount, share_from, share_to), from_at, to_at, CAST(month AS DATE)) AS amount
+       month_share(share_of(amount, share_from, share_to), from_at, to_at, CAST(month AS DATE)) AS amount,
+       CASE WHEN whole_months > 0 AND kind = 'recurring' AND NOT adds_up AND NOT is_proration
+            THEN exact_quotient(day_weighted(share_of(amount, share_from, share_to), from_at, to_at, CAST(month AS DATE)),
+                                CAST(whole_months AS DECIMAL(38, 18))) END AS amount_by_month
 FROM spread
 WHERE month <= $last_month

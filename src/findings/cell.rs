@@ -130,12 +130,23 @@ impl Columns<'_> {
     fn cell(&self, row: usize) -> Result<Cell, QueryError> {
         let needed = |name: &str| QueryError::new(&self.signal.query, &format!("column `{name}` is empty in some row"));
         let amount = self.amount("amount", row)?.ok_or_else(|| needed("amount"))?;
+        let basis = match self.text("basis", row)? {
+            None => self.signal.basis,
+            Some(text) => Basis::parse(&text).ok_or_else(|| {
+                QueryError::new(
+                    &self.signal.query,
+                    &format!("column `basis` says `{text}`, which is none of `revenue`, `cost`, `overbilling`"),
+                )
+            })?,
+        };
         Ok(Cell {
             subject: Subject {
                 customer_key: self.text("customer_key", row)?,
                 service_key: self.text("service_key", row)?,
                 currency: self.text("currency", row)?.ok_or_else(|| needed("currency"))?,
+                scope: self.text("scope", row)?,
             },
+            basis,
             month: self.month("month", row)?.ok_or_else(|| needed("month"))?,
             amount,
             amount_low: self.amount("amount_low", row)?.unwrap_or(amount).min(amount),

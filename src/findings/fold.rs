@@ -34,9 +34,9 @@ pub struct Folded {
 /// Folds the cells of one signal.
 #[must_use]
 pub fn fold(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Names) -> Vec<Folded> {
-    let mut by_subject: BTreeMap<Subject, Vec<Cell>> = BTreeMap::new();
+    let mut by_subject: BTreeMap<(Subject, Basis), Vec<Cell>> = BTreeMap::new();
     for cell in cells {
-        by_subject.entry(cell.subject.clone()).or_default().push(cell);
+        by_subject.entry((cell.subject.clone(), cell.basis)).or_default().push(cell);
     }
     by_subject.into_values().filter_map(|cells| one_finding(signal, cells, quarter, names)).collect()
 }
@@ -56,7 +56,7 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     let onset = condition.first()?.month;
     let current: Vec<Cell> = condition.into_iter().filter(|cell| cell.month >= quarter.first_month()).collect();
     let last = current.last()?.clone();
-    let is_overbilling = signal.basis == Basis::Overbilling;
+    let is_overbilling = last.basis == Basis::Overbilling;
     let sum = |get: fn(&Cell) -> Decimal| current.iter().map(get).sum::<Decimal>();
     let currency = last.subject.currency.clone();
     let money = sum(|cell| cell.counted);
@@ -76,7 +76,7 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     let customer_name = name(&names.customers, &last.subject.customer_key);
     let service_name = name(&names.services, &last.subject.service_key);
     let mut finding = Finding {
-        finding_id: identity(&signal.id, &last.subject, onset),
+        finding_id: identity(signal, &last, onset),
         signal: signal.id.clone(),
         family: signal.family.clone(),
         quarter,
@@ -101,7 +101,7 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
         change_month: last.change_month,
         status: "new".to_owned(),
         explanation: String::new(),
-        basis: signal.basis,
+        basis: last.basis,
         overbilled: shown(if is_overbilling { money } else { Decimal::ZERO }),
     };
     finding.explanation = explain(&signal.explanation, &finding, &last, current.len());
@@ -111,11 +111,16 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     Some(Folded { finding, cells: current })
 }
 
-/// The same leak keeps its id from quarter to quarter: signal, customer, service, currency and onset.
-fn identity(signal: &str, subject: &Subject, onset: Month) -> String {
+/// The same leak keeps its id from quarter to quarter: signal, customer, service, currency and onset; and what else tells it apart.
+fn identity(signal: &Signal, cell: &Cell, onset: Month) -> String {
     let mut hash = Sha256::new();
+    let subject = &cell.subject;
     let (customer, service) = (subject.customer_key.as_deref(), subject.service_key.as_deref());
-    for part in [signal, customer.unwrap_or(""), service.unwrap_or(""), &subject.currency, &onset.to_string()] {
+    let onset = onset.to_string();
+    let mut parts = vec![signal.id.as_str(), customer.unwrap_or(""), service.unwrap_or(""), &subject.currency, &onset];
+    parts.extend(subject.scope.as_deref());
+    parts.extend((cell.basis != signal.basis).then(|| cell.basis.as_str()));
+    for part in parts {
         hash.update(part.as_bytes());
         hash.update([0]);
     }

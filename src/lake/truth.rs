@@ -159,7 +159,8 @@ async fn register_versions(
     }
     view(ctx, "core_history", name, &history.join(" UNION ALL ")).await?;
     if table == version_span::OF {
-        let (plain, contested, stated) = (rows("plain"), has_contested.then(|| rows("contested")), has_stated.then(|| rows("stated")));
+        let (plain, contested, stated) =
+            (rows("plain"), has_contested.then(|| rows("contested")), has_stated.then(|| rows("stated")));
         let spans = version_span::query(&plain, contested.as_deref(), stated.as_deref(), moment.as_deref());
         view(ctx, "core_history", version_span::NAME, &spans).await?;
     }

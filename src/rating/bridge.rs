@@ -8,6 +8,7 @@
 //! | cause | amount |
 //! | --- | --- |
 //! | `credit`, `one_off` | what was given back, or billed beside the recurring lines, with its sign turned |
+//! | `calendar` | lines are split by days over months, the contract states a price a month: what the length of months makes of it |
 //! | `duplicate_billing` | lines that repeat another invoice's, as far as more was billed than expected (negative) |
 //! | `orphan_billing` | billed with neither contract nor delivery (negative) |
 //! | `unbilled_delivery`, `unbilled_commitment` | no invoice covers the month: what was delivered, or only agreed |
@@ -38,6 +39,8 @@ pub struct Cell {
     pub one_off: Decimal,
     /// Credits; negative.
     pub credit: Decimal,
+    /// What the lines would come to if months were of one length, less what they do.
+    pub calendar: Decimal,
     /// Part of `revenue` that repeats another invoice.
     pub repeated: Decimal,
     /// Part of `expected` that became known after the billing cut-off, for usage that is new.
@@ -64,9 +67,10 @@ pub struct Part {
 }
 
 /// Every cause, in the order in which parts are taken.
-pub const CAUSES: [&str; 15] = [
+pub const CAUSES: [&str; 16] = [
     "credit",
     "one_off",
+    "calendar",
     "duplicate_billing",
     "orphan_billing",
     "unbilled_delivery",
@@ -105,7 +109,8 @@ pub fn split(cell: &Cell) -> Option<(Decimal, Vec<Part>)> {
     let mut rest = Rest { left: gap, parts: Vec::new() };
     rest.take("credit", -cell.credit);
     rest.take("one_off", -cell.one_off);
-    // From here on `rest.left` is expected - revenue.
+    rest.take("calendar", cell.calendar);
+    // From here on `rest.left` is expected - revenue, at months of one length.
     let repeated = cell.repeated.min(-rest.left).max(Decimal::ZERO);
     rest.take("duplicate_billing", -repeated);
     if !cell.is_contracted && expected.is_zero() {
@@ -225,6 +230,15 @@ mod tests {
         assert!(said(&cell("70.00", "70.00", "70.00", "70.00")).is_empty());
     }
 
+    /// A line from the 15th to the 15th: September has 17 of 31 days of one and 16 of 30 of the next, 1.5 % less than a month.
+    #[test]
+    fn the_length_of_months_is_no_leak() {
+        let anchored = Cell { calendar: dec("26.57"), ..cell("1764.90", "1764.90", "1764.90", "1738.3316") };
+        assert_eq!(said(&anchored), ["calendar 26.57", "rounding -0.0016"]);
+        let short = Cell { calendar: dec("1.50"), ..cell("110", "110", "100", "98.50") };
+        assert_eq!(said(&short), ["calendar 1.50", "psa_change_not_billed 10"]);
+    }
+
     #[test]
     fn prices_credits_and_orphans_have_their_own_causes() {
         assert_eq!(said(&cell("220", "220", "220", "200")), ["contract_terms_not_enforced 20"]);
@@ -251,7 +265,7 @@ mod tests {
 
     prop_compose! {
         fn cells()(
-            numbers in prop::collection::vec(amount(), 9),
+            numbers in prop::collection::vec(amount(), 10),
             known in prop::collection::vec(any::<bool>(), 6),
         ) -> Cell {
             Cell {
@@ -264,6 +278,7 @@ mod tests {
                 repeated: numbers[6].abs(),
                 late: numbers[7],
                 corrected: numbers[8],
+                calendar: numbers[9],
                 is_billed: known[3],
                 is_contracted: known[4],
                 is_delivered: known[5],
@@ -296,7 +311,7 @@ mod tests {
             for part in split(&cell).map(|(_, parts)| parts).unwrap_or_default() {
                 match part.cause {
                     "duplicate_billing" | "orphan_billing" | "overbilled_quantity" | "billed_above_terms" => prop_assert!(part.amount < Decimal::ZERO),
-                    "credit" | "one_off" | "rounding" | "unexplained" => {}
+                    "credit" | "one_off" | "calendar" | "rounding" | "unexplained" => {}
                     _ => prop_assert!(part.amount > Decimal::ZERO, "{:?}", part),
                 }
             }
