@@ -17,7 +17,7 @@ series AS (
   FROM facts.trend_input WHERE revenue_per_active IS NOT NULL
   GROUP BY customer_key, service_key, currency
 )
-SELECT pair.currency,
+SELECT pair.customer_key, pair.service_key, pair.currency,
        CASE WHEN series.months >= $min_months THEN NULL
             WHEN heard.service_key IS NULL THEN 'no_delivery_source'
             ELSE 'too_short' END AS untested,

@@ -4,7 +4,7 @@
 -- meaning: billed months with a PSA line or written terms that say what is due; of a mark-up also what the cost was
 -- reads: facts.fact_monthly, facts.contract_segment, facts.closed_month
 WITH psa AS (SELECT count(*) AS contract_lines FROM facts.contract_segment)
-SELECT fact.currency,
+SELECT fact.customer_key, fact.service_key, fact.currency,
        CASE WHEN NOT fact.is_contracted AND psa.contract_lines = 0 THEN 'no_contract_source'
             WHEN NOT fact.is_contracted THEN 'no_contract_line'
             WHEN fact.expected_revenue IS NULL THEN 'no_unit_price'

@@ -17,7 +17,7 @@ series AS (
   FROM facts.trend_input WHERE cost_per_charge IS NOT NULL
   GROUP BY customer_key, service_key, currency
 )
-SELECT pair.currency,
+SELECT pair.customer_key, pair.service_key, pair.currency,
        CASE WHEN series.months >= $min_months THEN NULL
             WHEN heard.service_key IS NULL THEN 'no_cost_source'
             ELSE 'too_short' END AS untested,

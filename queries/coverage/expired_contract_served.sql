@@ -5,7 +5,7 @@
 --   agreed cannot expire
 -- reads: facts.fact_monthly, facts.closed_month
 WITH agreed AS (SELECT DISTINCT customer_key, service_key FROM facts.fact_monthly WHERE contracted_quantity IS NOT NULL)
-SELECT fact.currency,
+SELECT fact.customer_key, fact.service_key, fact.currency,
        CASE WHEN agreed.customer_key IS NULL THEN 'no_contract_line'
             WHEN closed.month IS NULL OR fact.month > closed.month THEN 'billing_has_not_run' END AS untested,
        coalesce(fact.expected_revenue, fact.revenue, fact.cost) AS money

@@ -10,7 +10,7 @@ WITH reported AS (
   JOIN facts.usage_report AS report ON usage.system = report.system AND usage.month = report.service_month
   WHERE usage.customer_key IS NOT NULL AND usage.service_key IS NOT NULL
 )
-SELECT fact.currency,
+SELECT fact.customer_key, fact.service_key, fact.currency,
        CASE WHEN fact.expected_revenue IS NULL THEN 'no_unit_price'
             WHEN cutoff.usage_cutoff_date IS NULL THEN 'billing_has_not_run'
             WHEN reported.month IS NULL THEN 'no_report_after_the_month' END AS untested,

@@ -4,7 +4,7 @@
 -- meaning: months with a PSA line or written terms, an invoice, and a price of a unit; where no PSA export is in the lake, none
 -- reads: facts.fact_monthly, facts.closed_month, facts.contract_segment
 WITH psa AS (SELECT count(*) AS contract_lines FROM facts.contract_segment)
-SELECT fact.currency,
+SELECT fact.customer_key, fact.service_key, fact.currency,
        CASE WHEN psa.contract_lines = 0 THEN 'no_contract_source'
             WHEN NOT fact.is_billed AND (closed.month IS NULL OR fact.month > closed.month) THEN 'billing_has_not_run'
             WHEN NOT fact.is_billed THEN 'no_invoice'

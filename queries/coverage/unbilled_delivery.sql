@@ -6,7 +6,7 @@
 WITH heard AS (
   SELECT DISTINCT service_key FROM facts.fact_monthly WHERE is_delivered AND month BETWEEN $quarter_start AND $last_month
 )
-SELECT fact.currency,
+SELECT fact.customer_key, fact.service_key, fact.currency,
        CASE WHEN heard.service_key IS NULL THEN 'no_delivery_source'
             WHEN closed.month IS NULL OR fact.month > closed.month THEN 'billing_has_not_run' END AS untested,
        coalesce(fact.expected_revenue, fact.revenue, fact.cost) AS money

@@ -6,7 +6,7 @@
 WITH heard AS (
   SELECT DISTINCT service_key FROM facts.fact_monthly WHERE is_delivered AND month BETWEEN $quarter_start AND $last_month
 )
-SELECT fact.currency,
+SELECT fact.customer_key, fact.service_key, fact.currency,
        CASE WHEN heard.service_key IS NULL THEN 'no_delivery_source'
             WHEN coalesce(fact.price_model, '') NOT IN ('per_unit', 'tiered', 'flat_fee_overage') THEN 'no_unit_price' END AS untested,
        fact.revenue AS money

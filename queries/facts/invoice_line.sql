@@ -2,7 +2,8 @@
 -- grain: invoice line
 -- meaning: invoice lines with what only their header says: date, status, currency, and for recurring items without an end of their own the last day: of
 --   the billing period of the contract line that they bill, else of the invoice's period if they began in it. A line whose header is not
---   there counts in the month of its own date. What is on an invoice at no charge has units and no money
+--   there counts in the month of its own date. What is on an invoice at no charge has units and no money; what stands under the header of a
+--   credit takes back, whichever sign its line has
 -- reads: known.invoice_line, known.invoice, facts.customer_currency, facts.contract_period
 WITH term AS (
   SELECT system, parent_id, period_from, max(period_to) AS period_to FROM facts.contract_period GROUP BY system, parent_id, period_from
@@ -10,7 +11,8 @@ WITH term AS (
 own AS (SELECT system, currency FROM facts.customer_currency WHERE native_id IS NULL),
 joined AS (
   SELECT line.*, header.status AS header_status, header.invoice_date AS header_date, header.currency AS header_currency,
-         header.period_start AS header_from, header.period_end AS header_to, term.period_to AS term_to,
+         header.period_start AS header_from,
+         header.kind = 'credit' AND line.kind <> 'credit' AS is_credited, header.period_end AS header_to, term.period_to AS term_to,
          customer.currency AS customer_currency, own.currency AS own_currency
   FROM known.invoice_line AS line
   LEFT JOIN known.invoice AS header ON line.system = header.system AND line.invoice_id = header.invoice_id
@@ -21,11 +23,13 @@ joined AS (
     ON line.system = customer.system AND normalise_id(line.customer_native_id) = customer.native_id
   LEFT JOIN own ON line.system = own.system
 )
-SELECT system, invoice_id, line_id, customer_native_id, customer_native_name, native_sku, native_name, native_product, kind, is_proration,
+SELECT system, invoice_id, line_id, customer_native_id, customer_native_name, native_sku, native_name, native_product,
+       coalesce(CASE WHEN is_credited THEN 'credit' END, kind) AS kind, is_proration,
        origin_line_id,
        CASE WHEN header_status IN ('void', 'voided', 'draft', 'deleted', 'uncollectible') THEN header_status ELSE status END AS status,
        quantity, unit_price,
-       CASE WHEN status = 'no_charge' THEN CAST(0 AS DECIMAL(38, 18)) ELSE amount END AS amount,
+       CASE WHEN status = 'no_charge' THEN CAST(0 AS DECIMAL(38, 18))
+            WHEN is_credited THEN -abs(amount) ELSE amount END AS amount,
        coalesce(currency, header_currency, customer_currency, own_currency, 'XXX') AS currency,
        coalesce(period_start, header_from) AS period_start,
        CASE

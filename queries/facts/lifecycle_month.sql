@@ -1,7 +1,8 @@
 -- fact: lifecycle_month
 -- grain: customer x service x month
 -- meaning: which users and devices were active and which suspended, with their days. A removed one is followed for a year. What lists
---   show counts from the system's first list on, as those who had left before stand in none; a month is complete if it begins with it
+--   show counts from the system's first list on, as those who had left before stand in none; a month is complete if it begins with it. `is_listed` says that a list
+--   told of some: as a list may be filtered or one page of several, it limits nothing that a vendor delivers
 -- reads: facts.subject_event, facts.customer_alias, facts.service_alias
 WITH event AS (
   SELECT DISTINCT customer.customer_key, service.service_key, event.subject_id, event.event,
@@ -30,7 +31,7 @@ span AS (
 ),
 complete AS (
   SELECT customer_key, service_key, bool_and(first_event = 'provisioned' OR first_known IS NOT NULL) AS is_complete,
-         max(first_known) AS complete_from
+         max(first_known) AS complete_from, bool_or(first_known IS NOT NULL) AS is_listed
   FROM state GROUP BY customer_key, service_key
 ),
 spread AS (
@@ -50,6 +51,7 @@ level AS (
 )
 SELECT level.customer_key, level.service_key, level.month,
        bool_and(complete.is_complete AND (complete.complete_from IS NULL OR complete.complete_from <= level.month)) AS is_complete,
+       bool_or(complete.is_listed) AS is_listed,
        array_agg(named_struct('from_day', from_day, 'to_day', to_day, 'quantity', quantity)) FILTER (WHERE is_active) AS active,
        array_agg(named_struct('from_day', from_day, 'to_day', to_day, 'quantity', quantity)) FILTER (WHERE NOT is_active) AS suspended
 FROM level

@@ -15,14 +15,15 @@
 --   billed before they are mapped
 -- owner: revenue operations
 WITH unknown AS (
-  SELECT system, currency, month, customer_key, service_key, sum(cost) AS cost, sum(source_rows) AS source_rows,
-         count(DISTINCT coalesce(customer_native_id, '') || ' ' || coalesce(native_sku, '')) AS ids
+  SELECT CASE WHEN customer_key IS NULL AND service_key IS NULL THEN system END AS scope, currency, month, customer_key, service_key,
+         array_to_string(array_agg(DISTINCT system ORDER BY system), ', ') AS system, sum(cost) AS cost, sum(source_rows) AS source_rows,
+         count(DISTINCT system || ' ' || coalesce(customer_native_id, '') || ' ' || coalesce(native_sku, '')) AS ids
   FROM facts.usage_month
   WHERE (customer_key IS NULL OR service_key IS NULL) AND cost IS NOT NULL AND currency IS NOT NULL
-  GROUP BY system, currency, month, customer_key, service_key
+  GROUP BY CASE WHEN customer_key IS NULL AND service_key IS NULL THEN system END, currency, month, customer_key, service_key
 )
 SELECT customer_key, service_key, currency, month, round_money(cost, currency) AS amount, CAST(0 AS DECIMAL(38, 18)) AS amount_low,
-       system AS scope, system, ids, source_rows,
+       scope, system, ids, source_rows,
        CASE WHEN customer_key IS NOT NULL THEN 'service' WHEN service_key IS NOT NULL THEN 'customer' ELSE 'customer or service' END AS unknown
 FROM unknown
 WHERE round_money(cost, currency) >= 1

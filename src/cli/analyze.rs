@@ -3,6 +3,7 @@
 use super::ingest::instant;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, findings, render};
 use crate::findings::analyze::{Analysis, Request, analyze};
+use crate::findings::status::is_open;
 use crate::findings::{Basis, Finding};
 use crate::lake::Lake;
 use crate::month::Quarter;
@@ -62,7 +63,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         }
     }
     let is_alert = arguments.fail_on.is_some_and(|least| {
-        analysis.findings.iter().any(|f| Severity::from_str(&f.severity, true).is_ok_and(|severity| severity >= least))
+        analysis
+            .findings
+            .iter()
+            .filter(|f| is_open(f))
+            .any(|f| Severity::from_str(&f.severity, true).is_ok_and(|severity| severity >= least))
     });
     Ok(if is_alert { Exit::Alert } else { Exit::Done })
 }
@@ -90,6 +95,7 @@ pub(super) fn totals(found: &[Finding]) -> BTreeMap<String, (Decimal, Decimal, D
 /// Prints what an analysis says.
 pub(super) fn summary(context: &Context, analysis: &Analysis) {
     let totals = totals(&analysis.findings);
+    let open: Vec<&Finding> = analysis.findings.iter().filter(|f| is_open(f)).collect();
     if context.output == OutputFormat::Json {
         let totals: Vec<_> = totals
             .iter()
@@ -116,20 +122,33 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
             .map(|u| json!({ "currency": u.currency, "cost": u.cost.to_string(), "source_rows": u.source_rows, "ids": u.ids }))
             .collect();
         render::document(&json!({
-            "run_id": analysis.run_id, "quarter": analysis.quarter.to_string(), "findings": analysis.findings.len(),
+            "run_id": analysis.run_id, "quarter": analysis.quarter.to_string(), "findings": open.len(),
+            "resolved": analysis.findings.len() - open.len(), "not_tested_again": analysis.untested.len(),
             "fact_rows": analysis.fact_rows, "totals": totals, "coverage": coverage, "unmapped": unmapped,
         }));
         return;
     }
     findings::print_table(&analysis.findings, 20);
     let quarter = analysis.quarter;
-    if totals.is_empty() {
+    if open.is_empty() {
         render::lines(&format!("{quarter}: no findings"));
     }
-    for (currency, (revenue, cost, over)) in &totals {
+    for (currency, (revenue, cost, over)) in totals.iter().filter(|_| !open.is_empty()) {
         let leakage = revenue + cost;
         render::lines(&format!(
             "{quarter}: {leakage} {currency} leakage ({revenue} revenue, {cost} cost); {over} {currency} over-billed, to be returned"
+        ));
+    }
+    if open.len() < analysis.findings.len() {
+        render::lines(&format!("{quarter}: {} resolved since the analyses before", analysis.findings.len() - open.len()));
+    }
+    if !analysis.untested.is_empty() {
+        let ids: Vec<&str> = analysis.untested.iter().take(5).map(|f| f.finding_id.as_str()).collect();
+        let more = if analysis.untested.len() > ids.len() { ", ..." } else { "" };
+        render::lines(&format!(
+            "{quarter}: {} findings of earlier quarters could not be tested again and stay open: {}{more}",
+            analysis.untested.len(),
+            ids.join(", ")
         ));
     }
     let tested: Vec<String> = analysis.coverage.iter().map(|c| format!("{} {}", c.signal, c.tested())).collect();

@@ -3,6 +3,7 @@
 use super::findings::newest_run;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
 use crate::findings::analyze::findings_of;
+use crate::findings::status::is_open;
 use crate::lake::Lake;
 use crate::synth::score::{Score, score};
 use crate::synth::truth;
@@ -22,7 +23,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     let planted = truth::read(&arguments.truth)?;
     let lake = Lake::open(&arguments.lake.lake)?;
     let run = newest_run(context, &lake, planted.first().map(|row| row.quarter))?;
-    let findings = context.runtime.block_on(findings_of(&lake, &run))?;
+    let mut findings = context.runtime.block_on(findings_of(&lake, &run))?;
+    // What has stopped is no claim about the quarter.
+    findings.retain(is_open);
     let result = score(&planted, &findings, customer_months(&arguments.truth));
     if context.output == OutputFormat::Json {
         render::document(&json!(result));

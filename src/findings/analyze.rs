@@ -2,6 +2,7 @@
 
 use super::cell::cells;
 use super::coverage::{Coverage, coverage};
+use super::earlier::earlier;
 pub use super::error::AnalyzeError;
 use super::fold::{Folded, Names, fold};
 use super::marts::{self, Run};
@@ -10,6 +11,7 @@ use super::publish::{Results, publish};
 use super::read::from_batch;
 use super::schema::{Basis, Finding};
 use super::signal::Signal;
+use super::status::{self, Tested};
 use super::unmapped::{Unmapped, unmapped};
 use crate::lake::truth::{self, Versions};
 use crate::lake::{Lake, LakeError, Table};
@@ -24,7 +26,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::prelude::SessionContext;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// Months of the trend window: two years see a leak's beginning and one whole season on both sides of it.
@@ -64,6 +65,8 @@ pub struct Analysis {
     pub findings: Vec<Finding>,
     /// What was tested.
     pub coverage: Vec<Coverage>,
+    /// Earlier findings that are not found again because the signal could not look: nothing is known of them.
+    pub untested: Vec<Finding>,
     /// What could not be tied to anybody.
     pub unmapped: Vec<Unmapped>,
     /// Rows of `fact_monthly`.
@@ -106,7 +109,10 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     let names = names(&ctx).await?;
     let mut folded: Vec<Folded> =
         found.into_iter().flat_map(|(signal, cells)| fold(&signal, cells, request.quarter, &names)).collect();
-    set_status(lake, request, &mut folded).await?;
+    let before = earlier(lake, request.quarter, request.as_of.map(|t| t.timestamp_micros())).await?;
+    let mut tested = Tested::new(&ctx, &catalog, parameters, request.quarter, &coverage).await?;
+    let gone = status::set(&mut folded, &before, request.quarter, &mut tested).await?;
+    folded.extend(gone.resolved);
     folded.sort_by(|a, b| rank_key(&b.finding).cmp(&rank_key(&a.finding)).then(a.finding.finding_id.cmp(&b.finding.finding_id)));
     let run_id = run_id(request, &versions, &catalog);
     let unmapped = unmapped(&ctx).await?;
@@ -128,6 +134,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
         quarter: request.quarter,
         as_of: request.as_of,
         findings: folded.into_iter().map(|f| f.finding).filter(|finding| is_wanted(&finding.signal)).collect(),
+        untested: gone.untested.into_iter().filter(|finding| is_wanted(&finding.signal)).collect(),
         coverage: coverage.into_iter().filter(|coverage| is_wanted(&coverage.signal)).collect(),
         unmapped,
         fact_rows,
@@ -209,11 +216,11 @@ async fn names(ctx: &SessionContext) -> Result<Names, AnalyzeError> {
     Ok(names)
 }
 
-/// Money times confidence, leakage before over-billing.
-fn rank_key(finding: &Finding) -> (bool, Decimal) {
-    let money = if finding.basis == Basis::Overbilling { finding.overbilled } else { finding.leakage };
+/// Money times confidence, leakage before over-billing, what is resolved last.
+fn rank_key(finding: &Finding) -> (bool, bool, Decimal) {
+    let money = status::money(finding);
     let confidence = Decimal::from_f64_retain(finding.confidence).unwrap_or(Decimal::ONE).round_dp(6);
-    (finding.basis != Basis::Overbilling, (money * confidence).round_dp(6))
+    (status::is_open(finding), finding.basis != Basis::Overbilling, (money * confidence).round_dp(6))
 }
 
 /// Findings of a run.
@@ -229,32 +236,6 @@ pub async fn findings_of(lake: &Lake, run: &Run) -> Result<Vec<Finding>, Analyze
         findings.extend(from_batch(&batch).map_err(AnalyzeError::arrow("reading findings"))?);
     }
     Ok(findings)
-}
-
-/// Compares with the newest run of the newest earlier quarter; as of a date with one that knew no more, if there is one.
-async fn set_status(lake: &Lake, request: &Request, folded: &mut [Folded]) -> Result<(), AnalyzeError> {
-    let as_of = request.as_of.map(|t| t.timestamp_micros());
-    let knew_no_more = |run: &Run| as_of.is_none_or(|as_of| run.as_of.is_some_and(|known| known <= as_of));
-    let earlier = marts::runs(lake)
-        .await?
-        .into_iter()
-        .filter_map(|run| run.quarter.parse::<Quarter>().ok().filter(|q| *q < request.quarter).map(|q| (q, run)))
-        .max_by_key(|(q, run)| (*q, knew_no_more(run), run.number));
-    let Some((_, run)) = earlier else { return Ok(()) };
-    let before: HashMap<String, Decimal> =
-        findings_of(lake, &run).await?.into_iter().map(|f| (f.finding_id, f.leakage + f.overbilled)).collect();
-    for Folded { finding, .. } in folded {
-        let Some(before) = before.get(&finding.finding_id) else { continue };
-        let now = finding.leakage + finding.overbilled;
-        let tenth = *before / Decimal::TEN;
-        finding.status = match now {
-            now if now > *before + tenth => "worse",
-            now if now < *before - tenth => "improving",
-            _ => "persisting",
-        }
-        .to_owned();
-    }
-    Ok(())
 }
 
 fn run_id(request: &Request, versions: &Versions, catalog: &Catalog) -> String {

@@ -59,6 +59,29 @@ pub struct Cell {
     pub counted: Decimal,
 }
 
+impl Cell {
+    /// A month without money.
+    #[must_use]
+    pub fn empty(subject: Subject, basis: Basis, month: Month) -> Self {
+        Self {
+            subject,
+            basis,
+            month,
+            amount: Decimal::ZERO,
+            amount_low: Decimal::ZERO,
+            amount_high: Decimal::ZERO,
+            p_value: None,
+            q_value: None,
+            slope: None,
+            slope_low: None,
+            slope_high: None,
+            change_month: None,
+            texts: BTreeMap::new(),
+            counted: Decimal::ZERO,
+        }
+    }
+}
+
 /// Reads the rows of a signal, in a fixed order.
 ///
 /// # Errors

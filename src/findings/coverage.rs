@@ -4,7 +4,7 @@
 //!
 //! | column | holds |
 //! | --- | --- |
-//! | `currency` | ISO 4217, or nothing |
+//! | `customer_key`, `service_key`, `currency` | whose unit it is, as in the signal's own rows: what stopped is told from what could not be tested |
 //! | `untested` | nothing where the unit was tested, else why not, in snake_case: `too_short`, `no_delivery_source`, ... |
 //! | `money` | what flows through the unit in the quarter: revenue, or what was expected, or cost |
 //!
@@ -12,20 +12,22 @@
 //! row too.
 
 use super::analyze::AnalyzeError;
+use super::cell::Subject;
 use super::signal::Signal;
 use crate::functions::exact::MONEY;
-use crate::query::catalog::Catalog;
+use crate::query::catalog::{Catalog, Query};
 use crate::query::header::Header;
 use crate::query::run::{self, Parameters, QueryError};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 use datafusion::functions_aggregate::expr_fn::{count, sum};
-use datafusion::prelude::{SessionContext, col, lit};
+use datafusion::prelude::{DataFrame, SessionContext, col, lit};
 use rust_decimal::Decimal;
+use std::collections::HashMap;
 
 /// Columns of a coverage query.
-pub const REQUIRED: [&str; 3] = ["currency", "untested", "money"];
+pub const REQUIRED: [&str; 5] = ["customer_key", "service_key", "currency", "untested", "money"];
 /// The reason of a signal without a coverage query.
 pub const UNSTATED: &str = "coverage_not_stated";
 /// The reason of a signal of which the lake has no unit at all.
@@ -109,16 +111,14 @@ pub async fn coverage(
     Ok(all)
 }
 
-async fn of_signal(
+/// A coverage query, checked; nothing if the signal has none.
+async fn planned(
     ctx: &SessionContext,
     catalog: &Catalog,
     signal: &str,
     parameters: Parameters,
-) -> Result<Coverage, AnalyzeError> {
-    let none = |why: &str| vec![Part { currency: None, untested: Some(why.to_owned()), units: 0, money: Decimal::ZERO }];
-    let Some((_, query)) = catalog.folder("coverage").find(|(name, _)| *name == signal) else {
-        return Ok(Coverage { signal: signal.to_owned(), unit: String::new(), parts: none(UNSTATED) });
-    };
+) -> Result<Option<(Query, DataFrame)>, AnalyzeError> {
+    let Some((_, query)) = catalog.folder("coverage").find(|(name, _)| *name == signal) else { return Ok(None) };
     let frame = run::plan(ctx, query, parameters).await?;
     for name in REQUIRED {
         if frame.schema().field_with_unqualified_name(name).is_err() {
@@ -126,10 +126,53 @@ async fn of_signal(
             return Err(QueryError::new(query, &message).into());
         }
     }
+    Ok(Some((query.clone(), frame)))
+}
+
+/// Of each subject of a signal whether any unit was tested; nothing if the signal has no coverage query.
+///
+/// # Errors
+/// [`AnalyzeError`] if the query fails or lacks a column.
+pub async fn tested_subjects(
+    ctx: &SessionContext,
+    catalog: &Catalog,
+    signal: &str,
+    parameters: Parameters,
+) -> Result<Option<HashMap<Subject, bool>>, AnalyzeError> {
+    let Some((query, frame)) = planned(ctx, catalog, signal, parameters).await? else { return Ok(None) };
+    let failed = |e| AnalyzeError::from(QueryError::from_engine(&query, &e));
+    let columns = frame.select_columns(&REQUIRED[..4]).map_err(failed)?;
+    let mut found: HashMap<Subject, bool> = HashMap::new();
+    for batch in columns.collect().await.map_err(failed)? {
+        let texts = (0..4).map(|at| cast(batch.column(at), &DataType::Utf8)).collect::<Result<Vec<_>, _>>();
+        let texts = texts.map_err(AnalyzeError::arrow("reading what was tested"))?;
+        let text = |at: usize, row: usize| {
+            let cells = texts[at].as_string::<i32>();
+            cells.is_valid(row).then(|| cells.value(row).to_owned())
+        };
+        for row in 0..batch.num_rows() {
+            let currency = text(2, row).unwrap_or_default();
+            let subject = Subject { customer_key: text(0, row), service_key: text(1, row), currency, scope: None };
+            *found.entry(subject).or_default() |= text(3, row).is_none();
+        }
+    }
+    Ok(Some(found))
+}
+
+async fn of_signal(
+    ctx: &SessionContext,
+    catalog: &Catalog,
+    signal: &str,
+    parameters: Parameters,
+) -> Result<Coverage, AnalyzeError> {
+    let none = |why: &str| vec![Part { currency: None, untested: Some(why.to_owned()), units: 0, money: Decimal::ZERO }];
+    let Some((query, frame)) = planned(ctx, catalog, signal, parameters).await? else {
+        return Ok(Coverage { signal: signal.to_owned(), unit: String::new(), parts: none(UNSTATED) });
+    };
     let group = vec![col("untested"), col("currency")];
     let counted = frame.aggregate(group.clone(), vec![count(lit(1)).alias("units"), sum(col("money")).alias("money")]);
     let sorted = counted.and_then(|frame| frame.sort(group.into_iter().map(|column| column.sort(true, true)).collect()));
-    let failed = |e| AnalyzeError::from(QueryError::from_engine(query, &e));
+    let failed = |e| AnalyzeError::from(QueryError::from_engine(&query, &e));
     let batches = sorted.map_err(failed)?.collect().await.map_err(failed)?;
     let mut parts = Vec::new();
     for batch in &batches {

@@ -5,7 +5,7 @@ use super::schema::{Basis, Finding};
 use super::signal::Signal;
 use crate::lake::archive::hex;
 use crate::money::round_to_minor_unit;
-use crate::month::{Month, Quarter};
+use crate::month::Quarter;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -29,6 +29,8 @@ pub struct Folded {
     pub finding: Finding,
     /// Its cells within the quarter.
     pub cells: Vec<Cell>,
+    /// Cells of the same condition before the quarter.
+    pub earlier: Vec<Cell>,
 }
 
 /// Folds the cells of one signal.
@@ -54,7 +56,7 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     }
     condition.reverse();
     let onset = condition.first()?.month;
-    let current: Vec<Cell> = condition.into_iter().filter(|cell| cell.month >= quarter.first_month()).collect();
+    let (earlier, current): (Vec<Cell>, Vec<Cell>) = condition.into_iter().partition(|cell| cell.month < quarter.first_month());
     let last = current.last()?.clone();
     let is_overbilling = last.basis == Basis::Overbilling;
     let sum = |get: fn(&Cell) -> Decimal| current.iter().map(get).sum::<Decimal>();
@@ -76,7 +78,7 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     let customer_name = name(&names.customers, &last.subject.customer_key);
     let service_name = name(&names.services, &last.subject.service_key);
     let mut finding = Finding {
-        finding_id: identity(signal, &last, onset),
+        finding_id: identity(&signal.id, &last.subject, last.basis),
         signal: signal.id.clone(),
         family: signal.family.clone(),
         quarter,
@@ -108,19 +110,17 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     if money.is_zero() && !is_overbilling {
         finding.explanation.push_str(". The money is counted with another finding on the same months; this one corroborates it");
     }
-    Some(Folded { finding, cells: current })
+    Some(Folded { finding, cells: current, earlier })
 }
 
-/// The same leak keeps its id from quarter to quarter: signal, customer, service, currency and onset; and what else tells it apart.
-fn identity(signal: &Signal, cell: &Cell, onset: Month) -> String {
+/// The same leak keeps its id from quarter to quarter: a hash of signal, customer, service, currency and whose money it is. Not of the onset,
+/// which a window that slides, or a file that comes later, finds in another month (`decisions/0011-identity-of-findings.md`).
+#[must_use]
+pub fn identity(signal: &str, subject: &Subject, basis: Basis) -> String {
     let mut hash = Sha256::new();
-    let subject = &cell.subject;
     let (customer, service) = (subject.customer_key.as_deref(), subject.service_key.as_deref());
-    let onset = onset.to_string();
-    let mut parts = vec![signal.id.as_str(), customer.unwrap_or(""), service.unwrap_or(""), &subject.currency, &onset];
-    parts.extend(subject.scope.as_deref());
-    parts.extend((cell.basis != signal.basis).then(|| cell.basis.as_str()));
-    for part in parts {
+    let parts = [signal, customer.unwrap_or(""), service.unwrap_or(""), &subject.currency, basis.as_str()];
+    for part in parts.into_iter().chain(subject.scope.as_deref()) {
         hash.update(part.as_bytes());
         hash.update([0]);
     }

@@ -8,6 +8,7 @@ pub mod analyze;
 pub mod cell;
 pub mod compare;
 pub mod coverage;
+pub mod earlier;
 mod error;
 pub mod explain;
 pub mod fold;
@@ -18,6 +19,7 @@ pub mod read;
 pub mod report_data;
 pub mod schema;
 pub mod signal;
+pub mod status;
 pub mod unmapped;
 
 pub use schema::{Basis, Finding};

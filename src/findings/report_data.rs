@@ -6,6 +6,7 @@ use super::marts::{self, Run};
 use super::read::month_days;
 use super::schema::{Basis, Finding};
 use super::signal::Signal;
+use super::status::is_open;
 use super::unmapped::Unmapped;
 use crate::lake::truth;
 use crate::lake::{Lake, Table};
@@ -29,7 +30,7 @@ const CHARTS: usize = 30;
 /// # Errors
 /// [`AnalyzeError`] if the marts cannot be read.
 pub async fn report_data(lake: &Lake, run: &Run) -> Result<ReportData, AnalyzeError> {
-    let findings = findings_of(lake, run).await?;
+    let (findings, resolved): (Vec<Finding>, Vec<Finding>) = findings_of(lake, run).await?.into_iter().partition(is_open);
     let quarter: Quarter =
         run.quarter.parse().map_err(|_| AnalyzeError::Engine { action: "reading the run", detail: run.quarter.clone() })?;
     let signals = Signal::load_all(&Catalog::load(None)?)?;
@@ -52,16 +53,19 @@ pub async fn report_data(lake: &Lake, run: &Run) -> Result<ReportData, AnalyzeEr
         coverage: coverage(&ctx, &signals).await?,
         charts,
         findings,
-        notes: notes(run),
+        notes: notes(run, resolved.len()),
         generated_by: concat!("shortfall ", env!("CARGO_PKG_VERSION")).to_owned(),
     })
 }
 
-fn notes(run: &Run) -> Vec<String> {
+fn notes(run: &Run, resolved: usize) -> Vec<String> {
     let mut notes = vec![
         "Leakage is for the quarter; a unit of money that several signals point to is counted once.".to_owned(),
         "Over-billed money is the customers': it is reported beside leakage, never netted against it.".to_owned(),
     ];
+    if resolved > 0 {
+        notes.push(format!("Resolved since earlier analyses, and not listed here: {resolved}. `shortfall findings` names them."));
+    }
     notes.extend(run.unmapped.iter().map(Unmapped::sentence));
     notes
 }

@@ -35,7 +35,7 @@ impl Basis {
 /// One finding, one row. Column names and order are those of `columns`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// Stable over quarters: hash of signal, customer, service, currency and onset.
+    /// Stable over quarters and runs: hash of signal, customer, service and currency.
     pub finding_id: String,
     /// The signal's id, which is also its SQL file's name.
     pub signal: String,
@@ -53,7 +53,7 @@ pub struct Finding {
     pub service_name: Option<String>,
     /// First service month of the condition, which may lie before the quarter.
     pub first_month: Month,
-    /// Last service month of the condition within the quarter.
+    /// Last service month of the condition within the quarter; of a resolved one, the last before.
     pub last_month: Month,
     /// ISO 4217 code of every amount in the row.
     pub currency: String,
@@ -81,7 +81,7 @@ pub struct Finding {
     pub slope_high: Option<f64>,
     /// When the condition began, where a change point was found.
     pub change_month: Option<Month>,
-    /// Against the previous analysed quarter: `new`, `persisting`, `worse`, `improving`.
+    /// Against earlier analyses: `new`, `persisting`, `worse`, `improving`, `resolved`, `reopened` (`findings/status.rs`).
     pub status: String,
     /// Plain language with the numbers in it.
     pub explanation: String,

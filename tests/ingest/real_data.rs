@@ -215,7 +215,7 @@ fn files_that_are_no_export_are_named_not_guessed() {
         ("finops-open-data/PricingUnits.csv", "UnitOfMeasure"),
         ("finops-open-data/Regions.csv", "RegionId"),
         ("finops-open-data/Services.csv", "ConsumedService"),
-        ("finops-open-data/FocusCost_1.0.json", "additionalColumns"),
+        ("finops-open-data/FocusCost_1.0.json", "DataGenerator"),
         ("finops-open-data/focuscost_1.2.json", "additionalColumns"),
         ("stripe/fixtures3.json", "resources"),
     ] {

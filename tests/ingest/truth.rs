@@ -8,7 +8,8 @@
 //! - where a report is cut by size (FOCUS, AWS), its rows are dealt to the parts one by one, so that keys are torn,
 //! - rows stand in any order, and files hold statements of any keys.
 //!
-//! Laws, for usage, months written anew, invoice lines, contract additions and lifecycle events alike, now and as of any date:
+//! Laws, for usage, months written anew, invoice lines, contract additions, lifecycle events, lists of
+//! users and what their differences tell alike, now and as of any date:
 //!
 //! 1. Every cut of a history, ingested in any order by any number of ingests, some files offered again, gives the same `core.*`, but
 //!    for `batch_id` and `source_row`, which name the file. A person can say what it gives ([`expected`]).
@@ -57,17 +58,19 @@ enum Kind {
     Invoice,
     Addition,
     Event,
+    State,
 }
 
-const KINDS: [Kind; 5] = [Kind::Usage, Kind::Cost, Kind::Invoice, Kind::Addition, Kind::Event];
+const KINDS: [Kind; 6] = [Kind::Usage, Kind::Cost, Kind::Invoice, Kind::Addition, Kind::Event, Kind::State];
 
 impl Kind {
     fn view(self) -> &'static str {
         match self {
-            Self::Usage | Self::Cost => "vendor_usage",
-            Self::Invoice => "invoice_line",
-            Self::Addition => "contract_line",
-            Self::Event => "lifecycle_event",
+            Self::Usage | Self::Cost => "core.vendor_usage",
+            Self::Invoice => "core.invoice_line",
+            Self::Addition => "core.contract_line",
+            Self::Event => "core.lifecycle_event",
+            Self::State => "known.subject_state",
         }
     }
 
@@ -78,6 +81,7 @@ impl Kind {
             Self::Cost => "aws_cur",
             Self::Invoice => "stripe",
             Self::Addition | Self::Event => "connectwise",
+            Self::State => "halopsa",
         }
     }
 
@@ -178,6 +182,15 @@ impl Kind {
                 };
                 told.iter().map(row).collect()
             }
+            Self::State => {
+                let state = ["active", "suspended", "not_billable"][usize::from(variant)];
+                vec![Row {
+                    own_date: None,
+                    shown: vec![("subject_id", (900 + key).to_string()), ("state", state.to_owned())],
+                    text: json!({"id": 900 + key, "client_id": key % 2, "emailaddress": "", "inactive": variant == 1,
+                                 "isserviceaccount": variant == 2}),
+                }]
+            }
         }
     }
 
@@ -207,8 +220,10 @@ impl Kind {
                 "csv",
                 lines("system,customer_native_id,subject_kind,subject_id,native_sku,event,event_at,recorded_at").into_bytes(),
             ),
-            Self::Addition => {
-                ("json", Value::from(rows.iter().map(|row| row.text.clone()).collect::<Vec<_>>()).to_string().into())
+            Self::Addition | Self::State => {
+                let records = Value::from(rows.iter().map(|row| row.text.clone()).collect::<Vec<_>>());
+                let page = if self == Self::State { json!({"record_count": rows.len(), "users": records}) } else { records };
+                ("json", page.to_string().into())
             }
             Self::Invoice => {
                 let invoices: Vec<Value> = rows
@@ -243,8 +258,8 @@ impl History {
     fn any() -> impl Strategy<Value = Self> {
         let key = || prop::collection::vec(prop::option::weighted(0.6, 0..VARIANTS), DATES.len());
         let keys = || prop::collection::vec(key(), 0..8);
-        (keys(), keys(), keys(), keys(), keys())
-            .prop_map(|(a, b, c, d, e)| Self(KINDS.into_iter().zip([a, b, c, d, e]).collect()))
+        (keys(), keys(), keys(), keys(), keys(), keys())
+            .prop_map(|(a, b, c, d, e, f)| Self(KINDS.into_iter().zip([a, b, c, d, e, f]).collect()))
     }
 
     /// The statements of a date.
@@ -421,8 +436,13 @@ fn core(lake: &Lake, as_of: Option<DateTime<Utc>>) -> BTreeMap<&'static str, Row
         truth::register(&ctx, &lake, as_of).await.expect("a view of the lake");
         views::register(&ctx, &Catalog::load(None).expect("queries")).await.expect("views");
         let mut found = BTreeMap::new();
-        for view in KINDS.map(Kind::view).into_iter().chain(["customer", "service"]).collect::<BTreeSet<_>>() {
-            let batches = ctx.sql(&format!("SELECT * FROM core.{view}")).await.expect(view).collect().await.expect(view);
+        for view in KINDS
+            .map(Kind::view)
+            .into_iter()
+            .chain(["core.customer", "core.service", "facts.subject_event"])
+            .collect::<BTreeSet<_>>()
+        {
+            let batches = ctx.sql(&format!("SELECT * FROM {view}")).await.expect(view).collect().await.expect(view);
             let mut rows: Rows = Vec::new();
             for batch in &batches {
                 let (schema, options) = (batch.schema(), FormatOptions::default());
@@ -483,7 +503,7 @@ fn rows_of_a_key_in_one_file_stand_together_whatever_else_arrives() {
         let place = Place::new();
         let lake = new_lake(&place);
         land(&lake, files(&place, &history(keys), Cut::Whole, &mut ChaCha8Rng::seed_from_u64(1)), None);
-        let events = core(&lake, None)["lifecycle_event"].clone();
+        let events = core(&lake, None)["core.lifecycle_event"].clone();
         let of_first: Vec<&str> =
             events.iter().filter(|row| row["subject_id"] == "u-0").map(|row| row["recorded_at"].as_str()).collect();
         assert_eq!(of_first, ["2026-01-20T00:00:00Z", "2026-01-25T00:00:00Z"]);
