@@ -53,10 +53,15 @@ keyed AS (
 ),
 spread AS (
   SELECT keyed.*, coalesce(service.is_flow, false) AS adds_up,
-         -- Whole months from one day of a month to the same day of another, or to the last of a shorter one.
+         -- Months of the period: whole ones from one day of a month to the same day of another, or to the last of a shorter one; of other
+         -- periods longer than a month as many as a year has in their days. What is shorter was pro-rated, and says nothing of a month.
          CASE WHEN date_part('day', to_at) = date_part('day', from_at)
                 OR (date_part('day', to_at) < date_part('day', from_at) AND date_part('day', to_at + INTERVAL '1 day') = 1)
-              THEN (date_part('year', to_at) - date_part('year', from_at)) * 12 + date_part('month', to_at) - date_part('month', from_at) END AS whole_months,
+              THEN CAST((date_part('year', to_at) - date_part('year', from_at)) * 12 + date_part('month', to_at) - date_part('month', from_at)
+                        AS DECIMAL(38, 18))
+              WHEN CAST(to_at AS DATE) - CAST(from_at AS DATE) > 31
+              THEN exact_quotient(CAST((CAST(to_at AS DATE) - CAST(from_at AS DATE)) * 12 AS DECIMAL(38, 18)), CAST(365 AS DECIMAL(38, 18)))
+         END AS n_months,
          unnest(
     CASE WHEN to_at IS NULL OR to_at <= from_at THEN make_array(CAST(date_trunc('month', from_at) AS DATE))
          ELSE generate_series(CAST(date_trunc('month', from_at) AS DATE),
@@ -70,8 +75,8 @@ SELECT system, invoice_id, line_id, invoice_date, batch_id, source_row, customer
        CASE WHEN adds_up THEN month_share(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE))
             ELSE day_weighted(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE)) END AS quantity,
        month_share(share_of(amount, share_from, share_to), from_at, to_at, CAST(month AS DATE)) AS amount,
-       CASE WHEN whole_months > 0 AND kind = 'recurring' AND NOT adds_up AND NOT is_proration
-            THEN exact_quotient(day_weighted(share_of(amount, share_from, share_to), from_at, to_at, CAST(month AS DATE)),
-                                CAST(whole_months AS DECIMAL(38, 18))) END AS amount_by_month
+       CASE WHEN n_months > 0 AND kind = 'recurring' AND NOT adds_up AND NOT is_proration
+            THEN exact_quotient(day_weighted(share_of(amount, share_from, share_to), from_at, to_at, CAST(month AS DATE)), n_months)
+       END AS amount_by_month
 FROM spread
 WHERE month <= $last_month
