@@ -2,23 +2,27 @@
 //!
 //! `cargo bench --bench kernels` times 100,000 series of 36 months.
 //! `SHORTFALL_KERNEL_TABLES=100000 cargo bench --bench kernels` prints the tables instead, from that many series per cell
-//! (and a tenth of it for power). The figures in `src/kernels/{mann_kendall,change_point}.rs` come from this command with
-//! 100000; seed and streams are fixed, so they reproduce.
+//! (and a tenth of it for power), the level table of the README first. The figures in `src/kernels/{mann_kendall,change_point,heaping}.rs`
+//! come from this command with 100000; seed and streams are fixed, so they reproduce.
 
 #![expect(clippy::print_stdout, reason = "the level and power tables are what this bench is asked for")]
 
+#[path = "../tests/oracle/levels.rs"]
+mod levels;
 #[path = "../tests/oracle/noise.rs"]
 mod noise;
 
 use criterion::{Criterion, Throughput};
 use noise::Noise;
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shortfall::kernels::bh_adjust::bh_adjust;
 use shortfall::kernels::change_point::change_point;
+use shortfall::kernels::heaping::heaping;
 use shortfall::kernels::mann_kendall::mann_kendall;
 use shortfall::kernels::series::{Point, count};
 use shortfall::kernels::theil_sen::theil_sen;
+use std::fmt::Write as _;
 use std::hint::black_box;
 
 const SEED: u64 = 20_261_122;
@@ -54,6 +58,8 @@ fn shares(p_values: &[f64], thresholds: &[f64]) -> Vec<f64> {
 }
 
 fn tables(runs: usize) {
+    println!("Level, {runs} series per cell: share with p <= 0.05\n\n{}", level_table(runs, SEED));
+    println!("{}", heaping_table(runs, SEED));
     let kinds = [
         Noise::Ar1(0.0),
         Noise::Ar1(0.3),
@@ -93,6 +99,61 @@ fn tables(runs: usize) {
     }
     power(runs / 10);
     false_discoveries(runs / 5);
+}
+
+/// The table as Markdown: a row for each kind and autocorrelation, in a cell the levels at 12, 24, 36 and 60 months. What lies above the
+/// promise is in bold.
+fn level_table(runs: usize, seed: u64) -> String {
+    let mut text = String::from(
+        "| series without trend | phi | `mann_kendall.p` | `change_point.p` | plain Mann-Kendall | seasonal Mann-Kendall |\n|---|---|---|---|---|---|\n",
+    );
+    for kind in 0..levels::nulls(0.0).len() {
+        for phi in levels::PHI {
+            let (name, noise) = levels::nulls(phi)[kind];
+            let cells = levels::MONTHS.map(|n| levels::rates(noise, n, runs, seed));
+            let of = |kernel: usize, is_promised: bool| {
+                let level = |cell: [f64; 4]| {
+                    let mark = if is_promised && cell[kernel] > levels::NOMINAL + levels::TOLERANCE { "**" } else { "" };
+                    format!("{mark}{:.3}{mark}", cell[kernel])
+                };
+                cells.map(level).join(" / ")
+            };
+            let _ =
+                writeln!(text, "| {name} | {phi} | {} | {} | {} | {} |", of(0, true), of(1, true), of(2, false), of(3, false));
+        }
+    }
+    text
+}
+
+/// Level of heaping as Markdown: its own null, a seat walk, and counts around a level.
+fn heaping_table(runs: usize, seed: u64) -> String {
+    let mut text = String::from("| last digits without preference |");
+    for n in levels::MONTHS {
+        let _ = write!(text, " n = {n}: p <= .05 | p <= .01 |");
+    }
+    let _ = writeln!(text, "\n|---|{}", "---|".repeat(2 * levels::MONTHS.len()));
+    for kind in ["uniform on 20-999", "integer walk with steps", "Poisson(50)"] {
+        let _ = write!(text, "| {kind} |");
+        for n in levels::MONTHS {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let mut hits = [0_usize; 2];
+            for _ in 0..runs {
+                let values: Vec<f64> = match kind {
+                    "uniform on 20-999" => (0..n).map(|_| f64::from(rng.random_range(20..1_000))).collect(),
+                    "Poisson(50)" => Noise::Poisson(50.0).series(n, &mut rng).iter().map(|point| point.y).collect(),
+                    _ => Noise::RawWalk.series(n, &mut rng).iter().map(|point| point.y).collect(),
+                };
+                let p = heaping(&values).p.unwrap_or(1.0);
+                hits[0] += usize::from(p <= 0.05);
+                hits[1] += usize::from(p <= 0.01);
+            }
+            for hits in hits {
+                let _ = write!(text, " {:.3} |", count(hits) / count(runs));
+            }
+        }
+        text.push('\n');
+    }
+    text
 }
 
 fn count_seed(n: usize) -> u64 {

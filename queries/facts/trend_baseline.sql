@@ -14,6 +14,10 @@ WITH long AS (
   SELECT customer_key, service_key, currency, month, 'revenue_per_active', revenue_per_active,
          exact_quotient(revenue, expected_revenue)
   FROM facts.trend_input WHERE revenue_per_active IS NOT NULL
+  UNION ALL
+  SELECT customer_key, service_key, currency, month, 'billed_by_contract', billed_by_contract,
+         exact_quotient(revenue, expected_billed_revenue)
+  FROM facts.trend_input WHERE billed_by_contract IS NOT NULL
 ),
 placed AS (
   SELECT *, row_number() OVER (PARTITION BY customer_key, service_key, currency, measure ORDER BY month) AS place,

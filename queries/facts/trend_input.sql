@@ -18,7 +18,8 @@ cut AS (
 )
 SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
        CAST(date_part('year', fact.month) * 12 + date_part('month', fact.month) AS BIGINT) AS x,
-       fact.delivered_quantity, fact.revenue, fact.cost, fact.cost_original, fact.expected_revenue, fact.active_subjects,
+       fact.delivered_quantity, fact.revenue, fact.cost, fact.cost_original, fact.expected_revenue,
+       fact.expected_billed_revenue, fact.billed_quantity, fact.one_off_revenue, fact.active_subjects,
        fact.billed_price, fact.contract_price, fact.price_model,
        -- Usage against revenue: only where no contract price tells what the usage is worth.
        CASE WHEN price_model = 'unpriced' AND delivered_quantity > 0 AND revenue > 0
@@ -32,5 +33,8 @@ SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
        -- Revenue per active subject: against what the contract says where it does, so that recorded price cuts, free units and
        -- proration do not count.
        CASE WHEN active_subjects > 0 AND revenue > 0 AND price_model = 'per_unit' AND expected_revenue > 0
-              THEN ln(CAST(revenue AS DOUBLE)) - ln(CAST(expected_revenue AS DOUBLE)) END AS revenue_per_active
+              THEN ln(CAST(revenue AS DOUBLE)) - ln(CAST(expected_revenue AS DOUBLE)) END AS revenue_per_active,
+       -- Billed price against the contract's: the billed quantity priced twice, so that quantities and recorded price changes cancel.
+       CASE WHEN price_model IN ('per_unit', 'tiered') AND revenue > 0 AND expected_billed_revenue > 0
+            THEN ln(CAST(revenue AS DOUBLE)) - ln(CAST(expected_billed_revenue AS DOUBLE)) END AS billed_by_contract
 FROM cut AS fact

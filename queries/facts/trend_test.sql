@@ -19,6 +19,10 @@ WITH long AS (
   SELECT customer_key, service_key, currency, month, x, 'revenue_per_active', -1.0, revenue_per_active,
          -revenue_per_active, ln(CAST(active_subjects AS DOUBLE))
   FROM facts.trend_input WHERE revenue_per_active IS NOT NULL
+  UNION ALL
+  SELECT customer_key, service_key, currency, month, x, 'billed_by_contract', -1.0, billed_by_contract,
+         -billed_by_contract, ln(CAST(expected_billed_revenue AS DOUBLE))
+  FROM facts.trend_input WHERE billed_by_contract IS NOT NULL
 ),
 measured AS (
   SELECT long.customer_key, long.service_key, long.currency, long.measure, long.harmful, baseline.months, baseline.baseline_months,

@@ -113,6 +113,9 @@ pub const MIN_MONTHS: usize = 2 * MIN_SEGMENT;
 /// trendless series per cell, n 8-36, phi 0-0.8. A true step shifts it less, which makes p larger, never smaller.
 const STEPPED: Bias = Bias { at_zero: 2.9, per_phi: 7.2 };
 
+/// The order floor and the union bound keep the level by themselves.
+const NO_LEAN: f64 = 0.0;
+
 /// 95 % point of the likelihood ratio of a change date: -2 ln(1 - sqrt(0.95)).
 const DATE_RATIO_95: f64 = 7.352_276_694_155_739;
 
@@ -228,7 +231,7 @@ pub fn change_point(points: &[Point]) -> Option<ChangePoint> {
     let confirmed = confirmed_step(after - before, &ys, split).powi(2) * leverage;
 
     let estimate = lag1(&points, &mut residuals, magnitude);
-    let weights = envelope_weights(estimate, STEPPED);
+    let weights = envelope_weights(estimate, STEPPED, NO_LEAN);
     let ratios = ENVELOPE.map(|phi| variance_ratio(phi, n));
     let freedom = count(n - 2);
     ys.sort_unstable_by(f64::total_cmp);

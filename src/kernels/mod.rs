@@ -11,6 +11,9 @@
 //! | `mann_kendall(x, y)` | aggregate | STRUCT(n, s BIGINT, tau, var_s, z_plain, p_plain, autocorrelation, inflation, z, p_ess, p DOUBLE) |
 //! | `change_point(x, y)` | aggregate | STRUCT(n, month, month_low, month_high, n_before BIGINT, mean_before, mean_after, step, noise_sd, step_share, line_share, autocorrelation, p_gaussian, p DOUBLE) |
 //! | `median_interval(y)` | aggregate | STRUCT(n BIGINT, median, low, high, coverage DOUBLE) |
+//! | `seasonal_mann_kendall(x, y)` | aggregate | STRUCT(n, pairs, s BIGINT, var_s, z, p, slope DOUBLE) |
+//! | `run_length(x, y)` | aggregate | STRUCT(n, length, start, longest, runs BIGINT) |
+//! | `heaping(y)` | aggregate | STRUCT(n, tens, fives BIGINT, p DOUBLE) |
 //! | `bh_adjust(p)` | window | DOUBLE |
 //! | `by_adjust(p)` | window | DOUBLE |
 //!
@@ -24,6 +27,9 @@
 //! | `mann_kendall` | 4 months | 8 | p = 1 | p as small as n allows |
 //! | `change_point` | 6 months | 12 | p = 1, month NULL | `noise_sd` = 0: judge by size |
 //! | `median_interval` | 1 value | 6 (interval NULL below) | median = low = high | the same |
+//! | `seasonal_mann_kendall` | 12 pairs of the same month in two years | 36 | p = 1 | p as small as n allows |
+//! | `run_length` | 1 month | 1 | one run of n months | the same |
+//! | `heaping` | – (p NULL below 3 different values) | 5 different values | p NULL | the same |
 //! | `bh_adjust`, `by_adjust` | – | – | equal p, equal q | – |
 //!
 //! # Contract: every kernel
@@ -32,8 +38,10 @@
 //! * Nothing panics; nothing returns NaN.
 //!
 //! # Which one
+//! Why revenue per user fell: [`arpu`], in exact decimals. A drift beside a yearly season, over three years and more: `seasonal_mann_kendall`.
 //! A drift: `mann_kendall(...)['p']`, then `bh_adjust` over the signal's whole family, `theil_sen` for the size. A date: `change_point`, if
-//! `step_share > line_share`. A baseline: `median_interval` over months that are *not* the tested ones.
+//! `step_share > line_share`. A baseline: `median_interval` over months that are *not* the tested ones. Typed or measured: `run_length` beside
+//! a series that moves, `heaping` beside one that is not round.
 //!
 //! ```sql
 //! with tests as (
@@ -43,12 +51,16 @@
 //! ```
 //! (executed by `tests/kernels.rs`)
 
+pub mod arpu;
 pub mod autocorrelation;
 pub mod bh_adjust;
 pub mod change_point;
+pub mod heaping;
 mod inversions;
 pub mod mann_kendall;
 pub mod median_interval;
+pub mod run_length;
+pub mod seasonal_mann_kendall;
 pub mod segments;
 pub mod series;
 pub mod sql_adapter;
@@ -60,8 +72,15 @@ use datafusion::prelude::SessionContext;
 use series::SeriesKernel;
 
 /// Every kernel that is an SQL aggregate over one series.
-pub static KERNELS: &[&SeriesKernel] =
-    &[&theil_sen::KERNEL, &mann_kendall::KERNEL, &change_point::KERNEL, &median_interval::KERNEL];
+pub static KERNELS: &[&SeriesKernel] = &[
+    &theil_sen::KERNEL,
+    &mann_kendall::KERNEL,
+    &change_point::KERNEL,
+    &median_interval::KERNEL,
+    &run_length::KERNEL,
+    &heaping::KERNEL,
+    &seasonal_mann_kendall::KERNEL,
+];
 
 /// Every kernel that is an SQL window function over a family of series.
 pub static FAMILY_KERNELS: &[&FamilyKernel] = &[&bh_adjust::BH, &bh_adjust::BY];

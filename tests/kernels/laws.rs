@@ -4,8 +4,11 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use shortfall::kernels::bh_adjust::{bh_adjust, by_adjust};
 use shortfall::kernels::change_point::{MIN_SEGMENT, change_point};
+use shortfall::kernels::heaping::heaping;
 use shortfall::kernels::mann_kendall::mann_kendall;
 use shortfall::kernels::median_interval::median_interval;
+use shortfall::kernels::run_length::run_length;
+use shortfall::kernels::seasonal_mann_kendall::seasonal_mann_kendall;
 use shortfall::kernels::segments::segment_ends;
 use shortfall::kernels::series::Point;
 use shortfall::kernels::theil_sen::theil_sen;
@@ -152,8 +155,8 @@ proptest! {
     fn nothing_is_nan_and_p_is_a_probability(points in wild_series()) {
         let values: Vec<f64> = points.iter().map(|point| point.y).collect();
         let answers = format!(
-            "{:?} {:?} {:?} {:?}",
-            mann_kendall(&points), theil_sen(&points), change_point(&points), median_interval(&values)
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            seasonal_mann_kendall(&points), mann_kendall(&points), theil_sen(&points), change_point(&points), median_interval(&values), run_length(&points), heaping(&values)
         );
         prop_assert!(!answers.contains("NaN"), "{}", answers);
         for p in mann_kendall(&points).iter().flat_map(|test| [test.p, test.p_ess, test.p_plain]) {
@@ -161,6 +164,27 @@ proptest! {
         }
         prop_assert!(mann_kendall(&points).is_none_or(|test| test.inflation >= 1.0));
         prop_assert!(change_point(&points).is_none_or(|change| (0.0..=1.0).contains(&change.p)));
+        let digits = heaping(&values);
+        prop_assert!(digits.p.is_none_or(|p| (0.0..=1.0).contains(&p)) && digits.tens <= digits.fives && digits.fives <= digits.n);
+    }
+
+    #[test]
+    fn runs_are_counted_one_month_after_the_other(points in tied_series()) {
+        let run = run_length(&points).unwrap();
+        let (mut runs, mut length, mut longest) = (1, 1, 1);
+        for pair in points.windows(2) {
+            if pair[0].y == pair[1].y { length += 1; } else { (runs, length) = (runs + 1, 1); }
+            longest = longest.max(length);
+        }
+        prop_assert_eq!((run.runs, run.length, run.longest, run.n), (runs, length, longest, points.len()));
+        prop_assert_eq!(run.start, points[points.len() - length].x);
+    }
+
+    #[test]
+    fn heaping_knows_neither_order_nor_repetition(values in prop::collection::vec(0..400_i32, 0..40).prop_shuffle()) {
+        let values: Vec<f64> = values.into_iter().map(f64::from).collect();
+        let twice = [values.clone(), values.iter().rev().copied().collect()].concat();
+        prop_assert_eq!(heaping(&values), heaping(&twice));
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test helper that fails should stop the test")]
 
+mod arpu;
 mod laws;
 mod level;
+#[path = "../oracle/levels.rs"]
+mod levels;
 #[path = "../oracle/noise.rs"]
 mod noise;
 mod oracles;

@@ -7,6 +7,7 @@ which `tests/kernels.rs` compares. Inputs are fixed series (statistics.md, edge 
 """
 
 import csv
+import itertools
 import pathlib
 from importlib.metadata import version
 
@@ -165,6 +166,62 @@ def main():
         "segments.csv",
         "ruptures 1.1.10 Dynp(model='l2', jump=1), best number of cuts under the penalty; exact",
         ["name", "y", "penalty", "min_length", "ends"],
+        rows,
+    )
+
+    rows = [["at_least", k, n, c, stats.binom.sf(k - 1, n, c)] for n, k, c in ((3, 3, 0.1), (12, 4, 0.2), (36, 1, 0.1), (60, 40, 0.2))]
+    write("binomial_tail.csv", "scipy 1.17.1 binom.sf; to 1e-10", ["function", "k", "n", "chance", "value"], rows)
+
+    rows = []
+    for name, y in [
+        ("typed", [100, 120, 120, 150, 145, 160]),
+        ("standing", [50] * 12),
+        ("small", [5, 10, 15, 3, 7]),
+        ("fractions", [20.5, 30.25, 40.0, 50.0, 61.0]),
+        ("uniform", RANDOM.integers(20, 1000, size=36).tolist()),
+        ("rounded", (RANDOM.integers(5, 100, size=24) * 10).tolist()),
+    ]:
+        judged = {abs(v) for v in y if abs(v) >= 20}
+        n, tens, fives = len(judged), sum(v % 10 == 0 for v in judged), sum(v % 5 == 0 for v in judged)
+        p = min(1.0, 2 * min(stats.binom.sf(tens - 1, n, 0.1), stats.binom.sf(fives - 1, n, 0.2))) if n >= 3 else ""
+        rows.append([name, listed(y), n, tens, fives, p])
+    write("heaping.csv", "scipy 1.17.1 binom.sf over distinct values of at least 20; to 1e-10", ["name", "y", "n", "tens", "fives", "p"], rows)
+
+    rows = []
+    for name, y in [
+        ("typed", [42, 44, 45, 45, 45, 45]),
+        ("constant", [7.5] * 9),
+        ("moving", [1, 2, 1, 2, 3]),
+        ("longest_in_the_middle", [1, 2, 2, 2, 2, 3, 3]),
+        ("one", [4]),
+        ("random", RANDOM.integers(0, 3, size=48).tolist()),
+    ]:
+        lengths = [len(list(run)) for _, run in itertools.groupby(y)]
+        rows.append([name, listed(y), lengths[-1], len(y) - lengths[-1], max(lengths), len(lengths)])
+    write(
+        "run_length.csv",
+        "Python itertools.groupby; exact; months count from 0",
+        ["name", "y", "length", "start", "longest", "runs"],
+        rows,
+    )
+
+    rows = []
+    wave = (10 + 0.3 * np.arange(36) + 3 * np.sin(2 * np.pi * np.arange(36) / 12)).tolist()
+    seasonal = {
+        "statistics_md": wave,
+        "wave_without_trend": (5 + 2 * np.sin(2 * np.pi * np.arange(48) / 12)).round(6).tolist(),
+        "noise_24": RANDOM.normal(size=24).round(5).tolist(),
+        "noise_60": RANDOM.normal(size=60).round(5).tolist(),
+        "counts_36": RANDOM.poisson(4, size=36).tolist(),
+        "falling_40": (RANDOM.normal(size=40) - 0.1 * np.arange(40) + 4 * (np.arange(40) % 12 == 11)).round(5).tolist(),
+    }
+    for name, y in seasonal.items():
+        test = pymannkendall.seasonal_test(y, period=12)
+        rows.append([name, listed(y), test.s, test.var_s, test.z, test.p, test.slope])
+    write(
+        "seasonal_mann_kendall.csv",
+        "pymannkendall 1.4.3 seasonal_test(y, period=12); s exact, var_s z p slope (per year) to 1e-9",
+        ["name", "y", "s", "var_s", "z", "p", "slope"],
         rows,
     )
 
