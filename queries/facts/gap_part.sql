@@ -8,7 +8,7 @@ WITH cell AS (
   SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, fact.expected_revenue,
          coalesce(fact.revenue, 0) + coalesce(fact.one_off_revenue, 0) + coalesce(fact.credit, 0) AS billed,
          split_gap(fact.currency, fact.expected_revenue, fact.expected_contracted_revenue, fact.expected_billed_revenue, fact.revenue,
-                   fact.one_off_revenue, fact.credit, repeated.repeated, late.late, late.corrected, line.calendar, fact.is_billed, fact.is_contracted,
+                   fact.one_off_revenue, fact.credit, repeated.repeated, late.late, late.corrected, line.calendar, fact.minimum_revenue, fact.is_billed, fact.is_contracted,
                    fact.is_delivered) AS split
   FROM facts.fact_monthly AS fact
   JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month

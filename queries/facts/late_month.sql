@@ -3,19 +3,25 @@
 -- meaning: how much of what should have been billed rests on what became known after the month's billing cut-off (facts/billing_cutoff.sql):
 --   usage that is new (`late`), usage or cost that was restated (`corrected`), less what was billed since, of late usage first. The cell is
 --   rated again by the same terms and contract with its deliveries as they stood then, and as they would stand with what is new alone;
---   all other cells are never rated twice. What was taken back since makes what came late smaller. Of a month whose level began in an
+--   all other cells are never rated twice. Where no price is known, a unit is worth what the pair's units have earned. What was taken back since makes what came late smaller. Of a month whose level began in an
 --   earlier quarter nothing is told
--- reads: facts.fact_monthly, facts.billing_cutoff, facts.usage_keyed, facts.usage_month, facts.fx_month, facts.contract_month, facts.terms_month,
+-- reads: facts.fact_monthly, facts.closed_month, facts.yield_history, facts.billing_cutoff, facts.usage_keyed, facts.usage_month, facts.fx_month, facts.contract_month, facts.terms_month,
 --   facts.lifecycle_month
 WITH short AS (
-  SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, fact.expected_revenue, cutoff.usage_cutoff_date AS cutoff_date,
+  SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, cutoff.usage_cutoff_date AS cutoff_date,
+         coalesce(fact.expected_revenue, round_money(exact_product(fact.delivered_quantity, yield.revenue_per_unit), fact.currency)) AS expected_revenue,
+         CASE WHEN fact.expected_revenue IS NULL THEN yield.revenue_per_unit END AS unit_yield, coalesce(fact.revenue, 0) AS revenue,
          greatest(coalesce(cutoff.rebilled, 0), 0) AS rebilled
   FROM facts.fact_monthly AS fact
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+  LEFT JOIN facts.yield_history AS yield
+    ON fact.customer_key = yield.customer_key AND fact.service_key = yield.service_key AND fact.currency = yield.currency
   JOIN facts.billing_cutoff AS cutoff
     ON fact.customer_key = cutoff.customer_key AND fact.service_key = cutoff.service_key AND fact.month = cutoff.month
     AND fact.currency = cutoff.currency
-  WHERE fact.month BETWEEN $quarter_start AND $last_month AND fact.expected_revenue > coalesce(fact.revenue, 0)
-    AND cutoff.usage_cutoff_date IS NOT NULL AND NOT fact.is_trial
+  WHERE fact.month BETWEEN $quarter_start AND $last_month AND NOT fact.is_trial
+    AND cutoff.usage_cutoff_date IS NOT NULL
+    AND coalesce(fact.expected_revenue, exact_product(fact.delivered_quantity, yield.revenue_per_unit)) > coalesce(fact.revenue, 0)
 ),
 version AS (
   SELECT usage.*, CAST(known_on <= cutoff_date AND (gone_on IS NULL OR gone_on > cutoff_date) AS INT) - CAST(gone_on IS NULL AS INT) AS then_less_now,
@@ -72,13 +78,13 @@ own_cost AS (
   GROUP BY cost.customer_key, cost.service_key, cost.month
 ),
 rated AS (
-  SELECT short.customer_key, short.service_key, short.month, short.currency, short.cutoff_date, short.expected_revenue, short.rebilled,
+  SELECT short.customer_key, short.service_key, short.month, short.currency, short.cutoff_date, short.expected_revenue, short.rebilled, short.revenue, short.unit_yield,
          cell.late_on, cell.corrected_on,
-         coalesce(rate_month(short.month, short.currency, delivered.flow_then, delivered.levels_then, contract.lines, terms.terms, lifecycle.active,
-                             lifecycle.suspended, coalesce(lifecycle.is_complete, false), own_cost.cost_then, NULL)['expected'], 0) AS expected_then,
-         coalesce(rate_month(short.month, short.currency, delivered.flow_with_new, delivered.levels_with_new, contract.lines, terms.terms,
+         rate_month(short.month, short.currency, delivered.flow_then, delivered.levels_then, contract.lines, terms.terms, lifecycle.active,
+                             lifecycle.suspended, coalesce(lifecycle.is_complete, false), own_cost.cost_then, NULL) AS rate_then,
+         rate_month(short.month, short.currency, delivered.flow_with_new, delivered.levels_with_new, contract.lines, terms.terms,
                              lifecycle.active, lifecycle.suspended, coalesce(lifecycle.is_complete, false), own_cost.cost_with_new,
-                             NULL)['expected'], 0) AS expected_with_new
+                             NULL) AS rate_with_new
   FROM cell
   JOIN short ON cell.customer_key = short.customer_key AND cell.service_key = short.service_key AND cell.month = short.month
   JOIN delivered
@@ -91,8 +97,16 @@ rated AS (
   LEFT JOIN facts.lifecycle_month AS lifecycle
     ON cell.customer_key = lifecycle.customer_key AND cell.service_key = lifecycle.service_key AND cell.month = lifecycle.month
 ),
+worth AS (
+  SELECT *,
+         coalesce(CASE WHEN unit_yield IS NULL THEN rate_then['expected']
+                       ELSE round_money(exact_product(rate_then['delivered'], unit_yield), currency) END, 0) AS expected_then,
+         coalesce(CASE WHEN unit_yield IS NULL THEN rate_with_new['expected']
+                       ELSE round_money(exact_product(rate_with_new['delivered'], unit_yield), currency) END, 0) AS expected_with_new
+  FROM rated
+),
 owed AS (
-  SELECT *, expected_with_new - expected_then AS new_owed, expected_revenue - expected_with_new AS restated_owed FROM rated
+  SELECT *, expected_with_new - expected_then AS new_owed, expected_revenue - expected_with_new AS restated_owed FROM worth
 ),
 -- One of the two may be negative: it makes the other smaller.
 netted AS (
@@ -100,7 +114,8 @@ netted AS (
          greatest(CASE WHEN new_owed < 0 THEN new_owed + restated_owed ELSE restated_owed END, 0) AS corrected_owed
   FROM owed
 )
-SELECT customer_key, service_key, month, currency, cutoff_date, expected_then, late_on, corrected_on,
+SELECT customer_key, service_key, month, currency, cutoff_date, expected_then, expected_revenue AS expected, revenue AS billed,
+       unit_yield, late_on, corrected_on,
        greatest(late_owed - rebilled, 0) AS late,
        greatest(corrected_owed - greatest(rebilled - late_owed, 0), 0) AS corrected
 FROM netted

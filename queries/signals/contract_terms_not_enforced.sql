@@ -9,16 +9,16 @@
 -- reads: facts.gap_part, facts.fact_monthly
 -- fires_when: the units that were billed come to less on the invoice than by the terms in force in the month, by one unit of money and half a
 --   percent at least; where units have no price (fee, mark-up), the whole month does
+--   Units that are owed for a minimum alone belong here too
 -- stays_silent_when: the contract records the lower price, proration explains it, units are missing (then the signals about quantities speak)
 -- known_false_alarms: a rise that was waived by word of mouth
 -- action: correct price or terms on the recurring invoice; bill the difference since the terms took effect
--- explanation: By its terms ({terms}) {service} comes to {due} {currency} for what {customer} was billed for in {last_month}, the invoice says
---   {charged}: {leakage} {currency} in the quarter. Where a trend signal tells how the price came down, the money is counted there
+-- explanation: By its terms ({terms}) {service} of {customer} comes to {due} {currency} in {last_month}, the invoice says {charged}: {leakage} {currency} in the quarter. Where a trend signal tells how the price came down, the money is counted there
 -- owner: finance
 SELECT fact.customer_key, fact.service_key, fact.currency, fact.month, part.amount, fact.contract_price, fact.billed_price, fact.billed_quantity,
-       coalesce(fact.expected_billed_revenue, fact.expected_revenue) AS due, fact.revenue AS charged,
-       CASE fact.price_model WHEN 'per_unit' THEN 'a price per unit' WHEN 'tiered' THEN 'tiers' WHEN 'flat_fee' THEN 'a fee'
-            WHEN 'flat_fee_overage' THEN 'a fee and an overage price' WHEN 'cost_plus' THEN 'a mark-up on cost' ELSE fact.price_model END AS terms
+       fact.revenue + part.amount AS due, fact.revenue AS charged,
+       CASE WHEN fact.minimum_revenue > 0 THEN 'a minimum' ELSE CASE fact.price_model WHEN 'per_unit' THEN 'a price per unit' WHEN 'tiered' THEN 'tiers' WHEN 'flat_fee' THEN 'a fee'
+            WHEN 'flat_fee_overage' THEN 'a fee and an overage price' WHEN 'cost_plus' THEN 'a mark-up on cost' ELSE fact.price_model END END AS terms
 FROM facts.gap_part AS part
 JOIN facts.fact_monthly AS fact
   ON part.customer_key = fact.customer_key AND part.service_key = fact.service_key AND part.month = fact.month AND part.currency = fact.currency

@@ -22,3 +22,9 @@ FROM facts.gap_part AS part
 JOIN facts.late_month AS late
   ON part.customer_key = late.customer_key AND part.service_key = late.service_key AND part.month = late.month AND part.currency = late.currency
 WHERE part.cause = 'correction_not_passed_on' AND part.amount >= 1
+UNION ALL
+-- Without a known price the month has no cell of the bridge.
+SELECT late.customer_key, late.service_key, late.currency, late.month, least(late.corrected, late.expected - late.billed - late.late), late.cutoff_date,
+       late.corrected_on, late.expected_then, late.expected, late.billed
+FROM facts.late_month AS late
+WHERE late.unit_yield IS NOT NULL AND least(late.corrected, late.expected - late.billed - late.late) >= 1

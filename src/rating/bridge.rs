@@ -12,6 +12,7 @@
 //! | `duplicate_billing` | lines that repeat another invoice's, as far as more was billed than expected (negative) |
 //! | `orphan_billing` | billed with neither contract nor delivery (negative) |
 //! | `unbilled_delivery`, `unbilled_commitment` | no invoice covers the month: what was delivered, or only agreed |
+//! | `contract_terms_not_enforced` | units that are owed for a minimum alone; see below |
 //! | `psa_change_not_billed` | units that the PSA commits to and the invoice does not carry |
 //! | `late_usage_not_rebilled`, `correction_not_passed_on` | units or cost that became known after the billing cut-off |
 //! | `underbilled_quantity`, `overbilled_quantity` | units delivered beyond PSA and invoice; billed beyond both (negative) |
@@ -47,6 +48,8 @@ pub struct Cell {
     pub late: Decimal,
     /// The same for usage that was restated.
     pub corrected: Decimal,
+    /// Part of `expected` that is owed for a minimum alone.
+    pub minimum: Decimal,
     /// Whether a recurring line covers the month.
     pub is_billed: bool,
     /// Whether a contract line or written terms were in force.
@@ -94,9 +97,13 @@ struct Rest {
 
 impl Rest {
     fn take(&mut self, cause: &'static str, amount: Decimal) {
-        if !amount.is_zero() {
-            self.left -= amount;
-            self.parts.push(Part { cause, amount });
+        if amount.is_zero() {
+            return;
+        }
+        self.left -= amount;
+        match self.parts.iter_mut().find(|part| part.cause == cause) {
+            Some(part) => part.amount += amount,
+            None => self.parts.push(Part { cause, amount }),
         }
     }
 }
@@ -155,6 +162,7 @@ fn quantity_parts(cell: &Cell, expected: Decimal, expected_billed: Decimal, rest
         units -= amount;
     };
     let psa = cell.expected_contracted.map_or(Decimal::ZERO, |contracted| contracted.min(expected) - expected_billed);
+    part("contract_terms_not_enforced", cell.minimum, rest);
     part("psa_change_not_billed", psa, rest);
     part("late_usage_not_rebilled", cell.late, rest);
     part("correction_not_passed_on", cell.corrected, rest);
@@ -240,6 +248,14 @@ mod tests {
     }
 
     #[test]
+    fn units_of_a_minimum_are_a_matter_of_terms() {
+        let minimum = Cell { minimum: dec("44"), ..cell("220", "220", "176", "176") };
+        assert_eq!(said(&minimum), ["contract_terms_not_enforced 44"]);
+        let besides = Cell { minimum: dec("44"), ..cell("220", "220", "132", "120") };
+        assert_eq!(said(&besides), ["contract_terms_not_enforced 56", "psa_change_not_billed 44"]);
+    }
+
+    #[test]
     fn prices_credits_and_orphans_have_their_own_causes() {
         assert_eq!(said(&cell("220", "220", "220", "200")), ["contract_terms_not_enforced 20"]);
         assert_eq!(said(&cell("220", "220", "220", "220.01")), ["rounding -0.01"]);
@@ -265,7 +281,7 @@ mod tests {
 
     prop_compose! {
         fn cells()(
-            numbers in prop::collection::vec(amount(), 10),
+            numbers in prop::collection::vec(amount(), 11),
             known in prop::collection::vec(any::<bool>(), 6),
         ) -> Cell {
             Cell {
@@ -279,6 +295,7 @@ mod tests {
                 late: numbers[7],
                 corrected: numbers[8],
                 calendar: numbers[9],
+                minimum: numbers[10].abs(),
                 is_billed: known[3],
                 is_contracted: known[4],
                 is_delivered: known[5],

@@ -21,6 +21,8 @@ pub struct Rated {
     pub expected: Option<Decimal>,
     /// Money for `billable_contracted`.
     pub expected_contracted: Option<Decimal>,
+    /// Part of `expected` that is owed for a minimum alone.
+    pub minimum_due: Decimal,
     /// Money for the billed quantity by the same terms; none if it was not given, or units have no price.
     pub expected_billed: Option<Decimal>,
     /// Price of a unit, mean over the days on which one is known; for tiers what a unit came to.
@@ -137,7 +139,18 @@ pub fn rate(input: &MonthInput) -> Option<Rated> {
             _ => None,
         };
     }
+    rated.minimum_due = minimum_due(input, rated.expected)?;
     Some(rated)
+}
+
+/// What would not be owed without the minimum.
+fn minimum_due(input: &MonthInput, expected: Option<Decimal>) -> Option<Decimal> {
+    let Some(expected) = expected.filter(|_| input.terms.iter().any(|terms| !terms.minimum.is_zero())) else {
+        return Some(Decimal::ZERO);
+    };
+    let mut free = input.clone();
+    free.terms.iter_mut().for_each(|terms| terms.minimum = Decimal::ZERO);
+    expected.checked_sub(rate(&free)?.expected.unwrap_or_default())
 }
 
 /// Money of stretches, each in the fraction of the month that its terms give it: summed as whole numerators and divided once, so that
@@ -426,7 +439,9 @@ mod tests {
         input.terms = vec![minimum.clone()];
         for (flow, expected) in [("50", "200.00"), ("100", "200.00"), ("130", "260.00")] {
             input.delivered.flow = Some(dec(flow));
-            assert_eq!(rate(&input).expect("rated").expected, Some(dec(expected)), "{flow}");
+            let rated = rate(&input).expect("rated");
+            assert_eq!(rated.expected, Some(dec(expected)), "{flow}");
+            assert_eq!(rated.minimum_due, if flow == "50" { dec("100.00") } else { Decimal::ZERO }, "{flow}");
         }
         input.terms = vec![Terms { overage_unit_price: Some(dec("3")), ..minimum }];
         assert_eq!(rate(&input).expect("rated").expected, Some(dec("290.00")));
