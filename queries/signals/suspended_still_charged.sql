@@ -15,8 +15,7 @@
 --   month's invoice that was written before a seat was given up, if the next one follows
 -- known_false_alarms: vendors release seats only at the end of their term: the cost is real, but may not be stopped before
 -- action: release the seats with the vendor, or resume and bill them; return what the customer paid for them
--- explanation: {suspended_subjects} suspended of {service} at {customer} go on being charged in {last_month}: {leakage} {currency} of vendor cost and
---   {overbilled} {currency} of the customer's money in the quarter
+-- explanation: {suspended_subjects} suspended of {service} at {customer} go on being {charged} in {last_month}: {money} {currency} in the quarter
 -- owner: vendor management
 WITH overbilled AS (
   SELECT fact.customer_key, fact.service_key, fact.currency, fact.month, fact.suspended_subjects, fact.suspended_charged_quantity,
@@ -33,12 +32,12 @@ lasting AS (
   WINDOW pair AS (PARTITION BY customer_key, service_key, currency ORDER BY month)
 )
 SELECT customer_key, service_key, currency, month,
-       round_money(exact_quotient(exact_product(cost, suspended_charged_quantity), reported_quantity), currency) AS amount, 'cost' AS basis,
+       round_money(exact_quotient(exact_product(cost, suspended_charged_quantity), reported_quantity), currency) AS amount, 'cost' AS basis, 'charged by the vendor' AS charged,
        suspended_subjects, suspended_charged_quantity, reported_quantity, cost
 FROM facts.fact_monthly
 WHERE suspended_charged_quantity > 0 AND reported_quantity > 0
   AND round_money(exact_quotient(exact_product(cost, suspended_charged_quantity), reported_quantity), currency) >= 1
 UNION ALL
-SELECT customer_key, service_key, currency, month, amount, 'overbilling', suspended_subjects, suspended_charged_quantity, reported_quantity, cost
+SELECT customer_key, service_key, currency, month, amount, 'overbilling', 'billed to the customer', suspended_subjects, suspended_charged_quantity, reported_quantity, cost
 FROM lasting
 WHERE month_before = month - INTERVAL '1 month' OR month_after = month + INTERVAL '1 month'

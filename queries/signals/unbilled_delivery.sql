@@ -39,7 +39,7 @@ owed AS (
 )
 SELECT owed.customer_key, owed.service_key, owed.currency, owed.month, owed.amount, owed.billable_quantity, owed.delivered_quantity, owed.cost
 FROM owed
-LEFT ANTI JOIN facts.expired_month AS expired
+LEFT JOIN facts.expired_month AS expired
   ON owed.customer_key = expired.customer_key AND owed.service_key = expired.service_key AND owed.month = expired.month
   AND owed.currency = expired.currency
-WHERE owed.amount >= 1
+WHERE owed.amount >= 1 AND expired.month IS NULL

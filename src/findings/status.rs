@@ -21,6 +21,7 @@ use super::cell::{Cell, Subject};
 use super::coverage::{Coverage, tested_subjects};
 use super::earlier::Earlier;
 use super::fold::Folded;
+use super::recoverable::Money;
 use super::schema::{Basis, Finding};
 use crate::month::{Month, Quarter};
 use crate::query::catalog::Catalog;
@@ -142,6 +143,7 @@ fn ended(finding: &Finding, quarter: Quarter, explanation: String, tested: &Test
         finding: ended,
         cells: months.map(|month| Cell::empty(subject.clone(), finding.basis, month)).collect(),
         earlier: Vec::new(),
+        money: Money::default(),
     }
 }
 
