@@ -20,6 +20,7 @@ use datafusion::prelude::SessionContext;
 use libtest_mimic::{Arguments, Failed, Trial};
 use shortfall::lake::schema::TABLES;
 use shortfall::lake::truth::register_schemas;
+use shortfall::lake::version_span;
 use shortfall::query::catalog::Catalog;
 use shortfall::query::run::{self, Parameters, QueryError, nullable};
 use shortfall::query::session;
@@ -94,6 +95,7 @@ fn register_tables(ctx: &SessionContext, shape: Shape) -> Result<(), DataFusionE
             ctx.register_table(TableReference::partial(schema, table.name()), empty(table.schema(), shape)?)?;
         }
     }
+    ctx.register_table(TableReference::partial("core_history", version_span::NAME), empty(version_span::schema(), shape)?)?;
     Ok(())
 }
 

@@ -2,7 +2,8 @@
 -- grain: invoice line x month
 -- meaning: what was billed for which service month: amounts split by days and summing exactly, quantities as levels (or, for
 --   consumption, shares) in the service's own units. Lines that never became valid invoices are left out; tax, memos (text, totals,
---   movements of balances) and purchases are no revenue
+--   movements of balances) and purchases are no revenue. `amount_by_month` is what the line would come to if each month of its
+--   period cost the same, however many days it has: a contract states a price a month
 -- reads: facts.invoice_line, facts.customer_alias, facts.service_alias, facts.service
 WITH origin AS (
   -- Lines that others take money off, each once: a fee may be known from before it came to an invoice.
@@ -19,7 +20,7 @@ line AS (
          -- A discount or repair changes what its line is; a credit stands beside it.
          CASE WHEN line.kind = 'credit' THEN line.kind ELSE coalesce(origin.kind, line.kind) END AS kind,
          coalesce(origin.native_sku, line.native_sku) AS native_sku,
-         coalesce(origin.native_product, line.native_product) AS native_product, line.batch_id, line.source_row,
+         coalesce(origin.native_product, line.native_product) AS native_product, line.invoice_date, line.batch_id, line.source_row,
          coalesce(CASE WHEN line.period_end IS NULL THEN origin.period_start END, line.period_start,
                   CAST(line.invoice_date AS TIMESTAMP)) AS from_at,
          coalesce(line.period_end, origin.period_end) AS to_at,
@@ -51,7 +52,17 @@ keyed AS (
   LEFT JOIN facts.service AS own ON normalise_id(line.native_sku) = own.match_key
 ),
 spread AS (
-  SELECT keyed.*, coalesce(service.is_flow, false) AS adds_up, unnest(
+  SELECT keyed.*, coalesce(service.is_flow, false) AS adds_up,
+         -- Months of the period: whole ones from one day of a month to the same day of another, or to the last of a shorter one; of other
+         -- periods longer than a month as many as a year has in their days. What is shorter was pro-rated, and says nothing of a month.
+         CASE WHEN date_part('day', to_at) = date_part('day', from_at)
+                OR (date_part('day', to_at) < date_part('day', from_at) AND date_part('day', to_at + INTERVAL '1 day') = 1)
+              THEN CAST((date_part('year', to_at) - date_part('year', from_at)) * 12 + date_part('month', to_at) - date_part('month', from_at)
+                        AS DECIMAL(38, 18))
+              WHEN CAST(to_at AS DATE) - CAST(from_at AS DATE) > 31
+              THEN exact_quotient(CAST((CAST(to_at AS DATE) - CAST(from_at AS DATE)) * 12 AS DECIMAL(38, 18)), CAST(365 AS DECIMAL(38, 18)))
+         END AS n_months,
+         unnest(
     CASE WHEN to_at IS NULL OR to_at <= from_at THEN make_array(CAST(date_trunc('month', from_at) AS DATE))
          ELSE generate_series(CAST(date_trunc('month', from_at) AS DATE),
                               CAST(date_trunc('month', to_at - INTERVAL '1 microsecond') AS DATE), INTERVAL '1 month')
@@ -59,10 +70,13 @@ spread AS (
   FROM keyed
   LEFT JOIN facts.service AS service ON keyed.service_key = service.service_key
 )
-SELECT system, invoice_id, line_id, batch_id, source_row, customer_native_id, native_sku, customer_key, service_key,
+SELECT system, invoice_id, line_id, invoice_date, batch_id, source_row, customer_native_id, native_sku, customer_key, service_key,
        CAST(month AS DATE) AS month, currency, kind, is_proration,
        CASE WHEN adds_up THEN month_share(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE))
             ELSE day_weighted(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE)) END AS quantity,
-       month_share(share_of(amount, share_from, share_to), from_at, to_at, CAST(month AS DATE)) AS amount
+       month_share(share_of(amount, share_from, share_to), from_at, to_at, CAST(month AS DATE)) AS amount,
+       CASE WHEN n_months > 0 AND kind = 'recurring' AND NOT adds_up AND NOT is_proration
+            THEN exact_quotient(day_weighted(share_of(amount, share_from, share_to), from_at, to_at, CAST(month AS DATE)), n_months)
+       END AS amount_by_month
 FROM spread
 WHERE month <= $last_month

@@ -45,10 +45,11 @@ SELECT rated.customer_key, rated.service_key, rated.month, rated.currency,
        rated.billed_quantity, rated.cost, rated.cost_original, rated.cost_currency,
        rated.revenue, rated.one_off AS one_off_revenue, rated.credit,
        rate['expected'] AS expected_revenue, rate['expected_contracted'] AS expected_contracted_revenue,
-       rate['expected_billed'] AS expected_billed_revenue,
+       rate['expected_billed'] AS expected_billed_revenue, rate['minimum_due'] AS minimum_revenue,
        rate['unit_price'] AS contract_price, exact_quotient(rated.revenue, rated.billed_quantity) AS billed_price,
        rate['price_model'] AS price_model,
        coalesce(rate['active'], rate['delivered']) AS active_subjects, rate['suspended'] AS suspended_subjects,
+       rate['reported'] AS reported_quantity, rate['suspended_charged'] AS suspended_charged_quantity,
        rated.is_contracted, coalesce(rated.is_billed, false) AS is_billed,
        coalesce(rate['delivered'], 0) > 0 AS is_delivered,
        coalesce(rated.is_trial, false) AS is_trial, rate['is_not_billable'] AS is_not_billable
@@ -56,7 +57,7 @@ FROM rated
 UNION ALL
 SELECT other.customer_key, other.service_key, other.month, other.currency,
        NULL, NULL, NULL, NULL, max(other.quantity), max(other.cost), max(other.cost), max(CASE WHEN other.cost IS NOT NULL THEN other.currency END),
-       max(other.revenue), max(other.one_off), max(other.credit), NULL, NULL, NULL, NULL, NULL, 'unpriced', NULL, NULL,
+       max(other.revenue), max(other.one_off), max(other.credit), NULL, NULL, NULL, NULL, NULL, NULL, 'unpriced', NULL, NULL, NULL, NULL,
        false, coalesce(bool_or(other.is_billed), false), false, false, false
 FROM (
   SELECT billed.customer_key, billed.service_key, billed.month, billed.currency, billed.quantity, billed.revenue, billed.one_off,

@@ -1,26 +1,7 @@
 -- fact: gap_bridge
 -- grain: customer x service x month x currency x cause, months of the quarter whose billing has run
--- meaning: expected less billed, split into causes that sum exactly (`split_gap`, src/rating/bridge.rs). A cell in order has one row without
---   a cause. Cells without a known price have no expectation and stand in coverage. What became known late is not told apart yet: it
---   stands among the units that were not billed
--- reads: facts.fact_monthly, facts.closed_month, facts.repeated_month
-WITH cell AS (
-  SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, fact.expected_revenue,
-         coalesce(fact.revenue, 0) + coalesce(fact.one_off_revenue, 0) + coalesce(fact.credit, 0) AS billed,
-         split_gap(fact.currency, fact.expected_revenue, fact.expected_contracted_revenue, fact.expected_billed_revenue, fact.revenue,
-                   fact.one_off_revenue, fact.credit, repeated.repeated, NULL, NULL, fact.is_billed, fact.is_contracted, fact.is_delivered) AS split
-  FROM facts.fact_monthly AS fact
-  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
-  LEFT JOIN facts.repeated_month AS repeated
-    ON fact.customer_key = repeated.customer_key AND fact.service_key = repeated.service_key AND fact.month = repeated.month
-    AND fact.currency = repeated.currency
-  WHERE fact.month BETWEEN $quarter_start AND $last_month AND NOT fact.is_trial
-),
-part AS (
-  SELECT customer_key, service_key, month, currency, coalesce(expected_revenue, 0) AS expected, billed, split['gap'] AS gap,
-         unnest(split['parts']) AS part
-  FROM cell
-  WHERE split['gap'] IS NOT NULL
-)
-SELECT customer_key, service_key, month, currency, expected, billed, gap, part['cause'] AS cause, part['amount'] AS amount
-FROM part
+-- meaning: the bridge as it is published: every unit of money between expected and billed, explained once; see facts/gap_part.sql
+-- reads: facts.gap_part
+SELECT customer_key, service_key, month, currency, expected, billed, gap, cause, amount
+FROM facts.gap_part
+WHERE month >= $quarter_start

@@ -2,8 +2,9 @@
 -- grain: native customer x SKU x month x currency, levels and charges that leave their month by their period; by day for ids that change
 --   their meaning within a month
 -- meaning: vendor usage summed where the crosswalk is not yet needed: the one pass over the largest table. Where a crosswalk changes on another
---   day than the first of a month, the days of its ids are kept apart: a second pass over their rows alone
--- reads: known.vendor_usage, facts.customer_alias, facts.service_alias
+--   day than the first of a month, the days of its ids are kept apart: a second pass over their rows alone. Rows with a `known_on` are
+--   versions of what came late (facts/usage_version.sql), beside the truth and not part of it
+-- reads: known.vendor_usage, facts.customer_alias, facts.service_alias, facts.usage_version
 WITH moved AS (
   SELECT DISTINCT system, native_id FROM facts.customer_alias WHERE date_part('day', valid_from) <> 1 OR date_part('day', valid_to) <> 1
 ),
@@ -63,11 +64,16 @@ by_day AS (
   UNION ALL
   SELECT * FROM only_changed WHERE service_month <= $last_month
 )
-SELECT * FROM whole
+SELECT *, CAST(NULL AS DATE) AS known_on, CAST(NULL AS DATE) AS gone_on, CAST(NULL AS DATE) AS new_on FROM whole
 UNION ALL
 SELECT system, customer_native_id, native_sku, service_month, currency, measure, category, period_start,
        coalesce(period_end, period_start + INTERVAL '1 day') AS to_at,
-       sum(CASE WHEN category IN ('usage', 'trial') THEN quantity END) AS quantity, sum(cost) AS cost, count(*) AS source_rows
+       sum(CASE WHEN category IN ('usage', 'trial') THEN quantity END) AS quantity, sum(cost) AS cost, count(*) AS source_rows,
+       CAST(NULL AS DATE) AS known_on, CAST(NULL AS DATE) AS gone_on, CAST(NULL AS DATE) AS new_on
 FROM by_day
 GROUP BY system, customer_native_id, native_sku, service_month, currency, measure, category, period_start,
          coalesce(period_end, period_start + INTERVAL '1 day')
+UNION ALL
+SELECT system, customer_native_id, native_sku, service_month, currency, measure, category, from_at, to_at, quantity, cost, source_rows,
+       known_on, gone_on, new_on
+FROM facts.usage_version

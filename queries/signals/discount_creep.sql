@@ -4,7 +4,7 @@
 -- family: trend
 -- basis: revenue
 -- precedence: 45
--- adds_to: psa_change_not_billed, underbilled_quantity
+-- adds_to: psa_change_not_billed, late_usage_not_rebilled, correction_not_passed_on, underbilled_quantity
 -- grain: customer x service x month
 -- reads: facts.trend_test, facts.trend_input, facts.trend_baseline
 -- kernels: bh_adjust

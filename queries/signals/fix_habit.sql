@@ -4,8 +4,9 @@
 -- family: trend
 -- basis: revenue
 -- precedence: 80
--- adds_to: unbilled_delivery, psa_change_not_billed, underbilled_quantity, usage_up_revenue_flat, discount_creep, flatline_estimate,
---   arpu_decline, cost_charge_drift
+-- adds_to: expired_contract_served, unbilled_delivery, psa_change_not_billed, late_usage_not_rebilled, correction_not_passed_on,
+--   underbilled_quantity, suspended_still_charged, usage_up_revenue_flat, discount_creep, flatline_estimate, arpu_decline, cost_charge_drift,
+--   contract_terms_not_enforced
 -- grain: customer x service x month
 -- reads: facts.fact_monthly
 -- fires_when: one-off lines or credits stand beside a service with recurring billing in three or more of the last six service months

@@ -1,5 +1,6 @@
 //! One signal's verdict on one customer, service and month.
 
+use super::schema::Basis;
 use super::signal::{REQUIRED, Signal};
 use crate::money::{format_scaled, to_decimal};
 use crate::month::Month;
@@ -21,6 +22,8 @@ pub struct Subject {
     pub service_key: Option<String>,
     /// ISO 4217.
     pub currency: String,
+    /// What tells findings apart where customer and service cannot: the system whose usage belongs to nobody.
+    pub scope: Option<String>,
 }
 
 /// One row of a signal.
@@ -30,6 +33,8 @@ pub struct Cell {
     pub subject: Subject,
     /// Service month.
     pub month: Month,
+    /// Whose money it is: the signal's basis, unless the row says another.
+    pub basis: Basis,
     /// The money of the cell.
     pub amount: Decimal,
     /// Interval of the money.
@@ -57,9 +62,10 @@ pub struct Cell {
 impl Cell {
     /// A month without money.
     #[must_use]
-    pub fn empty(subject: Subject, month: Month) -> Self {
+    pub fn empty(subject: Subject, basis: Basis, month: Month) -> Self {
         Self {
             subject,
+            basis,
             month,
             amount: Decimal::ZERO,
             amount_low: Decimal::ZERO,
@@ -101,7 +107,7 @@ pub fn cells(signal: &Signal, schema: &SchemaRef, batches: &[RecordBatch]) -> Re
             cells.push(columns.cell(row)?);
         }
     }
-    cells.sort_by(|a, b| (&a.subject, a.month).cmp(&(&b.subject, b.month)));
+    cells.sort_by(|a, b| (&a.subject, a.month, a.basis).cmp(&(&b.subject, b.month, b.basis)));
     Ok(cells)
 }
 
@@ -147,12 +153,23 @@ impl Columns<'_> {
     fn cell(&self, row: usize) -> Result<Cell, QueryError> {
         let needed = |name: &str| QueryError::new(&self.signal.query, &format!("column `{name}` is empty in some row"));
         let amount = self.amount("amount", row)?.ok_or_else(|| needed("amount"))?;
+        let basis = match self.text("basis", row)? {
+            None => self.signal.basis,
+            Some(text) => Basis::parse(&text).ok_or_else(|| {
+                QueryError::new(
+                    &self.signal.query,
+                    &format!("column `basis` says `{text}`, which is none of `revenue`, `cost`, `overbilling`"),
+                )
+            })?,
+        };
         Ok(Cell {
             subject: Subject {
                 customer_key: self.text("customer_key", row)?,
                 service_key: self.text("service_key", row)?,
                 currency: self.text("currency", row)?.ok_or_else(|| needed("currency"))?,
+                scope: self.text("scope", row)?,
             },
+            basis,
             month: self.month("month", row)?.ok_or_else(|| needed("month"))?,
             amount,
             amount_low: self.amount("amount_low", row)?.unwrap_or(amount).min(amount),

@@ -28,7 +28,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Facts that the states are read from.
-const FACTS: [&str; 6] = ["fact_monthly", "usage_month", "billed_line", "contract_segment", "customer_alias", "service_alias"];
+const FACTS: [&str; 7] =
+    ["fact_monthly", "usage_month", "billed_line", "billing_cutoff", "contract_segment", "customer_alias", "service_alias"];
 
 /// What to compare.
 #[derive(Clone, Debug)]

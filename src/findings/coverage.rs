@@ -152,7 +152,7 @@ pub async fn tested_subjects(
         };
         for row in 0..batch.num_rows() {
             let currency = text(2, row).unwrap_or_default();
-            let subject = Subject { customer_key: text(0, row), service_key: text(1, row), currency };
+            let subject = Subject { customer_key: text(0, row), service_key: text(1, row), currency, scope: None };
             *found.entry(subject).or_default() |= text(3, row).is_none();
         }
     }

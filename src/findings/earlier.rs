@@ -59,7 +59,12 @@ pub struct Evidence {
 #[must_use]
 pub fn id_of(finding: &Finding) -> String {
     let (customer_key, service_key) = (finding.customer_key.clone(), finding.service_key.clone());
-    identity(&finding.signal, &Subject { customer_key, service_key, currency: finding.currency.clone() })
+    if customer_key.is_none() && service_key.is_none() {
+        // About nobody: what tells it apart is no part of the row, and former versions had none.
+        return finding.finding_id.clone();
+    }
+    let subject = Subject { customer_key, service_key, currency: finding.currency.clone(), scope: None };
+    identity(&finding.signal, &subject, finding.basis)
 }
 
 /// Of each quarter up to `quarter` the run that knew most, but nothing later than `as_of`; oldest quarter first.
@@ -163,6 +168,7 @@ impl Rows {
             customer_key: self.text(1, row),
             service_key: self.text(2, row),
             currency: self.text(3, row).unwrap_or_default(),
+            scope: None,
         }
     }
 

@@ -39,9 +39,9 @@ pub struct Folded {
 /// Folds the cells of one signal.
 #[must_use]
 pub fn fold(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Names) -> Vec<Folded> {
-    let mut by_subject: BTreeMap<Subject, Vec<Cell>> = BTreeMap::new();
+    let mut by_subject: BTreeMap<(Subject, Basis), Vec<Cell>> = BTreeMap::new();
     for cell in cells {
-        by_subject.entry(cell.subject.clone()).or_default().push(cell);
+        by_subject.entry((cell.subject.clone(), cell.basis)).or_default().push(cell);
     }
     by_subject.into_values().filter_map(|cells| one_finding(signal, cells, quarter, names)).collect()
 }
@@ -61,7 +61,7 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     let onset = condition.first()?.month;
     let (earlier, current): (Vec<Cell>, Vec<Cell>) = condition.into_iter().partition(|cell| cell.month < quarter.first_month());
     let last = current.last()?.clone();
-    let is_overbilling = signal.basis == Basis::Overbilling;
+    let is_overbilling = last.basis == Basis::Overbilling;
     let sum = |get: fn(&Cell) -> Decimal| current.iter().map(get).sum::<Decimal>();
     let currency = last.subject.currency.clone();
     let money = sum(|cell| cell.counted);
@@ -81,7 +81,7 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     let customer_name = name(&names.customers, &last.subject.customer_key);
     let service_name = name(&names.services, &last.subject.service_key);
     let mut finding = Finding {
-        finding_id: identity(&signal.id, &last.subject),
+        finding_id: identity(&signal.id, &last.subject, last.basis),
         signal: signal.id.clone(),
         family: signal.family.clone(),
         quarter,
@@ -106,7 +106,7 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
         change_month: last.change_month,
         status: "new".to_owned(),
         explanation: String::new(),
-        basis: signal.basis,
+        basis: last.basis,
         overbilled: shown(if is_overbilling { money } else { Decimal::ZERO }),
     };
     finding.explanation = explain(&signal.explanation, &finding, &last, current.len());
@@ -116,13 +116,14 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     Some(Folded { finding, cells: current, earlier, money: Money::default() })
 }
 
-/// The same leak keeps its id from quarter to quarter: a hash of signal, customer, service and currency. Not of the onset, which a window
-/// that slides, or a file that comes later, finds in another month (`decisions/0011-identity-of-findings.md`).
+/// The same leak keeps its id from quarter to quarter: a hash of signal, customer, service, currency and whose money it is. Not of the onset,
+/// which a window that slides, or a file that comes later, finds in another month (`decisions/0011-identity-of-findings.md`).
 #[must_use]
-pub fn identity(signal: &str, subject: &Subject) -> String {
+pub fn identity(signal: &str, subject: &Subject, basis: Basis) -> String {
     let mut hash = Sha256::new();
     let (customer, service) = (subject.customer_key.as_deref(), subject.service_key.as_deref());
-    for part in [signal, customer.unwrap_or(""), service.unwrap_or(""), &subject.currency] {
+    let parts = [signal, customer.unwrap_or(""), service.unwrap_or(""), &subject.currency, basis.as_str()];
+    for part in parts.into_iter().chain(subject.scope.as_deref()) {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
@@ -155,6 +156,8 @@ fn explain(template: &str, finding: &Finding, last: &Cell, months: usize) -> Str
             "service" => finding.service_name.clone().unwrap_or_else(|| "all services".to_owned()),
             "leakage" => finding.leakage.to_string(),
             "overbilled" => finding.overbilled.to_string(),
+            // Whoever's it is.
+            "money" => (finding.leakage + finding.overbilled).to_string(),
             "currency" => finding.currency.clone(),
             "first_month" => finding.first_month.to_string(),
             "last_month" => finding.last_month.to_string(),

@@ -163,7 +163,8 @@ async fn claims(
     let before = signals.iter().take_while(|other| other.id != signal.id);
     let first: Vec<&str> = before
         .filter(|other| {
-            signal.basis != Basis::Overbilling && other.basis != Basis::Overbilling && !signal.adds_to.contains(&other.id)
+            let is_shared = finding.basis == Basis::Cost || (finding.basis == Basis::Revenue && other.basis == Basis::Revenue);
+            is_shared && other.basis != Basis::Overbilling && !signal.adds_to.contains(&other.id)
         })
         .map(|other| other.id.as_str())
         .collect();
@@ -257,11 +258,17 @@ fn recompute(finding: &Finding, signal: &Signal, facts: &[&str], parameters: Par
         Some(key) => format!("{column} = {}", quoted(key)),
         None => format!("{column} IS NULL"),
     };
+    // A signal may speak of two kinds of money.
+    let own_basis = if signal.query.text.contains(" AS basis") {
+        format!(" AND basis = {}", quoted(finding.basis.as_str()))
+    } else {
+        String::new()
+    };
     put(
         &mut sql,
         &format!(
             "\n-- 2. Its months, and what of their money is counted here: what others claim first is not.\n\
-             CREATE TABLE own AS\nSELECT * FROM cell\nWHERE {} AND {} AND currency = {} AND month <= DATE '{}';",
+             CREATE TABLE own AS\nSELECT * FROM cell\nWHERE {} AND {} AND currency = {}{own_basis} AND month <= DATE '{}';",
             same("customer_key", &finding.customer_key),
             same("service_key", &finding.service_key),
             quoted(&finding.currency),
@@ -301,7 +308,7 @@ fn stated(finding: &Finding, signal: &Signal) -> String {
         let recomputed = match name.as_str() {
             "customer" | "service" | "currency" => continue,
             "leakage" if finding.basis == Basis::Overbilling => continue,
-            "leakage" | "overbilled" => money.clone(),
+            "leakage" | "overbilled" | "money" => money.clone(),
             "months" => "CAST(count(*) AS VARCHAR) FROM counted".to_owned(),
             "last_month" => "substr(CAST(max(month) AS VARCHAR), 1, 7) FROM own".to_owned(),
             // A pause of up to two months belongs to the condition.

@@ -100,7 +100,8 @@ fn of_batch(batch: &RecordBatch) -> Result<Vec<(Key, Decimal)>, arrow::error::Ar
     let money = cast(batch.column(4), &MONEY)?;
     let money = money.as_primitive::<Decimal128Type>();
     let row = |row: usize| {
-        let subject = Subject { customer_key: Some(text(0, row)), service_key: Some(text(1, row)), currency: text(2, row) };
+        let subject =
+            Subject { customer_key: Some(text(0, row)), service_key: Some(text(1, row)), currency: text(2, row), scope: None };
         let days = Duration::days(i64::from(months.as_primitive::<Date32Type>().value(row)));
         let month = Month::of(NaiveDate::default().checked_add_signed(days).unwrap_or_default());
         let amount =

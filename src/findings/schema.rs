@@ -15,6 +15,12 @@ pub enum Basis {
 }
 
 impl Basis {
+    /// The basis of a text in a header or a `basis` column.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Revenue, Self::Cost, Self::Overbilling].into_iter().find(|basis| basis.as_str() == text)
+    }
+
     /// The text in the `basis` column.
     #[must_use]
     pub fn as_str(self) -> &'static str {

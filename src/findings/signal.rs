@@ -1,7 +1,16 @@
 //! A signal: one SQL file with a header, checked when it is loaded.
 //!
-//! The query returns one row per customer, service and month (a *cell*) with at least the columns of [`REQUIRED`]. Every other
-//! column may be used in the header's `explanation`.
+//! The query returns one row per customer, service and month (a *cell*) with at least the columns of [`REQUIRED`]. Of the others some
+//! mean something to the engine:
+//!
+//! | column | means |
+//! | --- | --- |
+//! | `amount_low`, `amount_high` | interval of the amount |
+//! | `p_value`, `q_value`, `slope`, `slope_low`, `slope_high`, `change_month` | statistics of a trend |
+//! | `basis` | whose money the row's is, where it is not the header's: rows of each basis make a finding of their own |
+//! | `scope` | tells findings apart that name neither customer nor service |
+//!
+//! Every column may be used in the header's `explanation`.
 
 use super::schema::Basis;
 use crate::query::catalog::{Catalog, Query};
@@ -74,15 +83,10 @@ impl Signal {
         if !["trend", "seam"].contains(&family.as_str()) {
             return Err(QueryError::new(query, &format!("`family: {family}` is neither `trend` nor `seam`")));
         }
-        let basis = match text("basis").as_str() {
-            "revenue" => Basis::Revenue,
-            "cost" => Basis::Cost,
-            "overbilling" => Basis::Overbilling,
-            other => {
-                let message = format!("`basis: {other}` is none of `revenue`, `cost`, `overbilling`");
-                return Err(QueryError::new(query, &message));
-            }
-        };
+        let basis = Basis::parse(&text("basis")).ok_or_else(|| {
+            let message = format!("`basis: {}` is none of `revenue`, `cost`, `overbilling`", text("basis"));
+            QueryError::new(query, &message)
+        })?;
         let precedence = header.get("precedence").unwrap_or("100");
         let precedence = precedence
             .parse()

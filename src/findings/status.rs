@@ -141,7 +141,7 @@ fn ended(finding: &Finding, quarter: Quarter, explanation: String, tested: &Test
     };
     Folded {
         finding: ended,
-        cells: months.map(|month| Cell::empty(subject.clone(), month)).collect(),
+        cells: months.map(|month| Cell::empty(subject.clone(), finding.basis, month)).collect(),
         earlier: Vec::new(),
         money: Money::default(),
     }
@@ -152,6 +152,7 @@ fn subject_of(finding: &Finding) -> Subject {
         customer_key: finding.customer_key.clone(),
         service_key: finding.service_key.clone(),
         currency: finding.currency.clone(),
+        scope: None,
     }
 }
 

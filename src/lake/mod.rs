@@ -7,6 +7,7 @@ mod order;
 pub mod scan;
 pub mod schema;
 pub mod truth;
+pub mod version_span;
 pub mod write;
 
 pub use delta::{Lake, LakeError};

@@ -21,6 +21,7 @@ use super::delivery;
 use super::delta::{DataFile, Lake, LakeError};
 use super::scan::FileTable;
 use super::schema::{TABLES, Table};
+use super::version_span;
 use arrow::array::{AsArray, RecordBatch};
 use chrono::{DateTime, Utc};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
@@ -157,6 +158,12 @@ async fn register_versions(
         known.push(newest_statement(&rows("stated"), &columns));
     }
     view(ctx, "core_history", name, &history.join(" UNION ALL ")).await?;
+    if table == version_span::OF {
+        let (plain, contested, stated) =
+            (rows("plain"), has_contested.then(|| rows("contested")), has_stated.then(|| rows("stated")));
+        let spans = version_span::query(&plain, contested.as_deref(), stated.as_deref(), moment.as_deref());
+        view(ctx, "core_history", version_span::NAME, &spans).await?;
+    }
     view(ctx, "known", name, &known.join(" UNION ALL ")).await
 }
 
@@ -181,6 +188,31 @@ fn is_reference(table: Table) -> bool {
 /// one statement may carry different dates; it is known since the first.
 fn newest_version(table: Table, rows: &str, columns: &str, as_of: Option<&str>) -> String {
     let key = table.identity().join(", ");
+    let delivery = delivery::number(table, "");
+    let versions = versions(table, rows, "", as_of);
+    format!(
+        "SELECT {columns} FROM (
+           SELECT version.*, chosen.version_key AS chosen_key
+           FROM (
+             SELECT said.*, row_hash(system, {key}) AS version_key, {delivery} AS delivered
+             FROM ({rows}) AS said JOIN core.delivery AS delivery ON said.batch_id = delivery.batch_id
+           ) AS version
+           JOIN (
+             SELECT version_key, delivered FROM (
+               SELECT version_key, delivered,
+                      row_number() OVER (PARTITION BY version_key ORDER BY known_at DESC, delivered DESC) AS newest
+               FROM ({versions}) WHERE before IS DISTINCT FROM content
+             ) WHERE newest = 1
+           ) AS chosen
+           ON version.version_key = chosen.version_key AND version.delivered = chosen.delivered
+         )"
+    )
+}
+
+/// Every delivery of every key, when it became known, and whether it says something else than the one before (`before`, `content`), as a
+/// query over `rows`. `apart` names columns, each with its comma, that no two versions of a key differ in: filters on them reach the rows.
+pub(super) fn versions(table: Table, rows: &str, apart: &str, as_of: Option<&str>) -> String {
+    let key = table.identity().join(", ");
     // That a row is billed now says nothing new about what was used.
     let provenance = ["recorded_at", "is_always_known", "batch_id", "source_row", "vendor_invoice"];
     let content: Vec<String> = table
@@ -193,42 +225,28 @@ fn newest_version(table: Table, rows: &str, columns: &str, as_of: Option<&str>) 
     let content = content.join(", ");
     let filter = as_of.map(|limit| format!("WHERE known_at <= {limit} OR is_always_known")).unwrap_or_default();
     let delivery = delivery::number(table, "");
+    let group = (0..apart.matches(',').count() + 2).map(|at| (at + 1).to_string()).collect::<Vec<_>>().join(", ");
     format!(
-        "SELECT {columns} FROM (
-           SELECT version.*, chosen.version_key AS chosen_key
+        "SELECT {apart}version_key, known_at, delivered, content,
+                lag(content) OVER (PARTITION BY {apart}version_key ORDER BY known_at, delivered) AS before
+         FROM (
+           SELECT {apart}version_key, arrived_at, delivered, content, is_always_known,
+                  CASE WHEN delivered = first_value(delivered) OVER (PARTITION BY {apart}version_key ORDER BY delivered)
+                       THEN recorded_at ELSE greatest(recorded_at, arrived_at) END AS known_at
            FROM (
-             SELECT said.*, row_hash(system, {key}) AS version_key, {delivery} AS delivered
+             SELECT {apart}row_hash(system, {key}) AS version_key, {delivery} AS delivered, min(delivery.arrived_at) AS arrived_at,
+                    min(recorded_at) AS recorded_at, sum(row_hash({content})) AS content,
+                    bool_or(is_always_known) AS is_always_known
              FROM ({rows}) AS said JOIN core.delivery AS delivery ON said.batch_id = delivery.batch_id
-           ) AS version
-           JOIN (
-             SELECT version_key, delivered FROM (
-               SELECT version_key, delivered,
-                      row_number() OVER (PARTITION BY version_key ORDER BY known_at DESC, delivered DESC) AS newest
-               FROM (
-                 SELECT version_key, known_at, delivered, content,
-                        lag(content) OVER (PARTITION BY version_key ORDER BY known_at, delivered) AS before
-                 FROM (
-                   SELECT version_key, arrived_at, delivered, content, is_always_known,
-                          CASE WHEN delivered = first_value(delivered) OVER (PARTITION BY version_key ORDER BY delivered)
-                               THEN recorded_at ELSE greatest(recorded_at, arrived_at) END AS known_at
-                   FROM (
-                     SELECT row_hash(system, {key}) AS version_key, {delivery} AS delivered, min(delivery.arrived_at) AS arrived_at,
-                            min(recorded_at) AS recorded_at, sum(row_hash({content})) AS content,
-                            bool_or(is_always_known) AS is_always_known
-                     FROM ({rows}) AS said JOIN core.delivery AS delivery ON said.batch_id = delivery.batch_id
-                     GROUP BY 1, 2
-                   )
-                 ) {filter}
-               ) WHERE before IS DISTINCT FROM content
-             ) WHERE newest = 1
-           ) AS chosen
-           ON version.version_key = chosen.version_key AND version.delivered = chosen.delivered
-         )"
+             GROUP BY {group}
+           )
+         ) {filter}"
     )
 }
 
 /// The rows of statements that no later delivery of the same statement speaks of again, as a query over `rows`.
 fn newest_statement(rows: &str, columns: &str) -> String {
+    let deliveries = deliveries(rows);
     format!(
         "SELECT {columns} FROM (
            SELECT stated.*, delivery.replaced_from
@@ -238,20 +256,27 @@ fn newest_statement(rows: &str, columns: &str) -> String {
                     min(speaks_from) OVER (PARTITION BY system, statement ORDER BY number
                                            RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS replaced_from
              FROM (
-               SELECT system, statement, recorded_at, speaks_from,
-                      sum(CASE WHEN recorded_at > before + {DELIVERY_GAP} THEN 1 ELSE 0 END)
-                        OVER (PARTITION BY system, statement ORDER BY recorded_at) AS number
-               FROM (
-                 SELECT system, statement, recorded_at, min(statement_from) AS speaks_from,
-                        lag(recorded_at) OVER (PARTITION BY system, statement ORDER BY recorded_at) AS before
-                 FROM ({rows}) GROUP BY system, statement, recorded_at
-               )
+               {deliveries}
              )
            ) AS delivery
            ON stated.system = delivery.of_system AND stated.statement = delivery.of_statement
              AND stated.recorded_at = delivery.of_arrival
          )
          WHERE replaced_from IS NULL OR statement_from < replaced_from"
+    )
+}
+
+/// The deliveries of each statement, numbered: when each arrived and from when on it speaks, as a query over `rows`.
+pub(super) fn deliveries(rows: &str) -> String {
+    format!(
+        "SELECT system, statement, recorded_at, speaks_from,
+                sum(CASE WHEN recorded_at > before + {DELIVERY_GAP} THEN 1 ELSE 0 END)
+                  OVER (PARTITION BY system, statement ORDER BY recorded_at) AS number
+         FROM (
+           SELECT system, statement, recorded_at, min(statement_from) AS speaks_from,
+                  lag(recorded_at) OVER (PARTITION BY system, statement ORDER BY recorded_at) AS before
+           FROM ({rows}) GROUP BY system, statement, recorded_at
+         )"
     )
 }
 

@@ -8,9 +8,11 @@
 //! | cause | amount |
 //! | --- | --- |
 //! | `credit`, `one_off` | what was given back, or billed beside the recurring lines, with its sign turned |
+//! | `calendar` | lines are split by days over months, the contract states a price a month: what the length of months makes of it |
 //! | `duplicate_billing` | lines that repeat another invoice's, as far as more was billed than expected (negative) |
 //! | `orphan_billing` | billed with neither contract nor delivery (negative) |
 //! | `unbilled_delivery`, `unbilled_commitment` | no invoice covers the month: what was delivered, or only agreed |
+//! | `contract_terms_not_enforced` | units that are owed for a minimum alone; see below |
 //! | `psa_change_not_billed` | units that the PSA commits to and the invoice does not carry |
 //! | `late_usage_not_rebilled`, `correction_not_passed_on` | units or cost that became known after the billing cut-off |
 //! | `underbilled_quantity`, `overbilled_quantity` | units delivered beyond PSA and invoice; billed beyond both (negative) |
@@ -38,12 +40,16 @@ pub struct Cell {
     pub one_off: Decimal,
     /// Credits; negative.
     pub credit: Decimal,
+    /// What the lines would come to if months were of one length, less what they do.
+    pub calendar: Decimal,
     /// Part of `revenue` that repeats another invoice.
     pub repeated: Decimal,
     /// Part of `expected` that became known after the billing cut-off, for usage that is new.
     pub late: Decimal,
     /// The same for usage that was restated.
     pub corrected: Decimal,
+    /// Part of `expected` that is owed for a minimum alone.
+    pub minimum: Decimal,
     /// Whether a recurring line covers the month.
     pub is_billed: bool,
     /// Whether a contract line or written terms were in force.
@@ -64,9 +70,10 @@ pub struct Part {
 }
 
 /// Every cause, in the order in which parts are taken.
-pub const CAUSES: [&str; 15] = [
+pub const CAUSES: [&str; 16] = [
     "credit",
     "one_off",
+    "calendar",
     "duplicate_billing",
     "orphan_billing",
     "unbilled_delivery",
@@ -90,9 +97,13 @@ struct Rest {
 
 impl Rest {
     fn take(&mut self, cause: &'static str, amount: Decimal) {
-        if !amount.is_zero() {
-            self.left -= amount;
-            self.parts.push(Part { cause, amount });
+        if amount.is_zero() {
+            return;
+        }
+        self.left -= amount;
+        match self.parts.iter_mut().find(|part| part.cause == cause) {
+            Some(part) => part.amount += amount,
+            None => self.parts.push(Part { cause, amount }),
         }
     }
 }
@@ -105,7 +116,8 @@ pub fn split(cell: &Cell) -> Option<(Decimal, Vec<Part>)> {
     let mut rest = Rest { left: gap, parts: Vec::new() };
     rest.take("credit", -cell.credit);
     rest.take("one_off", -cell.one_off);
-    // From here on `rest.left` is expected - revenue.
+    rest.take("calendar", cell.calendar);
+    // From here on `rest.left` is expected - revenue, at months of one length.
     let repeated = cell.repeated.min(-rest.left).max(Decimal::ZERO);
     rest.take("duplicate_billing", -repeated);
     if !cell.is_contracted && expected.is_zero() {
@@ -150,6 +162,7 @@ fn quantity_parts(cell: &Cell, expected: Decimal, expected_billed: Decimal, rest
         units -= amount;
     };
     let psa = cell.expected_contracted.map_or(Decimal::ZERO, |contracted| contracted.min(expected) - expected_billed);
+    part("contract_terms_not_enforced", cell.minimum, rest);
     part("psa_change_not_billed", psa, rest);
     part("late_usage_not_rebilled", cell.late, rest);
     part("correction_not_passed_on", cell.corrected, rest);
@@ -225,6 +238,23 @@ mod tests {
         assert!(said(&cell("70.00", "70.00", "70.00", "70.00")).is_empty());
     }
 
+    /// A line from the 15th to the 15th: September has 17 of 31 days of one and 16 of 30 of the next, 1.5 % less than a month.
+    #[test]
+    fn the_length_of_months_is_no_leak() {
+        let anchored = Cell { calendar: dec("26.57"), ..cell("1764.90", "1764.90", "1764.90", "1738.3316") };
+        assert_eq!(said(&anchored), ["calendar 26.57", "rounding -0.0016"]);
+        let short = Cell { calendar: dec("1.50"), ..cell("110", "110", "100", "98.50") };
+        assert_eq!(said(&short), ["calendar 1.50", "psa_change_not_billed 10"]);
+    }
+
+    #[test]
+    fn units_of_a_minimum_are_a_matter_of_terms() {
+        let minimum = Cell { minimum: dec("44"), ..cell("220", "220", "176", "176") };
+        assert_eq!(said(&minimum), ["contract_terms_not_enforced 44"]);
+        let besides = Cell { minimum: dec("44"), ..cell("220", "220", "132", "120") };
+        assert_eq!(said(&besides), ["contract_terms_not_enforced 56", "psa_change_not_billed 44"]);
+    }
+
     #[test]
     fn prices_credits_and_orphans_have_their_own_causes() {
         assert_eq!(said(&cell("220", "220", "220", "200")), ["contract_terms_not_enforced 20"]);
@@ -251,7 +281,7 @@ mod tests {
 
     prop_compose! {
         fn cells()(
-            numbers in prop::collection::vec(amount(), 9),
+            numbers in prop::collection::vec(amount(), 11),
             known in prop::collection::vec(any::<bool>(), 6),
         ) -> Cell {
             Cell {
@@ -264,6 +294,8 @@ mod tests {
                 repeated: numbers[6].abs(),
                 late: numbers[7],
                 corrected: numbers[8],
+                calendar: numbers[9],
+                minimum: numbers[10].abs(),
                 is_billed: known[3],
                 is_contracted: known[4],
                 is_delivered: known[5],
@@ -296,7 +328,7 @@ mod tests {
             for part in split(&cell).map(|(_, parts)| parts).unwrap_or_default() {
                 match part.cause {
                     "duplicate_billing" | "orphan_billing" | "overbilled_quantity" | "billed_above_terms" => prop_assert!(part.amount < Decimal::ZERO),
-                    "credit" | "one_off" | "rounding" | "unexplained" => {}
+                    "credit" | "one_off" | "calendar" | "rounding" | "unexplained" => {}
                     _ => prop_assert!(part.amount > Decimal::ZERO, "{:?}", part),
                 }
             }

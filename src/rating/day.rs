@@ -14,6 +14,10 @@ pub(super) struct Day {
     pub(super) included: Decimal,
     pub(super) active: Option<Decimal>,
     pub(super) suspended: Option<Decimal>,
+    /// What vendors say is there.
+    pub(super) reported: Option<Decimal>,
+    /// Suspended ones that vendors still count.
+    pub(super) suspended_charged: Decimal,
     pub(super) money: Option<Decimal>,
     pub(super) money_contracted: Option<Decimal>,
     /// Price of a unit where units have one.
@@ -50,6 +54,7 @@ pub(super) fn rate_day(input: &MonthInput, day: i32) -> Option<Day> {
     let vendor = level(&input.delivered.levels, day);
     let (active, suspended) = lifecycle_counts(&input.lifecycle, day);
     let delivered = delivered_level(vendor, contracted, active, suspended, input.lifecycle.is_complete);
+    let suspended_charged = suspended_charged(vendor, delivered, contracted, suspended, input.lifecycle.is_complete);
 
     // Units that the contract gives away: allowances, and lines that are kept but not billed.
     let given_away: Decimal = lines.iter().map(|l| if l.is_billable { l.included } else { l.days.quantity }).sum::<Decimal>();
@@ -70,6 +75,8 @@ pub(super) fn rate_day(input: &MonthInput, day: i32) -> Option<Day> {
         included,
         active,
         suspended,
+        reported: vendor,
+        suspended_charged,
         money: None,
         money_contracted: None,
         unit_price: None,
@@ -148,4 +155,20 @@ fn delivered_level(
     let listed = contracted.map_or(Decimal::ZERO, |contracted| contracted.min(vendor));
     let living = if is_complete { active.min(vendor) } else { vendor - suspended };
     Some(living.max(listed))
+}
+
+/// Units that vendors count beyond what is delivered, as far as suspended ones explain them. With neither a complete list nor a contract
+/// nobody can say whether the vendor has dropped them already.
+fn suspended_charged(
+    vendor: Option<Decimal>,
+    delivered: Option<Decimal>,
+    contracted: Option<Decimal>,
+    suspended: Option<Decimal>,
+    is_complete: bool,
+) -> Decimal {
+    let (Some(vendor), Some(delivered), Some(suspended)) = (vendor, delivered, suspended) else { return Decimal::ZERO };
+    if !is_complete && contracted.is_none() {
+        return Decimal::ZERO;
+    }
+    (vendor - delivered).clamp(Decimal::ZERO, suspended.max(Decimal::ZERO))
 }

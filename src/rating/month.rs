@@ -21,6 +21,8 @@ pub struct Rated {
     pub expected: Option<Decimal>,
     /// Money for `billable_contracted`.
     pub expected_contracted: Option<Decimal>,
+    /// Part of `expected` that is owed for a minimum alone.
+    pub minimum_due: Decimal,
     /// Money for the billed quantity by the same terms; none if it was not given, or units have no price.
     pub expected_billed: Option<Decimal>,
     /// Price of a unit, mean over the days on which one is known; for tiers what a unit came to.
@@ -29,6 +31,10 @@ pub struct Rated {
     pub active: Option<Decimal>,
     /// Suspended users or devices.
     pub suspended: Option<Decimal>,
+    /// What vendors say is there, suspended ones included; none if they state no level.
+    pub reported: Option<Decimal>,
+    /// Suspended users or devices that vendors still count, and charge for.
+    pub suspended_charged: Decimal,
     /// How quantity became money.
     pub price_model: PriceModel,
     /// Whether the contract says on all its days that nothing is to be billed.
@@ -101,6 +107,8 @@ pub fn rate(input: &MonthInput) -> Option<Rated> {
         unit_price: if sums.priced_days.is_zero() { None } else { sums.price.checked_div(sums.priced_days) },
         active: if sums.has_lifecycle { Some(mean(sums.active)?) } else { None },
         suspended: if sums.has_lifecycle { Some(mean(sums.suspended)?) } else { None },
+        reported: if sums.is_reported { Some(mean(sums.reported)?) } else { None },
+        suspended_charged: mean(sums.suspended_charged)?,
         price_model: sums.price_model,
         is_not_billable: !input.contract.is_empty()
             && input.terms.is_empty()
@@ -131,7 +139,18 @@ pub fn rate(input: &MonthInput) -> Option<Rated> {
             _ => None,
         };
     }
+    rated.minimum_due = minimum_due(input, rated.expected)?;
     Some(rated)
+}
+
+/// What would not be owed without the minimum.
+fn minimum_due(input: &MonthInput, expected: Option<Decimal>) -> Option<Decimal> {
+    let Some(expected) = expected.filter(|_| input.terms.iter().any(|terms| !terms.minimum.is_zero())) else {
+        return Some(Decimal::ZERO);
+    };
+    let mut free = input.clone();
+    free.terms.iter_mut().for_each(|terms| terms.minimum = Decimal::ZERO);
+    expected.checked_sub(rate(&free)?.expected.unwrap_or_default())
 }
 
 /// Money of stretches, each in the fraction of the month that its terms give it: summed as whole numerators and divided once, so that
@@ -196,6 +215,9 @@ struct Sums {
     active: Decimal,
     suspended: Decimal,
     has_lifecycle: bool,
+    reported: Decimal,
+    is_reported: bool,
+    suspended_charged: Decimal,
     price_model: PriceModel,
     versions: Vec<Version>,
 }
@@ -235,6 +257,11 @@ impl Sums {
             add(&mut self.active, active)?;
             add(&mut self.suspended, suspended)?;
         }
+        if let Some(reported) = day.reported {
+            self.is_reported = true;
+            add(&mut self.reported, reported)?;
+        }
+        add(&mut self.suspended_charged, day.suspended_charged)?;
         let prices_units = day.terms.charge(Decimal::ZERO, Decimal::ZERO, day.own_price)?.is_some();
         if prices_units {
             self.versions.push(Version { terms: day.terms, own_price: day.own_price, days, part });
@@ -326,7 +353,9 @@ mod tests {
         input.contract = vec![line(0, 31, "10", "7")];
         input.delivered.levels = vec![segment(0, 31, "15")];
         input.lifecycle.suspended = vec![segment(0, 31, "1"); 5];
-        assert_eq!(rate(&input).expect("rated").expected, Some(dec("70.00")));
+        let rated = rate(&input).expect("rated");
+        assert_eq!(rated.expected, Some(dec("70.00")));
+        assert_eq!((rated.reported, rated.suspended_charged), (Some(dec("15")), dec("5")));
         input.lifecycle.active = vec![segment(0, 31, "1"); 10];
         input.lifecycle.is_complete = true;
         assert_eq!(rate(&input).expect("rated").expected, Some(dec("70.00")));
@@ -410,7 +439,9 @@ mod tests {
         input.terms = vec![minimum.clone()];
         for (flow, expected) in [("50", "200.00"), ("100", "200.00"), ("130", "260.00")] {
             input.delivered.flow = Some(dec(flow));
-            assert_eq!(rate(&input).expect("rated").expected, Some(dec(expected)), "{flow}");
+            let rated = rate(&input).expect("rated");
+            assert_eq!(rated.expected, Some(dec(expected)), "{flow}");
+            assert_eq!(rated.minimum_due, if flow == "50" { dec("100.00") } else { Decimal::ZERO }, "{flow}");
         }
         input.terms = vec![Terms { overage_unit_price: Some(dec("3")), ..minimum }];
         assert_eq!(rate(&input).expect("rated").expected, Some(dec("290.00")));

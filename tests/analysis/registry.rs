@@ -16,6 +16,7 @@ use shortfall::kernels::{FAMILY_KERNELS, KERNELS};
 use shortfall::lake::Table;
 use shortfall::lake::schema::TABLES;
 use shortfall::lake::truth::register_schemas;
+use shortfall::lake::version_span;
 use shortfall::query::catalog::Catalog;
 use shortfall::query::header::Header;
 use shortfall::query::run::{self, Parameters};
@@ -26,8 +27,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// `{placeholders}` of an explanation that are a finding's own figures.
-const OWN_FIGURES: [&str; 8] =
-    ["customer", "service", "leakage", "overbilled", "currency", "first_month", "last_month", "months"];
+const OWN_FIGURES: [&str; 9] =
+    ["customer", "service", "leakage", "overbilled", "money", "currency", "first_month", "last_month", "months"];
 
 fn catalog() -> Catalog {
     Catalog::load(None).expect("embedded queries")
@@ -97,6 +98,8 @@ pub async fn empty_lake(catalog: &Catalog) -> SessionContext {
             ctx.register_table(TableReference::partial(schema, table.name()), Arc::new(empty)).expect("registered");
         }
     }
+    let versions = MemTable::try_new(version_span::schema(), vec![Vec::new()]).expect("an empty table");
+    ctx.register_table(TableReference::partial("core_history", version_span::NAME), Arc::new(versions)).expect("registered");
     for (table, schema) in [("batch", Table::Batch.schema()), ("delivery", shortfall::lake::delivery::schema())] {
         let empty = MemTable::try_new(schema, vec![Vec::new()]).expect("an empty table");
         ctx.register_table(TableReference::partial("core", table), Arc::new(empty)).expect("registered");

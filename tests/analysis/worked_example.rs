@@ -1,13 +1,13 @@
 //! One customer, one quarter, to the cent: `tests/analysis/worked_example/**` are the exports, `worked-example.md` of the design is
 //! the reckoning.
 //!
-//! What the present signals do not say yet, because no signal is about it: `suspended_still_charged` (40.00 of cost for five
-//! suspended devices), `late_usage_not_rebilled` (120.00) and `duplicate_billing` (100.00 of the customer's). What
-//! `correction_not_passed_on` will name (15.00) is meanwhile found as `underbilled_quantity`: the same cell, the same money.
+//! All five sections lie in one lake: seats that the PSA knew and the invoice did not, a restated backup, suspended devices, late cloud
+//! usage, a repeated invoice.
 
 use super::support::{Book, end_of, repository, request};
-use shortfall::findings::Finding;
+use rust_decimal::Decimal;
 use shortfall::findings::analyze::{Analysis, Request};
+use shortfall::findings::{Basis, Finding};
 use std::sync::LazyLock;
 
 fn acme() -> Book {
@@ -55,16 +55,24 @@ fn quarter_as_of_5_october_to_the_cent() {
     assert_eq!(bridge(book, "edr"), pairs(&[("105.00", "105.00"), ("70.00", "70.00"), ("70.00", "70.00")]));
     assert_eq!(bridge(book, "support"), pairs(&[("100.00", "100.00"), ("100.00", "200.00"), ("100.00", "100.00")]));
     assert_eq!(bridge(book, "backup_gb"), pairs(&[("75.00", "60.00"), ("60.00", "60.00"), ("60.00", "60.00")]));
-    // The gap of 120.00 is known, though no signal is about late usage yet.
     assert_eq!(bridge(book, "azure"), pairs(&[("600.00", "480.00"), ("300.00", "300.00"), ("300.00", "300.00")]));
     assert_eq!(
         said(&analysis.findings),
         [
+            "correction_not_passed_on backup_gb 2026-07 to 2026-07: 15.00 USD",
+            "duplicate_billing support 2026-08 to 2026-08: 100.00 USD",
+            "late_usage_not_rebilled azure 2026-07 to 2026-07: 120.00 USD",
             "psa_change_not_billed m365_bp 2026-07 to 2026-08: 200.13 USD",
-            "underbilled_quantity backup_gb 2026-07 to 2026-07: 15.00 USD",
+            "suspended_still_charged edr 2026-08 to 2026-09: 40.00 USD",
             "underbilled_quantity m365_bp 2026-09 to 2026-09: 44.00 USD",
         ]
     );
+    // Revenue, cost and the customer's money: three sums that are never netted.
+    let sum = |basis: Basis| -> String {
+        let found = analysis.findings.iter().filter(|f| f.basis == basis);
+        found.map(|f| f.leakage + f.overbilled).sum::<Decimal>().to_string()
+    };
+    assert_eq!([sum(Basis::Revenue), sum(Basis::Cost), sum(Basis::Overbilling)], ["379.13", "40.00", "100.00"]);
     assert!(analysis.unmapped.is_empty(), "{:?}", analysis.unmapped);
 }
 
@@ -78,14 +86,33 @@ fn the_bridge_adds_up_to_the_cent() {
     let causes =
         format!("SELECT cause, {} FROM marts.gap_bridge WHERE cause IS NOT NULL GROUP BY cause ORDER BY cause", money("amount"));
     let causes: Vec<String> = book.rows(&causes).iter().map(|row| row.join(" ")).collect();
-    // Of the late usage (120.00) and the restatement (15.00) the bridge does not know yet that they came late.
     assert_eq!(
         causes,
         [
-            "contract_terms_not_enforced 120.00",
+            "correction_not_passed_on 15.00",
             "duplicate_billing -100.00",
+            "late_usage_not_rebilled 120.00",
             "psa_change_not_billed 200.13",
-            "underbilled_quantity 59.00",
+            "underbilled_quantity 44.00",
+        ]
+    );
+    // Every finding about revenue or over-billing is its cause's cells, no more and no less; a cost stands beside the bridge.
+    let linked = "SELECT finding.signal, CAST(sum(evidence.counted) AS DECIMAL(20, 2)), CAST(sum(abs(bridge.amount)) AS DECIMAL(20, 2))
+         FROM marts.finding AS finding
+         JOIN marts.finding_evidence AS evidence ON finding.finding_id = evidence.finding_id
+         JOIN marts.gap_bridge AS bridge
+           ON evidence.customer_key = bridge.customer_key AND evidence.service_key = bridge.service_key AND evidence.month = bridge.month
+           AND evidence.currency = bridge.currency AND finding.signal = bridge.cause
+         GROUP BY finding.signal ORDER BY finding.signal";
+    let linked: Vec<String> = book.rows(linked).iter().map(|row| row.join(" ")).collect();
+    assert_eq!(
+        linked,
+        [
+            "correction_not_passed_on 15.00 15.00",
+            "duplicate_billing 100.00 100.00",
+            "late_usage_not_rebilled 120.00 120.00",
+            "psa_change_not_billed 200.13 200.13",
+            "underbilled_quantity 44.00 44.00",
         ]
     );
 }
@@ -102,17 +129,51 @@ fn cost_of_suspended_devices_stays_in_view_though_no_revenue_is_missing() {
 #[test]
 fn as_of_1_september_the_restatement_is_not_known() {
     let book = acme();
-    let analyzed = book.shortfall(&["analyze", "--quarter", "2026Q3", "--as-of", "2026-09-01", "--output", "json"]);
+    let known = Request { as_of: Some(end_of("2026-09-01")), ..request("2026Q3") };
+    let analysis = book.analyze_with(known).expect("an analysis");
+    // September's seats, August's vendor files and the restatement of 10 September are still to come; July's late cloud usage came on
+    // 20 August.
+    assert_eq!(
+        said(&analysis.findings),
+        [
+            "duplicate_billing support 2026-08 to 2026-08: 100.00 USD",
+            "late_usage_not_rebilled azure 2026-07 to 2026-07: 120.00 USD",
+            "psa_change_not_billed m365_bp 2026-07 to 2026-08: 200.13 USD",
+        ]
+    );
+    let gaps = "SELECT DISTINCT service_key, CAST(gap AS DECIMAL(20, 2)) FROM marts.gap_bridge WHERE month = DATE '2026-07-01' ORDER BY service_key";
+    let gaps: Vec<String> = book.rows(gaps).iter().map(|row| row.join(" ")).collect();
+    assert_eq!(gaps, ["azure 120.00", "backup_gb 0.00", "edr 0.00", "m365_bp 68.13", "support 0.00"]);
+    assert_eq!(bridge(&book, "backup_gb"), pairs(&[("60.00", "60.00")]));
+}
+
+#[test]
+fn the_commands_print_the_same_findings() {
+    let book = acme();
+    let analyzed = book.shortfall(&["analyze", "--quarter", "2026Q3", "--as-of", "2026-10-05", "--output", "json"]);
     let errors = String::from_utf8_lossy(&analyzed.stderr);
     let summary: serde_json::Value = serde_json::from_slice(&analyzed.stdout).expect(&errors);
-    assert_eq!(summary["findings"], 1, "{summary}");
-    assert_eq!(bridge(&book, "backup_gb"), pairs(&[("60.00", "60.00")]));
+    assert_eq!(summary["findings"], 6, "{summary}");
+    let totals = &summary["totals"][0];
+    let said = ["leakage_revenue", "leakage_cost", "overbilled"].map(|name| totals[name].as_str().unwrap_or_default());
+    assert_eq!(said, ["379.13", "40.00", "100.00"], "{summary}");
     let printed = book.shortfall(&["findings", "--format", "csv"]);
     let text = String::from_utf8_lossy(&printed.stdout);
-    let rows: Vec<&str> = text.lines().skip(1).collect();
-    assert_eq!(rows.len(), 1, "{text}");
-    assert!(rows[0].contains(",psa_change_not_billed,") && rows[0].contains(",m365_bp,"), "{text}");
-    assert!(rows[0].contains(",200.13,200.13,200.13,1200.78,"), "{text}");
+    let psa = text.lines().find(|line| line.contains(",psa_change_not_billed,")).unwrap_or_default();
+    assert!(psa.contains(",m365_bp,") && psa.contains(",200.13,200.13,200.13,1200.78,"), "{text}");
+}
+
+/// From the day on which the PSA changed to the date of the first invoice that carries the new quantity: 16 July to 1 September.
+#[test]
+fn forty_seven_days_pass_from_the_psa_change_to_the_first_correct_invoice() {
+    let (book, _) = &*OCTOBER;
+    let sql = "WITH known AS (
+             SELECT quantity, CAST(recorded_at AS DATE) AS changed_on FROM core.contract_line WHERE line_id = '9001'
+           )
+           SELECT min(CAST(line.invoice_date AS DATE)) - min(known.changed_on)
+           FROM core.invoice_line AS line JOIN known ON line.quantity >= known.quantity
+           WHERE line.service_key = 'm365_bp' AND line.kind = 'recurring' AND CAST(line.invoice_date AS DATE) >= known.changed_on";
+    assert_eq!(book.column(sql), ["47"]);
 }
 
 #[test]
@@ -129,6 +190,24 @@ fn every_figure_of_an_explanation_is_in_the_exports() {
     assert_eq!(
         of("underbilled_quantity", "m365_bp"),
         "Acme Dental was delivered 48 of Microsoft 365 Business Premium in 2026-09, billed were 46: 44.00 USD in the quarter at 22 USD a unit"
+    );
+    assert_eq!(
+        of("correction_not_passed_on", "backup_gb"),
+        "The vendor restated Backup at Acme Dental for 2026-07 on 2026-09-10, after the billing cut-off of 2026-08-03: by the contract 75 USD are due, \
+         60 USD were billed; 15.00 USD of it come from the restatement"
+    );
+    assert_eq!(
+        of("late_usage_not_rebilled", "azure"),
+        "Usage of Azure at Acme Dental for 2026-07 became known up to 2026-08-20, after the billing cut-off of 2026-08-03, and was never billed: 120.00 USD"
+    );
+    assert_eq!(
+        of("suspended_still_charged", "edr"),
+        "5 suspended of Managed endpoint security at Acme Dental go on being charged by the vendor in 2026-09: 40.00 USD in the quarter"
+    );
+    assert_eq!(
+        of("duplicate_billing", "support"),
+        "Acme Dental was billed 200 USD for Helpdesk in 2026-08 where 100 USD were due, as a line is repeated on another invoice: 100.00 USD in the \
+         quarter are the customer's"
     );
 }
 

@@ -1,0 +1,20 @@
+-- fact: expired_month
+-- grain: customer x service x month x currency
+-- meaning: months after the pair's last PSA contract line had ended in which something was delivered or cost money and nothing was billed, with
+--   the last agreed price. A month in which a line was in force on some day is none of them, nor is what was never billable
+-- reads: facts.fact_monthly, facts.closed_month
+WITH ended AS (
+  SELECT customer_key, service_key, currency, max(month) AS contracted_until,
+         last_value(contract_price ORDER BY month) FILTER (WHERE contract_price IS NOT NULL) AS last_price,
+         last_value(is_not_billable ORDER BY month) AS was_not_billable
+  FROM facts.fact_monthly WHERE contracted_quantity IS NOT NULL
+  GROUP BY customer_key, service_key, currency
+)
+SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, ended.contracted_until, ended.last_price
+FROM ended
+JOIN facts.fact_monthly AS fact
+  ON ended.customer_key = fact.customer_key AND ended.service_key = fact.service_key AND ended.currency = fact.currency
+  AND fact.month > ended.contracted_until
+JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+WHERE NOT fact.is_billed AND coalesce(fact.one_off_revenue, 0) = 0 AND (fact.is_delivered OR fact.cost > 0)
+  AND NOT fact.is_trial AND NOT coalesce(ended.was_not_billable, false)

@@ -1,0 +1,33 @@
+-- fact: gap_part
+-- grain: customer x service x month x currency x cause, months whose billing has run; cells in order only of the quarter
+-- meaning: expected less billed, split into causes that sum exactly (`split_gap`, src/rating/bridge.rs). A cell in order has one row without
+--   a cause. Cells without a known price have no expectation and stand in coverage. What came late is told apart in the quarter alone;
+--   in the months before, which only say since when a condition lasts, it stands among the units that were not billed
+-- reads: facts.fact_monthly, facts.closed_month, facts.repeated_month, facts.late_month, facts.billed_month
+WITH cell AS (
+  SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, fact.expected_revenue,
+         coalesce(fact.revenue, 0) + coalesce(fact.one_off_revenue, 0) + coalesce(fact.credit, 0) AS billed,
+         split_gap(fact.currency, fact.expected_revenue, fact.expected_contracted_revenue, fact.expected_billed_revenue, fact.revenue,
+                   fact.one_off_revenue, fact.credit, repeated.repeated, late.late, late.corrected, line.calendar, fact.minimum_revenue, fact.is_billed, fact.is_contracted,
+                   fact.is_delivered) AS split
+  FROM facts.fact_monthly AS fact
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+  LEFT JOIN facts.repeated_month AS repeated
+    ON fact.customer_key = repeated.customer_key AND fact.service_key = repeated.service_key AND fact.month = repeated.month
+    AND fact.currency = repeated.currency
+  LEFT JOIN facts.billed_month AS line
+    ON fact.customer_key = line.customer_key AND fact.service_key = line.service_key AND fact.month = line.month AND fact.currency = line.currency
+  LEFT JOIN facts.late_month AS late
+    ON fact.customer_key = late.customer_key AND fact.service_key = late.service_key AND fact.month = late.month AND fact.currency = late.currency
+  WHERE NOT fact.is_trial
+    AND (fact.month >= $quarter_start OR (fact.expected_revenue IS DISTINCT FROM coalesce(fact.revenue, 0))
+         OR coalesce(fact.one_off_revenue, 0) <> 0 OR coalesce(fact.credit, 0) <> 0)
+),
+part AS (
+  SELECT customer_key, service_key, month, currency, coalesce(expected_revenue, 0) AS expected, billed, split['gap'] AS gap,
+         unnest(split['parts']) AS part
+  FROM cell
+  WHERE split['gap'] IS NOT NULL
+)
+SELECT customer_key, service_key, month, currency, expected, billed, gap, part['cause'] AS cause, part['amount'] AS amount
+FROM part
