@@ -21,6 +21,7 @@ use crate::query::session;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type};
+use datafusion::prelude::SessionContext;
 
 /// Name and query of each method.
 const METHODS: [(&str, &str); 3] = [
@@ -56,6 +57,15 @@ pub async fn flags(
     let ctx = session::context(1);
     register_schemas(&ctx).map_err(BaselineError::Marts)?;
     marts::register(&ctx, lake, Some(run)).await.map_err(BaselineError::Marts)?;
+    flags_among(&ctx, quarter, catalog).await
+}
+
+/// The same over whatever stands as `marts.fact_monthly`.
+async fn flags_among(
+    ctx: &SessionContext,
+    quarter: Quarter,
+    catalog: &Catalog,
+) -> Result<Vec<(&'static str, Vec<Flag>)>, BaselineError> {
     let parameters = Parameters {
         quarter_start: quarter.first_month().first_day(),
         last_month: quarter.last_month().first_day(),
@@ -65,7 +75,7 @@ pub async fn flags(
     for (method, path) in METHODS {
         let text = catalog.text(path).ok_or(BaselineError::Missing(path))?;
         let query = Query { path: format!("queries/{path}"), text: text.to_owned() };
-        let (_, batches) = run::rows(&ctx, &query, parameters).await.map_err(BaselineError::Query)?;
+        let (_, batches) = run::rows(ctx, &query, parameters).await.map_err(BaselineError::Query)?;
         let mut flags = Vec::new();
         for batch in &batches {
             flags.extend(read(batch).ok_or_else(|| {
@@ -88,4 +98,56 @@ fn read(batch: &RecordBatch) -> Option<Vec<Flag>> {
         money: money.is_valid(row).then(|| money.value(row)).and_then(to_decimal),
     });
     Some(rows.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rust_decimal::Decimal;
+
+    /// Two years at 10 units of 5.00, delivered and billed; `last` says what the last month was like.
+    const FACTS: &str = "CREATE TABLE marts.fact_monthly AS
+        WITH pair AS (
+          SELECT * FROM (VALUES ('steady', 10, 10, 50), ('short', 12, 10, 50), ('over', 10, 11, 55), ('dropped', 8, 8, 40),
+                                ('never counted', NULL, 10, 50)) AS pair (customer_key, delivered, billed, revenue)
+        ),
+        month AS (SELECT unnest(generate_series(DATE '2024-10-01', DATE '2026-09-01', INTERVAL '1 month')) AS month)
+        SELECT customer_key, 'seats' AS service_key, CAST(month AS DATE) AS month, 'USD' AS currency,
+               CAST(CASE WHEN month = DATE '2026-09-01' OR delivered IS NULL THEN delivered ELSE 10 END AS DECIMAL(38, 18)) AS delivered_quantity,
+               CAST(CASE WHEN month = DATE '2026-09-01' THEN billed ELSE 10 END AS DECIMAL(38, 18)) AS billed_quantity,
+               CAST(CASE WHEN month = DATE '2026-09-01' THEN revenue ELSE 50 END AS DECIMAL(38, 18)) AS revenue,
+               CAST(5 AS DECIMAL(38, 18)) AS contract_price, CAST(30 AS DECIMAL(38, 18)) AS cost
+        FROM pair CROSS JOIN month";
+
+    #[test]
+    fn each_method_flags_what_it_says_and_nothing_else() {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().thread_stack_size(16 << 20).enable_all().build().expect("a runtime");
+        let told = runtime.block_on(async {
+            tokio::spawn(async {
+                let ctx = session::context(1);
+                for statement in ["CREATE SCHEMA marts", FACTS] {
+                    ctx.sql(statement).await.expect(statement).collect().await.expect(statement);
+                }
+                let quarter = "2026Q3".parse().expect("a quarter");
+                flags_among(&ctx, quarter, &Catalog::load(None).expect("queries")).await.expect("flags")
+            })
+            .await
+            .expect("no panic")
+        });
+        let told: Vec<Vec<(String, Option<Decimal>)>> = told
+            .into_iter()
+            .map(|(_, flags)| {
+                let mut flags: Vec<_> =
+                    flags.into_iter().map(|flag| (flag.customer_key, flag.money.map(|money| money.normalize()))).collect();
+                flags.sort();
+                flags
+            })
+            .collect();
+        let flag = |customer: &str, money: Option<i64>| (customer.to_owned(), money.map(Decimal::from));
+        assert_eq!(told[0], [flag("over", Some(-5)), flag("short", Some(10))]);
+        // One unit more of ten is not more than a tenth.
+        assert_eq!(told[1], [flag("dropped", None)]);
+        assert_eq!(told[2], [flag("dropped", None), flag("over", None), flag("short", None)]);
+    }
 }

@@ -3,8 +3,8 @@
 //! A method flags customer x service pairs. It has located a leak if it flags the leak's pair, and a flag is right if any leak was planted
 //! on its pair: nothing is asked of a method that says no cause. Money is compared where a method states an amount.
 
-use super::measures::{Weighing, median, per_thousand, relative_error, share};
 use super::Score;
+use super::measures::{Weighing, median, per_thousand, relative_error, share};
 use crate::findings::Basis;
 use crate::synth::truth::TruthRow;
 use rust_decimal::Decimal;

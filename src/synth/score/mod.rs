@@ -26,8 +26,8 @@ mod measures;
 pub mod methods;
 
 use super::truth::TruthRow;
-use crate::findings::status::{is_open, money as money_of};
 use crate::findings::Finding;
+use crate::findings::status::{is_open, money as money_of};
 use measures::{Weighing, median, per_thousand, relative_error, share};
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
