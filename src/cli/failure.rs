@@ -1,6 +1,7 @@
 //! Errors as a person meets them: what was wrong, and what to do next; sorted by who can mend it.
 
 use crate::findings::analyze::AnalyzeError;
+use crate::findings::pack::PackError;
 use crate::ingest::IngestError;
 use crate::ingest::trace::TraceError;
 use crate::lake::LakeError;
@@ -124,6 +125,15 @@ impl From<BaselineError> for Failure {
             BaselineError::Marts(error) => error.into(),
             BaselineError::Query(error) => error.into(),
             BaselineError::Missing(_) => Self::environment(error.to_string()),
+        }
+    }
+}
+
+impl From<PackError> for Failure {
+    fn from(error: PackError) -> Self {
+        match error {
+            PackError::Analyze(error) => error.into(),
+            error => Self::usage(error.to_string()),
         }
     }
 }
