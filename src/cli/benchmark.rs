@@ -5,6 +5,7 @@
 use super::score::{Verdict, judge, markdown, markdown_table};
 use super::{Context, Exit, Failure, render};
 use crate::findings::analyze::{Request, analyze};
+use crate::findings::recoverable::BACK_BILLING_MONTHS;
 use crate::findings::status::is_open;
 use crate::ingest::{self, Silent, mapped, plan};
 use crate::lake::Lake;
@@ -82,8 +83,14 @@ fn analysed(context: &Context, config: &Config, out: &Path) -> Result<(Lake, usi
             return Err(Failure::environment(format!("{}: {error}", path.display())));
         }
     }
-    let request =
-        Request { quarter: config.analysed_quarter, as_of: None, signals: Vec::new(), queries: None, threads: context.threads };
+    let request = Request {
+        quarter: config.analysed_quarter,
+        as_of: None,
+        signals: Vec::new(),
+        queries: None,
+        threads: context.threads,
+        back_billing_months: BACK_BILLING_MONTHS,
+    };
     let analysis = context.runtime.block_on(analyze(&lake, &request))?;
     Ok((lake, analysis.findings.iter().filter(|finding| is_open(finding)).count()))
 }
