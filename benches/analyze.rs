@@ -4,6 +4,7 @@ mod support;
 
 use criterion::{Criterion, Throughput};
 use shortfall::findings::analyze::{Request, analyze, parameters};
+use shortfall::findings::recoverable::BACK_BILLING_MONTHS;
 use shortfall::lake::{Lake, truth};
 use shortfall::month::Quarter;
 use shortfall::query::catalog::Catalog;
@@ -32,7 +33,14 @@ fn main() {
     let root = TempDir::new().expect("a temporary folder");
     let lake = exports.ingest(root.path(), &runtime);
     let quarter: Quarter = "2025Q4".parse().expect("a quarter");
-    let request = Request { quarter, as_of: None, signals: Vec::new(), queries: None, threads: THREADS };
+    let request = Request {
+        quarter,
+        as_of: None,
+        signals: Vec::new(),
+        queries: None,
+        threads: THREADS,
+        back_billing_months: BACK_BILLING_MONTHS,
+    };
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("analyze");
     group.throughput(Throughput::Elements(exports.rows)).sample_size(10).measurement_time(Duration::from_secs(8));

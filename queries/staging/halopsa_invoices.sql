@@ -1,7 +1,11 @@
--- Invoice lines in the client's currency, without tax. A credit note takes back, whichever sign its lines have.
+-- Invoice lines in the client's currency, without tax. A credit note takes back, whichever sign its lines have. A recurring invoice that
+-- gives back more units than it charges has a negative total too and is none: its lines say what changed.
 WITH dated AS (
   SELECT *,
-         coalesce(nullif(nullif(creditlinkedtoinvoiceid, '0'), '-1') IS NOT NULL, false) OR coalesce(total < 0, false) AS is_credit,
+         coalesce(nullif(nullif(creditlinkedtoinvoiceid, '0'), '-1') IS NOT NULL, false)
+           OR coalesce(total < 0, false)
+             AND coalesce(nullif(nullif("line.recurring_invoice_line_id", '0'), '-1'), nullif(nullif("line.recurring_invoice_id", '0'), '-1'),
+                          nullif(nullif(recurring_invoice_id, '0'), '-1')) IS NULL AS is_credit,
          date_trunc('day', coalesce("line.startdate", period_start_date)) AS from_day,
          date_trunc('day', CASE WHEN "line.startdate" IS NULL AND "line.enddate" IS NULL THEN period_end_date ELSE "line.enddate" END)
            AS end_day,

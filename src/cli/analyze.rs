@@ -3,6 +3,8 @@
 use super::ingest::instant;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, findings, render};
 use crate::findings::analyze::{Analysis, Request, analyze};
+use crate::findings::recoverable::BACK_BILLING_MONTHS;
+use crate::findings::scorecard::Score;
 use crate::findings::status::is_open;
 use crate::findings::{Basis, Finding};
 use crate::lake::Lake;
@@ -30,6 +32,9 @@ pub(super) struct Arguments {
     /// Folder with queries that add to or replace the built-in ones.
     #[arg(long, value_name = "DIR")]
     queries: Option<PathBuf>,
+    /// Months that may be billed back, where the contract's terms say no other number.
+    #[arg(long, value_name = "MONTHS", default_value_t = BACK_BILLING_MONTHS)]
+    back_billing_months: u32,
     /// Exit with code 4 if a finding is at least this severe.
     #[arg(long, value_enum)]
     fail_on: Option<Severity>,
@@ -54,6 +59,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         signals: arguments.signals.clone(),
         queries: arguments.queries.clone(),
         threads: context.threads,
+        back_billing_months: arguments.back_billing_months,
     };
     let analysis = context.runtime.block_on(analyze(&lake, &request))?;
     summary(context, &analysis);
@@ -92,6 +98,22 @@ pub(super) fn totals(found: &[Finding]) -> BTreeMap<String, (Decimal, Decimal, D
     totals
 }
 
+/// The scorecard of the whole book; `marts.scorecard` has that of each system.
+fn scorecard(scores: &[Score]) {
+    let row = |score: &Score| {
+        let before = score.previous.as_ref().map(|(quarter, value)| format!("{} in {quarter}", score.shown(Some(*value))));
+        vec![
+            score.title.clone(),
+            score.currency.clone().unwrap_or_default(),
+            score.shown(score.value),
+            before.unwrap_or_default(),
+            score.trend().unwrap_or_default().to_owned(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = scores.iter().filter(|score| score.system.is_none()).map(row).collect();
+    render::table(&["scorecard", "currency", "now", "before", "trend"], &rows, &[2, 3]);
+}
+
 /// Prints what an analysis says.
 pub(super) fn summary(context: &Context, analysis: &Analysis) {
     let totals = totals(&analysis.findings);
@@ -121,8 +143,30 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
             .iter()
             .map(|u| json!({ "currency": u.currency, "cost": u.cost.to_string(), "source_rows": u.source_rows, "ids": u.ids }))
             .collect();
+        let scorecard: Vec<_> = analysis
+            .scorecard
+            .iter()
+            .map(|s| {
+                let text = |value: Option<Decimal>| value.map(|v| v.normalize().to_string());
+                let previous = s.previous.as_ref();
+                json!({ "measure": s.measure, "unit": s.unit, "better": s.better, "system": s.system, "currency": s.currency,
+                        "part": text(s.part), "whole": text(Some(s.whole)), "value": text(s.value), "trend": s.trend(),
+                        "previous_quarter": previous.map(|(quarter, _)| quarter), "previous_value": text(previous.map(|(_, v)| *v)) })
+            })
+            .collect();
+        let recoverable: Vec<_> = analysis
+            .recoverable
+            .iter()
+            .map(|(currency, money)| {
+                json!({ "currency": currency, "detected": money.detected.to_string(), "recoverable_now": money.now.to_string(),
+                        "recoverable_from_next_cycle": money.next_cycle.to_string(), "lost": money.lost.to_string(),
+                        "recovered": money.recovered.to_string() })
+            })
+            .collect();
         render::document(&json!({
             "run_id": analysis.run_id, "quarter": analysis.quarter.to_string(), "findings": open.len(),
+            "muted": analysis.muted.len(), "recoverable": recoverable,
+            "scorecard": scorecard,
             "resolved": analysis.findings.len() - open.len(), "not_tested_again": analysis.untested.len(),
             "fact_rows": analysis.fact_rows, "totals": totals, "coverage": coverage, "unmapped": unmapped,
         }));
@@ -139,6 +183,18 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
             "{quarter}: {leakage} {currency} leakage ({revenue} revenue, {cost} cost); {over} {currency} over-billed, to be returned"
         ));
     }
+    for (currency, money) in &analysis.recoverable {
+        if !money.detected.is_zero() {
+            render::lines(&format!(
+                "since they began: {} {currency} detected, of it {} recoverable now, {} from the next cycle, {} lost",
+                money.detected, money.now, money.next_cycle, money.lost
+            ));
+        }
+        if !money.recovered.is_zero() {
+            render::lines(&format!("recovered: {} {currency} of what was found before has been billed since", money.recovered));
+        }
+    }
+    findings::print_muted(&analysis.muted, &analysis.unmuted);
     if open.len() < analysis.findings.len() {
         render::lines(&format!("{quarter}: {} resolved since the analyses before", analysis.findings.len() - open.len()));
     }
@@ -151,6 +207,7 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
             ids.join(", ")
         ));
     }
+    scorecard(&analysis.scorecard);
     let tested: Vec<String> = analysis.coverage.iter().map(|c| format!("{} {}", c.signal, c.tested())).collect();
     render::lines(&format!("tested: {}", tested.join(", ")));
     for coverage in analysis.coverage.iter().filter(|c| !c.why().is_empty()) {

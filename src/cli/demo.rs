@@ -3,6 +3,7 @@
 use super::progress::Bar;
 use super::{Context, Exit, Failure, analyze, findings, ingest, render, report, synth};
 use crate::findings::analyze::{Request, analyze as run_analysis};
+use crate::findings::recoverable::BACK_BILLING_MONTHS;
 use crate::ingest::{self as ingestion, plan};
 use crate::lake::Lake;
 use crate::synth::{Config, generate};
@@ -34,8 +35,14 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     bar.finish();
     ingest::summary(context, &lake, &outcomes?)?;
     render::note(&format!("3/4 analysing {}", config.analysed_quarter));
-    let request =
-        Request { quarter: config.analysed_quarter, as_of: None, signals: Vec::new(), queries: None, threads: context.threads };
+    let request = Request {
+        quarter: config.analysed_quarter,
+        as_of: None,
+        signals: Vec::new(),
+        queries: None,
+        threads: context.threads,
+        back_billing_months: BACK_BILLING_MONTHS,
+    };
     let analysis = context.runtime.block_on(run_analysis(&lake, &request))?;
     analyze::summary(context, &analysis);
     render::note("4/4 writing the report");

@@ -5,8 +5,10 @@ use super::{Context, Exit, Failure, LakeArgument, OutputFormat, findings, render
 use crate::findings::Basis;
 use crate::findings::explain::{Explanation, FIGURES, explain};
 use crate::findings::marts;
+use crate::findings::pack::pack;
 use crate::lake::Lake;
 use serde_json::json;
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -14,6 +16,12 @@ pub(super) struct Arguments {
     lake: LakeArgument,
     /// Id of a finding, or its beginning.
     finding_id: String,
+    /// Write the rows behind it, and the SQL by which DuckDB computes each figure of its sentence again, into this folder.
+    #[arg(long, value_name = "DIR")]
+    pack: Option<PathBuf>,
+    /// Folder with queries that the analysis was made with, for `--pack`.
+    #[arg(long, value_name = "DIR", requires = "pack")]
+    queries: Option<PathBuf>,
 }
 
 /// Characters of an original line that are shown on a terminal.
@@ -25,6 +33,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     for run in runs.iter().rev() {
         let found = context.runtime.block_on(explain(&lake, run, &arguments.finding_id, context.threads))?;
         if let Some(explanation) = found {
+            if let Some(folder) = &arguments.pack {
+                let id = &explanation.finding.finding_id;
+                let queries = arguments.queries.as_deref();
+                context.runtime.block_on(pack(&lake, run, id, folder, queries, context.threads))?;
+                render::note(&format!(
+                    "evidence: {0}; in that folder, `duckdb -c \".read recompute.sql\"` computes the figures again",
+                    folder.display()
+                ));
+            }
             print(context, &explanation);
             return Ok(Exit::Done);
         }

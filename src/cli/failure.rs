@@ -1,6 +1,7 @@
 //! Errors as a person meets them: what was wrong, and what to do next; sorted by who can mend it.
 
 use crate::findings::analyze::AnalyzeError;
+use crate::findings::pack::PackError;
 use crate::ingest::IngestError;
 use crate::ingest::trace::TraceError;
 use crate::lake::LakeError;
@@ -113,6 +114,15 @@ impl From<AnalyzeError> for Failure {
             AnalyzeError::NoData { .. } => Self::usage(error.to_string())
                 .hint("`shortfall sql --lake DIR \"SELECT system, entity, count(*) FROM core.batch GROUP BY 1, 2\"` shows what was ingested"),
             AnalyzeError::Engine { .. } | AnalyzeError::Locked => Self::environment(error.to_string()),
+        }
+    }
+}
+
+impl From<PackError> for Failure {
+    fn from(error: PackError) -> Self {
+        match error {
+            PackError::Analyze(error) => error.into(),
+            error => Self::usage(error.to_string()),
         }
     }
 }

@@ -3,12 +3,16 @@
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
 use crate::findings::analyze::findings_of;
 use crate::findings::marts::{self, Run};
+use crate::findings::mute::{Mute, Split, Spoken, split};
 use crate::findings::read::to_batch;
+use crate::findings::status::money;
 use crate::findings::{Basis, Finding};
 use crate::lake::Lake;
 use crate::month::Quarter;
 use clap::ValueEnum;
 use parquet::arrow::ArrowWriter;
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -18,6 +22,9 @@ pub(super) struct Arguments {
     /// Quarter; the newest analysed one by default.
     #[arg(long)]
     quarter: Option<Quarter>,
+    /// The muted findings instead of the others.
+    #[arg(long)]
+    muted: bool,
     /// How to write them.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -79,11 +86,24 @@ pub(super) fn newest_run(context: &Context, lake: &Lake, quarter: Option<Quarter
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let lake = Lake::open(&arguments.lake.lake)?;
     let run = newest_run(context, &lake, arguments.quarter)?;
-    let findings = context.runtime.block_on(findings_of(&lake, &run))?;
+    let split = context.runtime.block_on(async {
+        let findings = findings_of(&lake, &run).await?;
+        match Spoken::of(&run) {
+            Some(spoken) => split(&lake, spoken, findings).await,
+            None => Ok(Split { listed: findings, ..Split::default() }),
+        }
+    })?;
+    let muted: Vec<Finding> = split.muted.iter().map(|(finding, _)| finding.clone()).collect();
+    let findings = if arguments.muted { muted } else { split.listed };
     let format = if context.output == OutputFormat::Json { Format::Json } else { arguments.format };
     let data = match format {
         Format::Table if arguments.out.is_none() => {
+            if arguments.muted {
+                print_reasons(&split.muted);
+                return Ok(Exit::Done);
+            }
             print_table(&findings, usize::MAX);
+            print_muted(&split.muted, &split.ended);
             for unmapped in &run.unmapped {
                 render::lines(&unmapped.sentence());
             }
@@ -105,6 +125,45 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         None => render::bytes(&data).map_err(|e| Failure::environment(format!("could not write to standard output: {e}")))?,
     }
     Ok(Exit::Done)
+}
+
+/// What was decided about each muted finding.
+fn print_reasons(muted: &[(Finding, Mute)]) {
+    let rows: Vec<Vec<String>> = muted
+        .iter()
+        .map(|(f, mute)| {
+            vec![
+                f.finding_id.clone(),
+                f.signal.clone(),
+                f.customer_name.clone().unwrap_or_default(),
+                f.service_name.clone().unwrap_or_default(),
+                format!("{} {}", money(f), f.currency),
+                mute.until.map(|day| day.to_string()).unwrap_or_default(),
+                mute.decided_at.format("%Y-%m-%d").to_string(),
+                mute.reason.clone(),
+            ]
+        })
+        .collect();
+    render::table(&["finding", "signal", "customer", "service", "in the quarter", "until", "muted on", "reason"], &rows, &[4]);
+}
+
+/// How many findings were left out, and which are back.
+pub(super) fn print_muted(muted: &[(Finding, Mute)], ended: &[(Finding, String)]) {
+    for (finding, why) in ended {
+        render::lines(&format!("listed again: {} {why}", finding.finding_id));
+    }
+    let mut sums: BTreeMap<&str, Decimal> = BTreeMap::new();
+    for (finding, _) in muted {
+        *sums.entry(&finding.currency).or_default() += money(finding);
+    }
+    if !muted.is_empty() {
+        let sums: Vec<String> = sums.iter().map(|(currency, sum)| format!("{sum} {currency}")).collect();
+        render::lines(&format!(
+            "muted: {} ({}), in no list and no total; `shortfall findings --muted` shows them",
+            muted.len(),
+            sums.join(", ")
+        ));
+    }
 }
 
 /// The most important findings as a table.

@@ -8,6 +8,7 @@ mod failure;
 mod findings;
 mod ingest;
 mod map;
+mod mute;
 mod progress;
 mod render;
 mod report;
@@ -86,6 +87,10 @@ enum Command {
     Analyze(analyze::Arguments),
     /// Print the findings of a quarter in the fixed schema.
     Findings(findings::Arguments),
+    /// Leave a finding out of lists and totals, with a reason.
+    Mute(mute::Arguments),
+    /// List a muted finding again.
+    Unmute(mute::UnmuteArguments),
     /// The arithmetic and the source rows behind one finding.
     Explain(explain::Arguments),
     /// The original line behind a row of the lake, and what became of it.
@@ -149,6 +154,8 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Map(arguments) => map::run(&context, &arguments),
         Command::Analyze(arguments) => analyze::run(&context, &arguments),
         Command::Findings(arguments) => findings::run(&context, &arguments),
+        Command::Mute(arguments) => mute::run(&context, &arguments),
+        Command::Unmute(arguments) => mute::run_unmute(&context, &arguments),
         Command::Explain(arguments) => explain::run(&context, &arguments),
         Command::Trace(arguments) => trace::run(&context, &arguments),
         Command::Compare(arguments) => compare::run(&context, &arguments),

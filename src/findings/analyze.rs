@@ -2,30 +2,36 @@
 
 use super::cell::cells;
 use super::coverage::{Coverage, coverage};
-use super::earlier::earlier;
+use super::earlier::{Earlier, earlier};
 pub use super::error::AnalyzeError;
 use super::fold::{Folded, Names, fold};
 use super::marts::{self, Run};
+use super::mute::{self, Mute, Spoken};
 use super::overlap::count_once;
 use super::publish::{Results, publish};
 use super::read::from_batch;
+use super::recoverable::{Limits, Money, parts};
+use super::recovered::{billed, recovered};
 use super::schema::{Basis, Finding};
+use super::scorecard::{Score, scorecard};
 use super::signal::Signal;
 use super::status::{self, Tested};
 use super::unmapped::{Unmapped, unmapped};
 use crate::lake::truth::{self, Versions};
 use crate::lake::{Lake, LakeError, Table};
+use crate::money::round_to_minor_unit;
 use crate::month::{Month, Quarter};
 use crate::query::catalog::Catalog;
 use crate::query::run::{self, FactTiming, Parameters};
 use crate::query::session;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Int64Type};
 use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::prelude::SessionContext;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 /// Months of the trend window: two years see a leak's beginning and one whole season on both sides of it.
@@ -50,6 +56,8 @@ pub struct Request {
     pub queries: Option<PathBuf>,
     /// Threads.
     pub threads: usize,
+    /// Months that may be billed back where no contract says otherwise.
+    pub back_billing_months: u32,
 }
 
 /// What an analysis says.
@@ -61,10 +69,18 @@ pub struct Analysis {
     pub quarter: Quarter,
     /// As-of date, if asked for.
     pub as_of: Option<DateTime<Utc>>,
-    /// Findings in the order of money times confidence.
+    /// Findings in the order of money times confidence, without the muted ones.
     pub findings: Vec<Finding>,
+    /// Those that somebody muted.
+    pub muted: Vec<(Finding, Mute)>,
+    /// Those that were muted and are listed again, and why.
+    pub unmuted: Vec<(Finding, String)>,
+    /// By currency, what of the listed findings' money can still be had, and what came back of all that was ever found.
+    pub recoverable: BTreeMap<String, Money>,
     /// What was tested.
     pub coverage: Vec<Coverage>,
+    /// Whether revenue integrity rests on systems or on people.
+    pub scorecard: Vec<Score>,
     /// Earlier findings that are not found again because the signal could not look: nothing is known of them.
     pub untested: Vec<Finding>,
     /// What could not be tied to anybody.
@@ -107,14 +123,29 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     let evaluated: Vec<&Signal> = found.iter().map(|(signal, _)| signal).collect();
     let coverage = coverage(&ctx, &catalog, &evaluated, parameters).await?;
     let names = names(&ctx).await?;
+    let signals: Vec<Signal> = found.iter().map(|(signal, _)| signal.clone()).collect();
     let mut folded: Vec<Folded> =
         found.into_iter().flat_map(|(signal, cells)| fold(&signal, cells, request.quarter, &names)).collect();
     let before = earlier(lake, request.quarter, request.as_of.map(|t| t.timestamp_micros())).await?;
     let mut tested = Tested::new(&ctx, &catalog, parameters, request.quarter, &coverage).await?;
     let gone = status::set(&mut folded, &before, request.quarter, &mut tested).await?;
     folded.extend(gone.resolved);
+    let known_until = known_until(lake, request).await?;
+    let limits =
+        Limits { known_until: Month::of(known_until), months: request.back_billing_months, stated: stated_limits(&ctx).await? };
+    let recovered = recovered(&ctx, &before).await?;
+    for Folded { finding, cells, earlier, money } in &mut folded {
+        if let Some(signal) = signals.iter().find(|signal| signal.id == finding.signal) {
+            *money = parts(signal, earlier.iter().chain(cells.iter()), &limits);
+        }
+        let back = recovered.iter().filter(|row| row.finding_id == finding.finding_id).map(|row| row.recovered);
+        money.recovered = round_to_minor_unit(back.sum(), &finding.currency);
+    }
+    let keys = folded.iter().flat_map(|f| f.cells.iter().map(|cell| (cell.subject.clone(), cell.month))).collect();
+    let billed = billed(&ctx, &keys).await?;
+    let scorecard = scorecard(&ctx, &catalog, parameters, request.quarter, &before).await?;
     folded.sort_by(|a, b| rank_key(&b.finding).cmp(&rank_key(&a.finding)).then(a.finding.finding_id.cmp(&b.finding.finding_id)));
-    let run_id = run_id(request, &versions, &catalog);
+    let run_id = run_id(request, &versions, &catalog, &before);
     let unmapped = unmapped(&ctx).await?;
     let results = Results {
         run_id: &run_id,
@@ -123,23 +154,70 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
         versions: &versions,
         queries_sha256: &catalog.sha256(),
         folded: &folded,
+        billed: &billed,
+        recovered: &recovered,
+        known_until,
+        back_billing_months: request.back_billing_months,
         coverage: &coverage,
+        scorecard: &scorecard,
         unmapped: &unmapped,
         fact_rows,
     };
     publish(&ctx, lake, results).await?;
     let is_wanted = |signal: &String| request.signals.is_empty() || request.signals.contains(signal);
+    folded.retain(|f| is_wanted(&f.finding.signal));
+    let mut monies: HashMap<String, Money> = folded.iter().map(|f| (f.finding.finding_id.clone(), f.money)).collect();
+    let spoken =
+        Spoken { quarter: request.quarter, as_of: request.as_of.map(|t| t.timestamp_micros()), known_until: Some(known_until) };
+    let split = mute::split(lake, spoken, folded.into_iter().map(|f| f.finding).collect()).await?;
+    let mut recoverable: BTreeMap<String, Money> = BTreeMap::new();
+    for finding in &split.listed {
+        let money = Money { recovered: Decimal::ZERO, ..monies.remove(&finding.finding_id).unwrap_or_default() };
+        *recoverable.entry(finding.currency.clone()).or_default() += money;
+    }
+    for row in recovered.iter().filter(|row| row.basis != Basis::Overbilling) {
+        let money = recoverable.entry(row.subject.currency.clone()).or_default();
+        money.recovered = round_to_minor_unit(money.recovered + row.recovered, &row.subject.currency);
+    }
     Ok(Analysis {
         run_id,
         quarter: request.quarter,
         as_of: request.as_of,
-        findings: folded.into_iter().map(|f| f.finding).filter(|finding| is_wanted(&finding.signal)).collect(),
+        findings: split.listed,
+        muted: split.muted,
+        unmuted: split.ended,
+        recoverable,
+        scorecard,
         untested: gone.untested.into_iter().filter(|finding| is_wanted(&finding.signal)).collect(),
         coverage: coverage.into_iter().filter(|coverage| is_wanted(&coverage.signal)).collect(),
         unmapped,
         fact_rows,
         timings,
     })
+}
+
+/// The day up to which the data reach: the as-of date, or when the newest row of usage, invoices or contracts became known.
+async fn known_until(lake: &Lake, request: &Request) -> Result<NaiveDate, AnalyzeError> {
+    let mut newest = None;
+    for table in [Table::VendorUsage, Table::InvoiceLine, Table::ContractLine] {
+        let known = lake.files(table, None).await?.into_iter().filter_map(|file| Some(file.recorded_at?.1));
+        newest = newest.max(known.max());
+    }
+    let newest = newest.and_then(DateTime::from_timestamp_micros);
+    let known = request.as_of.or(newest).map(|instant| instant.date_naive());
+    Ok(known.unwrap_or_else(|| request.quarter.last_month().plus(1).first_day()))
+}
+
+/// How far back contracts let the MSP bill, where they say so.
+async fn stated_limits(ctx: &SessionContext) -> Result<HashMap<(String, String), u32>, AnalyzeError> {
+    let mut limits = HashMap::new();
+    for batch in texts(ctx, "SELECT customer_key, service_key, months FROM facts.back_billing").await? {
+        for row in 0..batch.num_rows() {
+            let months = batch.column(2).as_primitive::<Int64Type>().value(row);
+            limits.insert((text_at(&batch, 0, row)?, text_at(&batch, 1, row)?), u32::try_from(months).unwrap_or(0));
+        }
+    }
+    Ok(limits)
 }
 
 fn refuse_unknown(signals: &[Signal], wanted: &[String]) -> Result<(), AnalyzeError> {
@@ -238,11 +316,21 @@ pub async fn findings_of(lake: &Lake, run: &Run) -> Result<Vec<Finding>, Analyze
     Ok(findings)
 }
 
-fn run_id(request: &Request, versions: &Versions, catalog: &Catalog) -> String {
+fn run_id(request: &Request, versions: &Versions, catalog: &Catalog, before: &[Earlier]) -> String {
     let mut hash = Sha256::new();
     let as_of = request.as_of.map(|t| t.timestamp_micros().to_string()).unwrap_or_default();
     let versions: Vec<String> = versions.iter().map(|(table, version)| format!("{table}={version}")).collect();
-    let parts = [request.quarter.to_string(), as_of, versions.join(","), catalog.sha256(), env!("CARGO_PKG_VERSION").to_owned()];
+    // Another analysis of an earlier quarter makes another status.
+    let before: Vec<&str> = before.iter().filter(|run| run.quarter < request.quarter).map(|run| run.run_id.as_str()).collect();
+    let parts = [
+        request.quarter.to_string(),
+        request.back_billing_months.to_string(),
+        before.join(","),
+        as_of,
+        versions.join(","),
+        catalog.sha256(),
+        env!("CARGO_PKG_VERSION").to_owned(),
+    ];
     for part in parts {
         hash.update(part.as_bytes());
         hash.update([0]);

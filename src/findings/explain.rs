@@ -91,7 +91,7 @@ pub async fn explain(lake: &Lake, run: &Run, id: &str, threads: usize) -> Result
     let parameters = parameters(lake, finding.quarter, as_of).await?;
     build_facts(&ctx, &catalog, parameters, Some(&["customer_alias", "service_alias", "billed_line"])).await?;
     let months = months(&ctx, &finding).await?;
-    let (rows, row_counts) = source_rows(&ctx, lake, &finding).await?;
+    let (rows, row_counts) = source_rows(&ctx, lake, &finding, SHOWN).await?;
     Ok(Some(Explanation { finding, months, rows, row_counts }))
 }
 
@@ -148,10 +148,11 @@ async fn months(ctx: &SessionContext, finding: &Finding) -> Result<Vec<MonthLine
     Ok(lines)
 }
 
-async fn source_rows(
+pub(super) async fn source_rows(
     ctx: &SessionContext,
     lake: &Lake,
     finding: &Finding,
+    shown: usize,
 ) -> Result<(Vec<SourceRow>, BTreeMap<String, u64>), AnalyzeError> {
     let (customer, service) = (quoted(finding.customer_key.as_ref()), quoted(finding.service_key.as_ref()));
     let day = |month: Month| format!("DATE '{}'", month.first_day());
@@ -214,7 +215,7 @@ async fn source_rows(
             };
             for row in 0..batch.num_rows() {
                 count += 1;
-                if wanted.values().map(Vec::len).sum::<usize>() < SHOWN {
+                if wanted.values().map(Vec::len).sum::<usize>() < shown {
                     let number = batch.column(5).as_primitive::<Int64Type>().value(row).cast_unsigned();
                     wanted
                         .entry([text(0, row)?, text(1, row)?, text(2, row)?, text(3, row)?, text(4, row)?])

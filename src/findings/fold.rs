@@ -1,6 +1,7 @@
 //! Cells to findings: the months of one condition make one finding, if it reaches into the analysed quarter.
 
 use super::cell::{Cell, Subject};
+use super::recoverable::Money;
 use super::schema::{Basis, Finding};
 use super::signal::Signal;
 use crate::lake::archive::hex;
@@ -31,6 +32,8 @@ pub struct Folded {
     pub cells: Vec<Cell>,
     /// Cells of the same condition before the quarter.
     pub earlier: Vec<Cell>,
+    /// What of its money can still be had.
+    pub money: Money,
 }
 
 /// Folds the cells of one signal.
@@ -111,7 +114,7 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
     if money.is_zero() && !whole.is_zero() && !is_overbilling {
         finding.explanation.push_str(". The money is counted with another finding on the same months; this one corroborates it");
     }
-    Some(Folded { finding, cells: current, earlier })
+    Some(Folded { finding, cells: current, earlier, money: Money::default() })
 }
 
 /// The same leak keeps its id from quarter to quarter: a hash of signal, customer, service and currency. Not of the onset, which a window

@@ -12,14 +12,23 @@ use crate::lake::write::TableWriter;
 use crate::lake::{Lake, LakeError, Table};
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Date32Type, Int64Type};
+use chrono::{Duration, NaiveDate};
 use datafusion::common::TableReference;
 use datafusion::prelude::SessionContext;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Tables of a run besides `marts/run` itself.
-pub const MARTS: [Table; 5] = [Table::FactMonthly, Table::GapBridge, Table::Finding, Table::FindingEvidence, Table::Coverage];
+pub const MARTS: [Table; 7] = [
+    Table::FactMonthly,
+    Table::GapBridge,
+    Table::Finding,
+    Table::FindingEvidence,
+    Table::Coverage,
+    Table::Scorecard,
+    Table::Recovered,
+];
 
 /// One analysis as `marts/run` tells it.
 #[derive(Clone, Debug)]
@@ -34,6 +43,8 @@ pub struct Run {
     pub versions: BTreeMap<String, u64>,
     /// What belonged to no known customer or service.
     pub unmapped: Vec<Unmapped>,
+    /// The day up to which its data reach; runs of older versions do not say.
+    pub known_until: Option<NaiveDate>,
     /// Its place in the order of runs.
     pub number: usize,
 }
@@ -72,7 +83,7 @@ pub async fn publish(lake: &Lake, table: Table, run_id: &str, quarter: &str, bat
     }
     let mode = match table {
         Table::FactMonthly => Mode::Overwrite,
-        Table::Run => Mode::Append,
+        Table::Run | Table::Mute => Mode::Append,
         _ => Mode::ReplacePartition("quarter", quarter.to_owned()),
     };
     lake.commit(table, writer.finish()?, mode).await
@@ -90,7 +101,10 @@ pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let ctx = SessionContext::new();
     let frame = ctx.read_table(Arc::new(FileTable::new(lake, Table::Run, files)))?;
-    let batches = frame.select_columns(&["run_id", "quarter", "as_of", "mart_versions", "number", "unmapped"])?.collect().await?;
+    let batches = frame
+        .select_columns(&["run_id", "quarter", "as_of", "mart_versions", "number", "unmapped", "known_until"])?
+        .collect()
+        .await?;
     let mut found = Vec::new();
     for batch in batches {
         let text = |at: usize, row: usize| -> datafusion::common::Result<String> {
@@ -98,6 +112,7 @@ pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
             Ok(column.as_string::<i32>().value(row).to_owned())
         };
         let as_of = batch.column(2).as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
+        let known_until = batch.column(6).as_primitive::<Date32Type>();
         let number = batch.column(4).as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
             found.push(Run {
@@ -107,6 +122,9 @@ pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
                 versions: serde_json::from_str(&text(3, row)?).unwrap_or_default(),
                 // Runs of older versions say nothing.
                 unmapped: serde_json::from_str(&text(5, row)?).unwrap_or_default(),
+                known_until: arrow::array::Array::is_valid(known_until, row)
+                    .then(|| NaiveDate::default().checked_add_signed(Duration::days(i64::from(known_until.value(row)))))
+                    .flatten(),
                 number: usize::try_from(number.value(row)).unwrap_or(0),
             });
         }
@@ -146,7 +164,18 @@ pub async fn register(ctx: &SessionContext, lake: &Lake, only: Option<&Run>) -> 
         let name = TableReference::partial("marts", table.name());
         ctx.register_table(name, Arc::new(FileTable::new(lake, table, files)))?;
     }
+    register_mutes(ctx, lake).await?;
     let files = lake.files(Table::Run, None).await?;
     ctx.register_table(TableReference::partial("marts", "run"), Arc::new(FileTable::new(lake, Table::Run, files)))?;
+    Ok(())
+}
+
+/// Registers `marts.mute`: every decision about a finding.
+///
+/// # Errors
+/// [`TruthError`] if the table cannot be read.
+pub async fn register_mutes(ctx: &SessionContext, lake: &Lake) -> Result<(), TruthError> {
+    let files = lake.files(Table::Mute, None).await?;
+    ctx.register_table(TableReference::partial("marts", "mute"), Arc::new(FileTable::new(lake, Table::Mute, files)))?;
     Ok(())
 }

@@ -5,8 +5,11 @@ use super::coverage::Coverage;
 use super::error::AnalyzeError;
 use super::fold::Folded;
 use super::marts;
-use super::read::{month_days, to_batch};
+use super::read::{date_days, month_days, to_batch};
+use super::recoverable::Money;
+use super::recovered::{Key, Recovered};
 use super::schema::Finding;
+use super::scorecard::Score;
 use super::unmapped::Unmapped;
 use crate::lake::truth::Versions;
 use crate::lake::{Lake, Table};
@@ -15,9 +18,10 @@ use crate::month::Quarter;
 use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::prelude::SessionContext;
 use rust_decimal::Decimal;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What a run says, and what it was made from.
@@ -29,7 +33,12 @@ pub(super) struct Results<'a> {
     pub(super) versions: &'a Versions,
     pub(super) queries_sha256: &'a str,
     pub(super) folded: &'a [Folded],
+    pub(super) billed: &'a HashMap<Key, Decimal>,
+    pub(super) recovered: &'a [Recovered],
+    pub(super) known_until: NaiveDate,
+    pub(super) back_billing_months: u32,
     pub(super) coverage: &'a [Coverage],
+    pub(super) scorecard: &'a [Score],
     pub(super) unmapped: &'a [Unmapped],
     pub(super) fact_rows: u64,
 }
@@ -49,13 +58,14 @@ pub(super) async fn publish(ctx: &SessionContext, lake: &Lake, results: Results<
         "SELECT *, '{quarter}' AS quarter, '{run_id}' AS run_id FROM facts.gap_bridge ORDER BY customer_key, service_key, currency, month, cause"
     );
     let bridge = super::analyze::texts(ctx, &bridge).await?;
-    let findings: Vec<&Finding> = results.folded.iter().map(|f| &f.finding).collect();
     let mut marts_versions = Versions::new();
     for (table, rows) in [
         (Table::FactMonthly, facts),
         (Table::GapBridge, bridge),
-        (Table::Finding, vec![to_batch(&findings, run_id).map_err(&encode)?]),
-        (Table::FindingEvidence, vec![evidence(results.folded, &quarter, run_id).map_err(&encode)?]),
+        (Table::Finding, vec![findings(results.folded, run_id).map_err(&encode)?]),
+        (Table::FindingEvidence, vec![evidence(results, &quarter).map_err(&encode)?]),
+        (Table::Recovered, vec![recovered(results.recovered, &quarter, run_id).map_err(&encode)?]),
+        (Table::Scorecard, vec![scorecard(results.scorecard, &quarter, run_id).map_err(&encode)?]),
         (Table::Coverage, vec![coverage(results.coverage, &quarter, run_id).map_err(&encode)?]),
     ] {
         let version = marts::publish(lake, table, run_id, &quarter, &rows).await?;
@@ -84,6 +94,8 @@ fn run_row(results: Results<'_>, marts_versions: &Versions, number: usize) -> Re
         ("findings", whole(results.folded.len() as u64)),
         ("fact_rows", whole(results.fact_rows)),
         ("number", whole(number as u64)),
+        ("known_until", Arc::new(Date32Array::from(vec![date_days(results.known_until)]))),
+        ("back_billing_months", whole(u64::from(results.back_billing_months))),
     ])
 }
 
@@ -96,12 +108,78 @@ fn money(values: Decimal128Array) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(values.with_precision_and_scale(PRECISION, SCALE as i8)?))
 }
 
-fn evidence(folded: &[Folded], quarter: &str, run_id: &str) -> Result<RecordBatch, ArrowError> {
-    let cells: Vec<_> = folded.iter().flat_map(|f| f.cells.iter().map(move |cell| (&f.finding, cell))).collect();
+/// The fixed schema, and what of the money can still be had.
+fn findings(folded: &[Folded], run_id: &str) -> Result<RecordBatch, ArrowError> {
+    let findings: Vec<&Finding> = folded.iter().map(|f| &f.finding).collect();
+    let fixed = to_batch(&findings, run_id)?;
+    let schema = fixed.schema();
+    let mut columns: Vec<(&str, ArrayRef)> =
+        schema.fields().iter().map(|field| field.name().as_str()).zip(fixed.columns().iter().cloned()).collect();
+    let part = |get: fn(&Money) -> Decimal| money(folded.iter().map(|f| from_decimal(get(&f.money))).collect());
+    columns.extend([
+        ("detected", part(|m| m.detected)?),
+        ("recoverable_now", part(|m| m.now)?),
+        ("recoverable_from_next_cycle", part(|m| m.next_cycle)?),
+        ("lost", part(|m| m.lost)?),
+        ("recovered", part(|m| m.recovered)?),
+    ]);
+    batch(columns)
+}
+
+fn scorecard(scores: &[Score], quarter: &str, run_id: &str) -> Result<RecordBatch, ArrowError> {
+    let text = |get: &dyn Fn(&Score) -> Option<String>| -> ArrayRef { Arc::new(scores.iter().map(get).collect::<StringArray>()) };
+    let amount = |get: fn(&Score) -> Option<Decimal>| money(scores.iter().map(|s| get(s).and_then(from_decimal)).collect());
+    batch(vec![
+        ("measure", text(&|s| Some(s.measure.clone()))),
+        ("title", text(&|s| Some(s.title.clone()))),
+        ("unit", text(&|s| Some(s.unit.clone()))),
+        ("better", text(&|s| Some(s.better.clone()))),
+        ("system", text(&|s| s.system.clone())),
+        ("currency", text(&|s| s.currency.clone())),
+        ("quarter", text(&|_| Some(quarter.to_owned()))),
+        ("part", amount(|s| s.part)?),
+        ("whole", amount(|s| Some(s.whole))?),
+        ("value", amount(|s| s.value)?),
+        ("previous_quarter", text(&|s| s.previous.as_ref().map(|(quarter, _)| quarter.clone()))),
+        ("previous_value", amount(|s| s.previous.as_ref().map(|(_, value)| *value))?),
+        ("trend", text(&|s| s.trend().map(str::to_owned))),
+        ("run_id", text(&|_| Some(run_id.to_owned()))),
+    ])
+}
+
+fn recovered(rows: &[Recovered], quarter: &str, run_id: &str) -> Result<RecordBatch, ArrowError> {
+    let text =
+        |get: &dyn Fn(&Recovered) -> Option<String>| -> ArrayRef { Arc::new(rows.iter().map(get).collect::<StringArray>()) };
+    let amount = |get: fn(&Recovered) -> Decimal| money(rows.iter().map(|r| from_decimal(get(r))).collect());
+    batch(vec![
+        ("finding_id", text(&|r| Some(r.finding_id.clone()))),
+        ("found_quarter", text(&|r| Some(r.found_quarter.to_string()))),
+        ("quarter", text(&|_| Some(quarter.to_owned()))),
+        ("customer_key", text(&|r| r.subject.customer_key.clone())),
+        ("service_key", text(&|r| r.subject.service_key.clone())),
+        ("month", Arc::new(rows.iter().map(|r| Some(month_days(r.month))).collect::<Date32Array>())),
+        ("currency", text(&|r| Some(r.subject.currency.clone()))),
+        ("basis", text(&|r| Some(r.basis.as_str().to_owned()))),
+        ("lost", amount(|r| r.lost)?),
+        ("billed_then", amount(|r| r.billed_then)?),
+        ("billed_now", amount(|r| r.billed_now)?),
+        ("recovered", amount(|r| r.recovered)?),
+        ("run_id", text(&|_| Some(run_id.to_owned()))),
+    ])
+}
+
+fn evidence(results: Results<'_>, quarter: &str) -> Result<RecordBatch, ArrowError> {
+    let cells: Vec<_> = results.folded.iter().flat_map(|f| f.cells.iter().map(move |cell| (&f.finding, cell))).collect();
     let text = |get: &dyn Fn(&Finding, &Cell) -> Option<String>| -> ArrayRef {
         Arc::new(cells.iter().map(|(f, c)| get(f, c)).collect::<StringArray>())
     };
     let amount = |get: fn(&Cell) -> Decimal| money(cells.iter().map(|(_, c)| from_decimal(get(c))).collect());
+    // Of a customer as a whole, or a service as a whole, no single amount was billed.
+    let billed = cells.iter().map(|(_, c)| {
+        let is_pair = c.subject.customer_key.is_some() && c.subject.service_key.is_some();
+        let billed = results.billed.get(&(c.subject.clone(), c.month)).copied().unwrap_or_default();
+        if is_pair { from_decimal(billed) } else { None }
+    });
     batch(vec![
         ("finding_id", text(&|f, _| Some(f.finding_id.clone()))),
         ("quarter", text(&|_, _| Some(quarter.to_owned()))),
@@ -111,7 +189,8 @@ fn evidence(folded: &[Folded], quarter: &str, run_id: &str) -> Result<RecordBatc
         ("currency", text(&|_, c| Some(c.subject.currency.clone()))),
         ("counted", amount(|c| c.counted)?),
         ("corroborates", amount(|c| c.amount - c.counted)?),
-        ("run_id", text(&|_, _| Some(run_id.to_owned()))),
+        ("run_id", text(&|_, _| Some(results.run_id.to_owned()))),
+        ("billed", money(billed.collect())?),
     ])
 }
 

@@ -17,6 +17,12 @@ pub fn month_days(month: Month) -> i32 {
     i32::try_from((month.first_day() - NaiveDate::default()).num_days()).unwrap_or(0)
 }
 
+/// Days since 1970.
+#[must_use]
+pub fn date_days(date: NaiveDate) -> i32 {
+    i32::try_from((date - NaiveDate::default()).num_days()).unwrap_or(0)
+}
+
 /// Findings as rows of `marts/finding`, ranked in their order.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use super::analyze::{AnalyzeError, chart_start, findings_of};
 use super::coverage::{Coverage, Part};
 use super::marts::{self, Run};
+use super::mute::{self, Split, Spoken};
 use super::read::month_days;
 use super::schema::{Basis, Finding};
 use super::signal::Signal;
@@ -30,7 +31,12 @@ const CHARTS: usize = 30;
 /// # Errors
 /// [`AnalyzeError`] if the marts cannot be read.
 pub async fn report_data(lake: &Lake, run: &Run) -> Result<ReportData, AnalyzeError> {
-    let (findings, resolved): (Vec<Finding>, Vec<Finding>) = findings_of(lake, run).await?.into_iter().partition(is_open);
+    let all = findings_of(lake, run).await?;
+    let split = match Spoken::of(run) {
+        Some(spoken) => mute::split(lake, spoken, all).await?,
+        None => Split { listed: all, ..Split::default() },
+    };
+    let (findings, resolved): (Vec<Finding>, Vec<Finding>) = split.listed.into_iter().partition(is_open);
     let quarter: Quarter =
         run.quarter.parse().map_err(|_| AnalyzeError::Engine { action: "reading the run", detail: run.quarter.clone() })?;
     let signals = Signal::load_all(&Catalog::load(None)?)?;
@@ -53,18 +59,21 @@ pub async fn report_data(lake: &Lake, run: &Run) -> Result<ReportData, AnalyzeEr
         coverage: coverage(&ctx, &signals).await?,
         charts,
         findings,
-        notes: notes(run, resolved.len()),
+        notes: notes(run, resolved.len(), split.muted.len()),
         generated_by: concat!("shortfall ", env!("CARGO_PKG_VERSION")).to_owned(),
     })
 }
 
-fn notes(run: &Run, resolved: usize) -> Vec<String> {
+fn notes(run: &Run, resolved: usize, muted: usize) -> Vec<String> {
     let mut notes = vec![
         "Leakage is for the quarter; a unit of money that several signals point to is counted once.".to_owned(),
         "Over-billed money is the customers': it is reported beside leakage, never netted against it.".to_owned(),
     ];
     if resolved > 0 {
         notes.push(format!("Resolved since earlier analyses, and not listed here: {resolved}. `shortfall findings` names them."));
+    }
+    if muted > 0 {
+        notes.push(format!("Muted, and in no list and no total here: {muted}. `shortfall findings --muted` gives the reasons."));
     }
     notes.extend(run.unmapped.iter().map(Unmapped::sentence));
     notes

@@ -32,6 +32,8 @@ pub struct Signal {
     pub precedence: u32,
     /// Signals whose money lies beside this one's by construction: their claims do not reduce it.
     pub adds_to: Vec<String>,
+    /// Whether its money is owed for past months, so that it can be billed after the fact.
+    pub is_back_billable: bool,
     /// What a finance person does about it.
     pub action: String,
     /// Template of the explanation.
@@ -85,6 +87,14 @@ impl Signal {
         let precedence = precedence
             .parse()
             .map_err(|_| QueryError::new(query, &format!("`precedence: {precedence}` is not a whole number")))?;
+        let is_back_billable = match header.get("back_billable") {
+            Some("yes") => true,
+            Some("no") => false,
+            None => family == "seam" && basis == Basis::Revenue,
+            Some(other) => {
+                return Err(QueryError::new(query, &format!("`back_billable: {other}` is neither `yes` nor `no`")));
+            }
+        };
         Ok(Self {
             id: name.to_owned(),
             title: text("title"),
@@ -93,6 +103,7 @@ impl Signal {
             basis,
             precedence,
             adds_to: header.list("adds_to").into_iter().map(str::to_owned).collect(),
+            is_back_billable,
             action: text("action"),
             explanation: text("explanation"),
             query: query.clone(),

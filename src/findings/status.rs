@@ -21,6 +21,7 @@ use super::cell::{Cell, Subject};
 use super::coverage::{Coverage, tested_subjects};
 use super::earlier::Earlier;
 use super::fold::Folded;
+use super::recoverable::Money;
 use super::schema::{Basis, Finding};
 use crate::month::{Month, Quarter};
 use crate::query::catalog::Catalog;
@@ -138,7 +139,12 @@ fn ended(finding: &Finding, quarter: Quarter, explanation: String, tested: &Test
         explanation,
         ..finding.clone()
     };
-    Folded { finding: ended, cells: months.map(|month| Cell::empty(subject.clone(), month)).collect(), earlier: Vec::new() }
+    Folded {
+        finding: ended,
+        cells: months.map(|month| Cell::empty(subject.clone(), month)).collect(),
+        earlier: Vec::new(),
+        money: Money::default(),
+    }
 }
 
 fn subject_of(finding: &Finding) -> Subject {

@@ -59,6 +59,12 @@ pub enum Table {
     FindingEvidence,
     /// Which signals could be tested on how much, and why not on the rest.
     Coverage,
+    /// Whether revenue integrity rests on systems or on people, per run.
+    Scorecard,
+    /// Months of earlier findings whose money has come back.
+    Recovered,
+    /// What somebody decided about findings: appended, never part of a run.
+    Mute,
     /// One row per analysis; an analysis is visible once it stands here.
     Run,
 }
@@ -89,6 +95,9 @@ pub const TABLES: &[Table] = &[
     Table::Finding,
     Table::FindingEvidence,
     Table::Coverage,
+    Table::Scorecard,
+    Table::Recovered,
+    Table::Mute,
     Table::Run,
 ];
 
@@ -110,7 +119,15 @@ impl Table {
     #[must_use]
     pub fn area(self) -> &'static str {
         match self {
-            Self::FactMonthly | Self::GapBridge | Self::Finding | Self::FindingEvidence | Self::Coverage | Self::Run => "marts",
+            Self::FactMonthly
+            | Self::GapBridge
+            | Self::Finding
+            | Self::FindingEvidence
+            | Self::Coverage
+            | Self::Scorecard
+            | Self::Recovered
+            | Self::Mute
+            | Self::Run => "marts",
             _ => "core",
         }
     }
@@ -143,6 +160,9 @@ impl Table {
             Self::Finding => "finding",
             Self::FindingEvidence => "finding_evidence",
             Self::Coverage => "coverage",
+            Self::Scorecard => "scorecard",
+            Self::Recovered => "recovered",
+            Self::Mute => "mute",
             Self::Run => "run",
         }
     }
@@ -152,7 +172,9 @@ impl Table {
     pub fn partition_columns(self) -> &'static [&'static str] {
         match self {
             Self::VendorUsage | Self::InvoiceLine => &["system", "service_month"],
-            Self::GapBridge | Self::Finding | Self::FindingEvidence | Self::Coverage => &["quarter"],
+            Self::GapBridge | Self::Finding | Self::FindingEvidence | Self::Coverage | Self::Scorecard | Self::Recovered => {
+                &["quarter"]
+            }
             _ => &[],
         }
     }
@@ -430,6 +452,8 @@ impl Table {
                 ("markup_percent", DECIMAL),
                 ("quantity_basis", TEXT),
                 ("proration", TEXT),
+                // How many months back the contract lets the MSP bill.
+                ("back_billing_months", DECIMAL),
             ],
             Self::BillingCalendar => vec![("customer_key", TEXT), ("service_month", DATE), ("cutoff_date", DATE)],
             Self::Batch => vec![
@@ -522,6 +546,13 @@ impl Table {
                 ("overbilled", DECIMAL),
                 ("rank", COUNT),
                 ("run_id", TEXT),
+                // From the leak's beginning; `detected` is the sum of the three that follow (`findings/recoverable.rs`).
+                ("detected", DECIMAL),
+                ("recoverable_now", DECIMAL),
+                ("recoverable_from_next_cycle", DECIMAL),
+                ("lost", DECIMAL),
+                // What later invoices show to have come back.
+                ("recovered", DECIMAL),
             ],
             Self::FindingEvidence => vec![
                 ("finding_id", TEXT),
@@ -533,6 +564,8 @@ impl Table {
                 ("counted", DECIMAL),
                 ("corroborates", DECIMAL),
                 ("run_id", TEXT),
+                // What was billed for the month when the run was made.
+                ("billed", DECIMAL),
             ],
             Self::Coverage => vec![
                 ("signal", TEXT),
@@ -544,6 +577,50 @@ impl Table {
                 ("money", DECIMAL),
                 ("unit", TEXT),
                 ("run_id", TEXT),
+            ],
+            Self::Scorecard => vec![
+                ("measure", TEXT),
+                ("title", TEXT),
+                ("unit", TEXT),
+                ("better", TEXT),
+                // None for the whole book.
+                ("system", TEXT),
+                ("currency", TEXT),
+                ("quarter", TEXT),
+                ("part", DECIMAL),
+                ("whole", DECIMAL),
+                ("value", DECIMAL),
+                ("previous_quarter", TEXT),
+                ("previous_value", DECIMAL),
+                // `better`, `worse`, `same`, `first`.
+                ("trend", TEXT),
+                ("run_id", TEXT),
+            ],
+            Self::Recovered => vec![
+                ("finding_id", TEXT),
+                ("found_quarter", TEXT),
+                ("quarter", TEXT),
+                ("customer_key", TEXT),
+                ("service_key", TEXT),
+                ("month", DATE),
+                ("currency", TEXT),
+                ("basis", TEXT),
+                ("lost", DECIMAL),
+                ("billed_then", DECIMAL),
+                ("billed_now", DECIMAL),
+                ("recovered", DECIMAL),
+                ("run_id", TEXT),
+            ],
+            Self::Mute => vec![
+                ("finding_id", TEXT),
+                ("is_muted", FLAG),
+                ("reason", TEXT),
+                ("until", DATE),
+                ("quarter", TEXT),
+                ("money", DECIMAL),
+                ("currency", TEXT),
+                ("decided_at", instant()),
+                ("number", COUNT),
             ],
             Self::Run => vec![
                 ("run_id", TEXT),
@@ -558,6 +635,9 @@ impl Table {
                 ("findings", COUNT),
                 ("fact_rows", COUNT),
                 ("number", COUNT),
+                // The day up to which its data reach.
+                ("known_until", DATE),
+                ("back_billing_months", COUNT),
             ],
         }
     }

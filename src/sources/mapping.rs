@@ -147,6 +147,7 @@ pub static SOURCE: Source = Source {
                 Column::decimal("markup_percent"),
                 Column::text("quantity_basis"),
                 Column::text("proration"),
+                Column::decimal("back_billing_months"),
             ],
             nulls: &[],
             target: Table::ContractTerms,

@@ -105,6 +105,11 @@ impl Service {
         matches!(self.vendor, Vendor::Licence { .. })
     }
 
+    /// Autotask's material for amounts given back on this service.
+    pub(crate) fn credit_code(&self) -> u32 {
+        CREDIT.0 * 1_000 + self.psa_id
+    }
+
     /// Pax8's article number.
     pub(crate) fn pax8_sku(&self) -> String {
         format!("PAX-CLW-{}", self.psa_id)
@@ -121,6 +126,23 @@ pub(crate) const PROJECT: (u32, &str) = (190, "PROJECT");
 
 /// The PSA's article for amounts given back.
 pub(crate) const CREDIT: (u32, &str) = (191, "CREDIT");
+
+/// An article that a distributor began to charge for and nobody entered in any list.
+pub(crate) static UNLISTED: Service = Service {
+    key: "",
+    name: "Defender for Business add-on",
+    unit: "seat",
+    vendor: Vendor::Licence { product: "CFQ7TTC0J0ZX", sku: "0007" },
+    psa_id: 199,
+    psa_sku: "",
+    stripe_product: "",
+    price: 50_000,
+    cost: 30_000,
+    subject: None,
+    pack: None,
+    list_change: None,
+    share: 0,
+};
 
 /// The price list.
 pub(crate) static SERVICES: [Service; 11] = [

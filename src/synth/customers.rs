@@ -47,6 +47,8 @@ pub(crate) struct Customer {
     pub(crate) left: Option<NaiveDate>,
     /// The MSP's own company.
     pub(crate) is_internal: bool,
+    /// An account at the vendors that stands in no register of the MSP.
+    pub(crate) is_unknown: bool,
 }
 
 impl Customer {
@@ -123,6 +125,23 @@ pub(crate) fn customers(seed: u64, count: usize, first_month: Month, n_months: i
     customers
 }
 
+/// An account that somebody opened at the vendors and told nobody of. `index` is its place among all customers.
+pub(crate) fn unknown(seed: u64, index: usize, since: NaiveDate) -> Customer {
+    let mut account = customer(seed, index, Month::of(since), 12);
+    account.name = format!("Sandbox {index}");
+    account.identifier = format!("Sandbox{index}");
+    account.tenants.truncate(1);
+    for tenant in &mut account.tenants {
+        tenant.domain = format!("sandbox{index}.onmicrosoft.com");
+    }
+    account.currency = Currency::Usd;
+    account.billing = Billing::Advance;
+    account.joined = since;
+    account.left = None;
+    account.is_unknown = true;
+    account
+}
+
 fn customer(seed: u64, index: usize, first_month: Month, n_months: i32) -> Customer {
     let dice = &mut Dice::new(seed, Topic::Customer, index);
     let name = name_of(index);
@@ -156,6 +175,7 @@ fn customer(seed: u64, index: usize, first_month: Month, n_months: i32) -> Custo
         left: left(dice, billing, joined, first_month, n_months),
         joined,
         is_internal: false,
+        is_unknown: false,
         name,
     }
 }

@@ -1,11 +1,12 @@
 //! Which invoice carries which line: billing periods, proration, arrears and one-offs, before any file format.
 
+use super::agreement::Terms;
 use super::calendar::{Billing, Span, nth};
 use super::landscape::Biller;
-use super::pair::{Forgotten, MonthlyUsage, Pair, Terms, Volume};
+use super::pair::{Forgotten, MonthlyUsage, Pair, Volume};
 use super::world::{Channel, World};
 use crate::month::Month;
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ pub(crate) struct Invoice {
 }
 
 /// One line. Quantity and price are per article sold, so a pack counts as one.
+#[derive(Clone)]
 pub(crate) struct Line {
     /// Absent for a one-off that belongs to no service.
     pub(crate) pair: Option<usize>,
@@ -40,6 +42,9 @@ pub(crate) enum LineKind {
     /// Added by hand.
     Manual,
 }
+
+/// Days after an invoice on which somebody sends another for the same thing.
+const SENT_AGAIN_AFTER: u64 = 3;
 
 impl Line {
     /// The billing period, or the month of consumption, that the line belongs to.
@@ -96,7 +101,7 @@ pub(crate) fn forgotten(world: &World, index: usize) -> Vec<Line> {
         }
         Volume::Flow(months) => {
             let usage = months.get(&month)?;
-            Some(metered(index, pair, month, usage.delivered(), Span::month(month), LineKind::Usage))
+            Some(metered(index, pair, month, usage.delivered(), pair.billed_price.at(month.first_day()), Span::month(month)))
         }
     });
     lines.collect()
@@ -140,6 +145,9 @@ impl Book<'_> {
             let start = period.from.max(pair.since);
             let (first_date, later_date) = invoice_dates(billing, period, start);
             self.charge(index, pair, first_date, start, period, Decimal::ONE);
+            if pair.billed_twice.contains(&Month::of(period.from)) {
+                self.charge(index, pair, first_date + Days::new(SENT_AGAIN_AFTER), start, period, Decimal::ONE);
+            }
             let mut days: Vec<NaiveDate> = changes.iter().copied().filter(|day| *day > start && *day < period.until).collect();
             days.sort_unstable();
             days.dedup();
@@ -179,51 +187,46 @@ impl Book<'_> {
         let until = Span::month(month).until;
         let period = Span { from: month.first_day().max(pair.since), until: pair.until.map_or(until, |end| end.min(until)) };
         let invoiced_on = nth(month.plus(1), 5);
-        let late = pair.late_usage.filter(|late| late.month == month);
-        if let Some(late) = late {
-            let (in_time, after): (Vec<_>, Vec<_>) = usage.days.iter().partition(|(day, _)| *day < late.from);
-            let rest = Span { from: late.from, until: period.until };
-            let in_time_period = Span { from: period.from, until: late.from };
-            let line = metered(index, pair, month, quantity_of(&in_time), in_time_period, LineKind::Usage);
-            self.add(invoiced_on, pair.customer, line);
-            let line = metered(index, pair, month, quantity_of(&after), rest, LineKind::Manual);
-            self.add(nth(month.plus(2), 5), pair.customer, line);
-            return;
-        }
-        let line = match pair.terms {
-            Some(Terms::CostPlus(percent)) => {
-                let amount = pair.cost_plus(&usage.days, percent);
-                let description = format!("{} for {month}", pair.service.name);
-                Line {
-                    pair: Some(index),
-                    kind: LineKind::Usage,
-                    description,
-                    quantity: Decimal::ONE,
-                    unit_price: amount,
-                    amount,
-                    period,
+        let lines: Vec<Line> = match pair.terms {
+            Some(Terms::CostPlus(_)) => vec![marked_up(index, pair, month, usage, period)],
+            _ => {
+                let (in_time, late) = pair.late_usage.get(&month).filter(|late| late.is_billed).map_or((billed, None), |late| {
+                    let quantity = usage.days.iter().filter(|(day, _)| *day >= late.from).map(|(_, quantity)| *quantity).sum();
+                    (billed - quantity, Some((late.from, quantity)))
+                });
+                if let Some((from, quantity)) = late {
+                    let rest = Span { from, until: period.until };
+                    let line = by_hand(metered(index, pair, month, quantity, pair.billed_price.at(month.first_day()), rest));
+                    self.add(nth(month.plus(2), 5), pair.customer, line);
                 }
+                let found_later = pair.restated.get(&month).filter(|it| it.is_billed).map_or(Decimal::ZERO, |it| it.units);
+                let period = late.map_or(period, |(until, _)| Span { until, ..period });
+                let parts = pair.usage_lines(month, in_time - found_later).into_iter();
+                parts.map(|(quantity, price)| metered(index, pair, month, quantity, price, period)).collect()
             }
-            _ => metered(index, pair, month, billed, period, LineKind::Usage),
         };
-        self.add(invoiced_on, pair.customer, line);
+        if pair.billed_twice.contains(&month) {
+            lines.iter().for_each(|line| self.add(invoiced_on + Days::new(SENT_AGAIN_AFTER), pair.customer, line.clone()));
+        }
+        lines.into_iter().for_each(|line| self.add(invoiced_on, pair.customer, line));
     }
 
     /// Units that a vendor added afterwards, billed by hand.
     fn corrections(&mut self) {
-        for reissue in &self.world.reissues {
-            let pair = &self.world.pairs[reissue.pair];
-            let unit_price = pair.billed_price.at(reissue.month.first_day());
-            let line = Line {
-                pair: Some(reissue.pair),
-                kind: LineKind::Manual,
-                description: format!("{}: correction for {}", pair.service.name, reissue.month),
-                quantity: reissue.units,
-                unit_price,
-                amount: (reissue.units * unit_price).round_dp(2),
-                period: Span::month(reissue.month),
-            };
-            self.add(nth(reissue.month.plus(2), 5), pair.customer, line);
+        for (index, pair) in self.world.pairs.iter().enumerate() {
+            for (month, restated) in pair.restated.iter().filter(|(_, restated)| restated.is_billed) {
+                let unit_price = pair.billed_price.at(month.first_day());
+                let line = Line {
+                    pair: Some(index),
+                    kind: LineKind::Manual,
+                    description: format!("{}: correction for {month}", pair.service.name),
+                    quantity: restated.units,
+                    unit_price,
+                    amount: (restated.units * unit_price).round_dp(2),
+                    period: Span::month(*month),
+                };
+                self.add(nth(month.plus(2), 5), pair.customer, line);
+            }
         }
     }
 
@@ -277,11 +280,24 @@ fn recurring(index: usize, pair: &Pair, terms_of: NaiveDate, rest: Span, period:
     Line { pair: Some(index), kind, description, quantity, unit_price, amount, period: rest }
 }
 
-fn metered(index: usize, pair: &Pair, month: Month, quantity: Decimal, period: Span, kind: LineKind) -> Line {
-    let unit_price = pair.billed_price.at(month.first_day());
+/// One line for the vendor's cost of a month and the mark-up.
+fn marked_up(index: usize, pair: &Pair, month: Month, usage: &MonthlyUsage, period: Span) -> Line {
+    let amount = pair.cost_plus_invoiced(month, usage);
     Line {
         pair: Some(index),
-        kind,
+        kind: LineKind::Usage,
+        description: format!("{} for {month}", pair.service.name),
+        quantity: Decimal::ONE,
+        unit_price: amount,
+        amount,
+        period,
+    }
+}
+
+fn metered(index: usize, pair: &Pair, month: Month, quantity: Decimal, unit_price: Decimal, period: Span) -> Line {
+    Line {
+        pair: Some(index),
+        kind: LineKind::Usage,
         description: format!("{} {} of {} in {month}", quantity.normalize(), pair.service.unit, pair.service.name),
         quantity,
         unit_price,
@@ -290,6 +306,6 @@ fn metered(index: usize, pair: &Pair, month: Month, quantity: Decimal, period: S
     }
 }
 
-fn quantity_of(days: &[&(NaiveDate, Decimal)]) -> Decimal {
-    days.iter().map(|(_, quantity)| *quantity).sum()
+fn by_hand(line: Line) -> Line {
+    Line { kind: LineKind::Manual, ..line }
 }

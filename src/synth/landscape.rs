@@ -9,9 +9,10 @@
 //! | Azure hours | FOCUS | FOCUS | Partner Center, daily rated usage |
 //! | AWS hours | FOCUS | FOCUS | FOCUS |
 
+use super::agreement::Terms;
 use super::catalogue::{Pack, Service, Vendor};
 use super::customers::Customer;
-use super::pair::{Pair, Terms};
+use super::pair::Pair;
 use rust_decimal::Decimal;
 use std::fmt;
 use std::str::FromStr;

@@ -11,13 +11,14 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `world`, `customers`, `catalogue`, `pair`, `timeline`, `calendar` | the true history |
+//! | `world`, `customers`, `catalogue`, `agreement`, `pair`, `timeline`, `calendar` | the true history |
 //! | `benign`, `leaks` | what is done to it |
 //! | `invoices` | which invoice carries which line |
 //! | `landscape` | which system reports, contracts and bills what: the same world in three MSPs |
 //! | `writers` | one writer per export |
 //! | `truth`, `score` | what the leaks cost, and how much of it was found |
 
+mod agreement;
 mod benign;
 mod calendar;
 mod catalogue;
@@ -189,7 +190,7 @@ fn write_benign(output: &mut Output, benign: &[benign::Benign]) -> Result<(), Sy
 
 /// Months in which each customer was one.
 fn customer_months(world: &World) -> u64 {
-    let per_customer = world.customers.iter().map(|customer| {
+    let per_customer = world.registered().map(|customer| {
         let months = world.months().filter(|month| {
             let left = customer.left.is_some_and(|left| left <= month.first_day());
             customer.joined < month.plus(1).first_day() && !left

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
+use std::collections::BTreeSet;
 
 /// Steps in time; a step's value holds from its day on until the next step, and the value before the first is zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,30 @@ impl Timeline {
     /// Every value divided by `size`.
     pub(crate) fn divided_by(&self, size: Decimal) -> Self {
         Self { steps: self.steps.iter().map(|(day, value)| (*day, value.checked_div(size).unwrap_or(*value))).collect() }
+    }
+
+    /// The sum of two courses.
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        let days: BTreeSet<NaiveDate> = self.steps.iter().chain(&other.steps).map(|(day, _)| *day).collect();
+        Self { steps: days.into_iter().map(|day| (day, self.at(day) + other.at(day))).collect() }
+    }
+
+    /// The same course, zero before `day`.
+    pub(crate) fn since(&self, day: NaiveDate) -> Self {
+        let later = self.steps.iter().filter(|(from, _)| *from > day).copied();
+        Self { steps: std::iter::once((day, self.at(day))).chain(later).collect() }
+    }
+
+    /// The same course, zero from `day` on.
+    pub(crate) fn until(&self, day: NaiveDate) -> Self {
+        let mut ended = self.clone();
+        ended.hold(day, Decimal::ZERO);
+        ended
+    }
+
+    /// The largest value.
+    pub(crate) fn most(&self) -> Decimal {
+        self.steps.iter().map(|(_, value)| *value).max().unwrap_or_default()
     }
 
     /// The value in force on `day`.

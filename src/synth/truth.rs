@@ -1,7 +1,14 @@
 //! What the leaks cost in the analysed quarter, and the truth file that says so.
 //!
-//! Money is what the customer owed less what the invoices carry, per service and month to the cent, computed from the
-//! parties' histories and not from the leak's parameters. A day counts as its share of the customer's billing period.
+//! Money is computed from the parties' histories and not from the leak's parameters, per service and month to the cent. A day counts
+//! as its share of the customer's billing period.
+//!
+//! | leak | money |
+//! |---|---|
+//! | most | what the customer owed less what the invoices carry |
+//! | `orphan_billing`, `duplicate_billing` | the same, the other way round |
+//! | `fix_habit` | what was given back |
+//! | `cost_charge_drift`, `suspended_still_charged`, `unmapped` | what the vendor charged: above the old price, for units that nobody uses, in all |
 
 use super::calendar::{Billing, months};
 use super::error::SynthError;
@@ -37,9 +44,9 @@ pub struct TruthRow {
     pub leak_id: String,
     /// The signal that is about this kind of leak.
     pub signal: String,
-    /// Empty for a leak of a whole service.
+    /// Empty for a leak of a whole service, and for an account that nobody knows of.
     pub customer_key: Option<String>,
-    /// Empty for a leak of a whole customer.
+    /// Empty for a leak of a whole customer, and for an article that nobody knows of.
     pub service_key: Option<String>,
     /// When it began, which may be before the quarter.
     pub first_month: Month,
@@ -83,7 +90,10 @@ pub(crate) fn worth(leak: &Leak, pair: &Pair, billing: Billing, quarter: Quarter
         let (expected, billed) = (pair.expected(month, billing), pair.billed(month, billing));
         let lost = match leak.kind {
             Kind::CostChargeDrift => pair.cost_above(month, leak.cost_before),
-            Kind::OrphanBilling => billed - expected,
+            Kind::SuspendedStillCharged => pair.cost_of_idle(month),
+            Kind::Unmapped => pair.cost(month),
+            Kind::FixHabit => pair.credited(month),
+            Kind::OrphanBilling | Kind::DuplicateBilling => billed - expected,
             _ => expected - billed,
         };
         if lost.is_zero() {
@@ -109,8 +119,9 @@ pub(crate) fn rows(world: &World, leaks: &[Leak], quarter: Quarter) -> Vec<Truth
         Some(TruthRow {
             leak_id: String::new(),
             signal: leak.kind.signal().to_owned(),
-            customer_key: Some(customer.key.clone()),
-            service_key: Some(pair.service.key.to_owned()),
+            // Nobody but the simulator knows who is behind an unknown account, or what an unlisted article is.
+            customer_key: (!customer.is_unknown).then(|| customer.key.clone()),
+            service_key: Some(pair.service.key.to_owned()).filter(|key| !key.is_empty()),
             first_month: leak.first_month,
             last_month: worth.last_month?,
             quarter,

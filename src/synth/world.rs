@@ -3,12 +3,14 @@
 //! Built in three steps: a book in which every party agrees (this file), benign effects on top (`benign`), and leaks on
 //! some of the remaining pairs (`leaks`). The writers only read it.
 
+use super::agreement::Terms;
 use super::calendar::{Billing, Span, months, nth};
 use super::catalogue::{SERVICES, Service};
 use super::customers::{Currency, Customer, customers};
 use super::dice::{Dice, Topic};
 use super::invoices::{Line, LineKind};
-use super::pair::{MonthlyUsage, Pair, Terms, Volume};
+use super::landscape::{Feed, Msp};
+use super::pair::{MonthlyUsage, Pair, Volume};
 use super::timeline::Timeline;
 use crate::month::Month;
 use chrono::NaiveDate;
@@ -31,9 +33,7 @@ pub(crate) struct World {
     /// Dollars per euro on the first of each month.
     pub(crate) dollars_per_euro: Vec<(Month, Decimal)>,
     pub(crate) trials: Vec<Trial>,
-    pub(crate) reissues: Vec<Reissue>,
     pub(crate) one_offs: Vec<OneOff>,
-    pub(crate) service_credits: Vec<ServiceCredit>,
 }
 
 /// Licences that cost nothing for a month and are not billed.
@@ -42,13 +42,6 @@ pub(crate) struct Trial {
     pub(crate) service: &'static Service,
     pub(crate) month: Month,
     pub(crate) seats: Decimal,
-}
-
-/// A vendor file that was issued again with more units for one customer, which were then billed.
-pub(crate) struct Reissue {
-    pub(crate) pair: usize,
-    pub(crate) month: Month,
-    pub(crate) units: Decimal,
 }
 
 /// A project or piece of hardware, invoiced once.
@@ -69,20 +62,6 @@ pub(crate) enum Channel {
     Billing,
 }
 
-/// Part of a month's charge given back once, after an outage.
-pub(crate) struct ServiceCredit {
-    pub(crate) pair: usize,
-    pub(crate) month: Month,
-    pub(crate) percent: i64,
-}
-
-impl ServiceCredit {
-    /// Whether it is given on this line of an invoice.
-    pub(crate) fn is_for(&self, line: &Line) -> bool {
-        line.kind == LineKind::Cycle && line.pair == Some(self.pair) && Month::of(line.period.from) == self.month
-    }
-}
-
 impl World {
     /// A book in which vendor, PSA and invoices agree.
     pub(crate) fn build(seed: u64, n_customers: usize, first_month: Month, n_months: usize) -> Self {
@@ -96,9 +75,7 @@ impl World {
             pairs: Vec::new(),
             dollars_per_euro: exchange_rates(seed, first_month, n_months),
             trials: Vec::new(),
-            reissues: Vec::new(),
             one_offs: Vec::new(),
-            service_credits: Vec::new(),
         };
         for index in 0..world.customers.len() {
             let dice = &mut Dice::new(seed, Topic::Pair, index);
@@ -144,6 +121,23 @@ impl World {
         }
     }
 
+    /// The customers that the MSP knows of.
+    pub(crate) fn registered(&self) -> impl Iterator<Item = &Customer> {
+        self.customers.iter().filter(|customer| !customer.is_unknown)
+    }
+
+    /// Whether the vendor behind `feed` found more of `month` than it had reported.
+    pub(crate) fn is_restated(&self, msp: Msp, feed: Feed, month: Month) -> bool {
+        self.pairs.iter().any(|pair| pair.restated.contains_key(&month) && msp.feed(pair.service) == Some(feed))
+    }
+
+    /// What was given back of an invoice line, if anything was.
+    pub(crate) fn given_back(&self, line: &Line) -> Option<Decimal> {
+        let pair = &self.pairs[line.pair.filter(|_| line.kind == LineKind::Cycle)?];
+        let percent = pair.given_back.get(&Month::of(line.period.from))?;
+        Some((line.amount * Decimal::new(*percent, 2)).round_dp(2))
+    }
+
     pub(crate) fn customer_of(&self, pair: &Pair) -> &Customer {
         &self.customers[pair.customer]
     }
@@ -174,15 +168,11 @@ impl World {
             contract_price: price,
             unit_cost: cost,
             included,
-            internal_units: Decimal::ZERO,
             pack,
             terms,
-            missing_in_psa: false,
             do_not_bill: buyer.is_internal,
             reserved: buyer.is_internal,
-            late_usage: None,
-            late_changes: None,
-            forgotten: None,
+            ..Pair::unused(customer, service, since)
         })
     }
 

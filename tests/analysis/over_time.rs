@@ -49,7 +49,7 @@ impl Seats {
         seats
     }
 
-    fn add_text(&self, name: &str, text: &str) {
+    pub fn add_text(&self, name: &str, text: &str) {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).expect("written");
         self.book.add(&[path]);

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{SelectItem, SetExpr, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use shortfall::findings::coverage::{NOTHING, coverage};
+use shortfall::findings::scorecard::scorecard;
 use shortfall::findings::signal::{REQUIRED, Signal};
 use shortfall::ingest::conform::raw_schema;
 use shortfall::kernels::{FAMILY_KERNELS, KERNELS};
@@ -199,7 +200,9 @@ fn a_signals_id_is_its_file_and_its_header_and_it_is_counted_in_coverage() {
 fn headers_read_what_the_text_reads() {
     let catalog = catalog();
     let mut wrong = Vec::new();
-    for (folder, kind) in [("facts", "fact"), ("signals", "signal"), ("history", "history"), ("coverage", "coverage")] {
+    for (folder, kind) in
+        [("facts", "fact"), ("signals", "signal"), ("history", "history"), ("coverage", "coverage"), ("scorecard", "scorecard")]
+    {
         for (name, query) in catalog.folder(folder) {
             let header = Header::parse(&query.text);
             let stated: BTreeSet<String> = header.list("reads").into_iter().map(str::to_owned).collect();
@@ -301,6 +304,11 @@ fn every_fact_and_signal_runs_on_a_lake_without_rows() {
             assert_eq!(coverage.parts.len(), 1, "{coverage:?}");
             assert_eq!(coverage.parts[0].untested.as_deref(), Some(NOTHING), "{coverage:?}");
         }
+        let scores = scorecard(&ctx, &catalog, parameters(), "2026Q3".parse().expect("a quarter"), &[])
+            .await
+            .expect("a scorecard of nothing");
+        assert_eq!(scores.len(), 6);
+        assert!(scores.iter().all(|score| score.value.is_none() && score.trend().is_none()), "{scores:?}");
         // A mart takes a fact's columns by name: one that is missing would be empty without a word.
         let facts = ctx.table("facts.fact_monthly").await.expect("built");
         for field in Table::FactMonthly.schema().fields() {

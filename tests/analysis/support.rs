@@ -4,6 +4,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 use shortfall::findings::analyze::{Analysis, AnalyzeError, Request, analyze};
 use shortfall::findings::marts;
+use shortfall::findings::recoverable::BACK_BILLING_MONTHS;
 use shortfall::ingest::{self, Outcome, Silent, plan};
 use shortfall::lake::{Lake, truth};
 use shortfall::query::catalog::Catalog;
@@ -109,5 +110,12 @@ impl Book {
 
 /// A quarter with everything known.
 pub fn request(quarter: &str) -> Request {
-    Request { quarter: quarter.parse().expect("a quarter"), as_of: None, signals: Vec::new(), queries: None, threads: 2 }
+    Request {
+        quarter: quarter.parse().expect("a quarter"),
+        as_of: None,
+        signals: Vec::new(),
+        queries: None,
+        threads: 2,
+        back_billing_months: BACK_BILLING_MONTHS,
+    }
 }

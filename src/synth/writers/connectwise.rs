@@ -5,18 +5,21 @@
 
 use super::json::number;
 use super::snapshots::snapshot_days;
+use crate::synth::agreement::Terms;
 use crate::synth::calendar::nth;
 use crate::synth::catalogue::{PROJECT, Service};
 use crate::synth::customers::{Currency, Customer};
 use crate::synth::error::SynthError;
 use crate::synth::output::Output;
-use crate::synth::pair::{Pair, Terms, Volume};
+use crate::synth::pair::{AgreedLine, Pair, Volume};
 use crate::synth::world::{Channel, World};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
+/// The most lines that a book's first agreements have: those of renewals are numbered beyond.
+const LINES: usize = 1_000_000;
 const HOST: &str = "https://api-na.example-psa.com/v4_6_release/apis/3.0";
 
 /// Writes `connectwise/*.json`.
@@ -37,7 +40,7 @@ pub(crate) fn write(world: &World, output: &mut Output) -> Result<(), SynthError
 
 /// Companies and agreements as they stood on `day`.
 fn masters(world: &World, day: NaiveDate, output: &mut Output) -> Result<(), SynthError> {
-    let known: Vec<&Customer> = world.customers.iter().filter(|customer| customer.joined <= day).collect();
+    let known: Vec<&Customer> = world.registered().filter(|customer| customer.joined <= day).collect();
     let companies: Vec<Value> = known.iter().map(|customer| company(customer)).collect();
     let agreements: Vec<Value> = known.iter().map(|customer| agreement(customer, day)).collect();
     let name = format!("connectwise/companies_{day}.json");
@@ -53,7 +56,8 @@ fn additions(world: &World, day: NaiveDate, changed: Option<&BTreeSet<usize>>) -
         if pair.missing_in_psa || pair.since > day || !saved {
             continue;
         }
-        additions.push(addition(world, index, pair, day));
+        let lines = pair.agreed_lines().into_iter().filter(|line| line.from <= day);
+        additions.extend(lines.map(|line| addition(world, index, pair, line, day)));
         if pair.internal_units > Decimal::ZERO {
             additions.push(internal_addition(world, index, pair));
         }
@@ -61,9 +65,9 @@ fn additions(world: &World, day: NaiveDate, changed: Option<&BTreeSet<usize>>) -
     additions
 }
 
-fn addition(world: &World, index: usize, pair: &Pair, day: NaiveDate) -> Value {
+fn addition(world: &World, index: usize, pair: &Pair, line: AgreedLine, day: NaiveDate) -> Value {
     let customer = world.customer_of(pair);
-    let end = pair.contract_end().filter(|end| *end <= day);
+    let end = line.until.filter(|end| *end <= day);
     // A cancelled line keeps the quantity and price it last had.
     let day = end.and_then(|end| end.pred_opt()).unwrap_or(day);
     let (quantity, price) = match &pair.volume {
@@ -79,7 +83,7 @@ fn addition(world: &World, index: usize, pair: &Pair, day: NaiveDate) -> Value {
     let bill = if pair.do_not_bill { "DoNotBill" } else { "Billable" };
     let status = if customer.left.is_some_and(|left| left <= day) { "Cancelled" } else { "Active" };
     let mut fields = Fields::new();
-    fields.put("id", 10_000 + 2 * index);
+    fields.put("id", 10_000 + 2 * index + LINES * line.number);
     fields.put("agreementId", customer.agreement_id);
     fields.put("product", product_reference(pair));
     fields.put("quantity", number(quantity.normalize()));
@@ -91,7 +95,7 @@ fn addition(world: &World, index: usize, pair: &Pair, day: NaiveDate) -> Value {
         fields.put("unitCost", number(cost));
     }
     fields.put("billCustomer", bill);
-    fields.put("effectiveDate", date_time(pair.since));
+    fields.put("effectiveDate", date_time(line.from));
     if let Some(end) = end {
         fields.put("cancelledDate", date_time(end));
     }

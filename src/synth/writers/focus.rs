@@ -4,13 +4,14 @@
 //! looks like. The version, and with it the set of columns, rises during the simulated span.
 
 use crate::month::Month;
+use crate::synth::agreement::Terms;
 use crate::synth::calendar::{Span, nth};
 use crate::synth::catalogue::{Meter, SERVICES};
 use crate::synth::dice::{Dice, Topic};
 use crate::synth::error::SynthError;
 use crate::synth::landscape::{Feed, Msp};
 use crate::synth::output::{Output, Table};
-use crate::synth::pair::{Pair, Terms};
+use crate::synth::pair::Pair;
 use crate::synth::world::World;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -226,13 +227,18 @@ fn month_rows(world: &World, meter: Meter, month: Month) -> Vec<Row<'_>> {
             continue;
         }
         let before = rows.len();
+        // Late usage is no correction: nothing was charged for it before.
         for (day, quantity) in pair.days_known_in(month) {
-            let is_late = Month::of(day) < month;
-            rows.push(usage_row(world, pair, meter, month, day, quantity, is_late));
+            rows.push(usage_row(world, pair, meter, month, day, quantity, false));
         }
         let cost: Decimal = rows[before..].iter().map(|row| row.cost).sum();
-        // Who passes on the vendor's cost line by line would pass these on too; such contracts have none.
-        if !cost.is_zero() && !matches!(pair.terms, Some(Terms::CostPlus(_))) {
+        if let Some(restated) = pair.restated.get(&month.plus(-1)) {
+            rows.push(usage_row(world, pair, meter, month, restated.day, restated.units, true));
+        }
+        // Who passes on the vendor's cost line by line would pass these on too; such contracts have none. Nor have accounts that nobody
+        // knows of, so that what they cost is their usage.
+        let is_plain = matches!(pair.terms, Some(Terms::CostPlus(_))) || world.customer_of(pair).is_unknown;
+        if !cost.is_zero() && !is_plain {
             rows.extend(extras(world, pair, index, month, cost));
         }
     }

@@ -5,7 +5,8 @@ use crate::synth::calendar::Span;
 use crate::synth::catalogue::Service;
 use crate::synth::dice::guid;
 use crate::synth::landscape::{Feed, Msp};
-use crate::synth::pair::{Pair, Volume};
+use crate::synth::pair::Pair;
+use crate::synth::timeline::Timeline;
 use crate::synth::world::World;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -57,9 +58,9 @@ pub(crate) fn charges(world: &World, msp: Msp, feed: Feed, month: Month, edition
         if !pair.service.is_licence() || msp.feed(pair.service) != Some(feed) {
             continue;
         }
-        let reissue = world.reissues.iter().find(|reissue| reissue.pair == index && reissue.month == month);
-        let missed = reissue.filter(|_| edition == Edition::First).map_or(Decimal::ZERO, |reissue| reissue.units);
-        let source = Subscriptions { world, index, pair, accounts: feed.accounts(world, pair), missed };
+        let restated = pair.restated.get(&month).filter(|_| edition == Edition::First);
+        let missed = restated.map_or(Decimal::ZERO, |restated| restated.units);
+        let source = Subscriptions { world, index, pair, charged: pair.charged(), accounts: feed.accounts(world, pair), missed };
         for account in 0..source.accounts {
             let is_late = pair.late_changes == Some(month);
             charges.extend(source.cycle(account, month));
@@ -76,11 +77,11 @@ pub(crate) fn charges(world: &World, msp: Msp, feed: Feed, month: Month, edition
 /// Units that a vendor who issues no file twice adds in the month after, for the month before it.
 pub(crate) fn caught_up(world: &World, msp: Msp, feed: Feed, month: Month) -> impl Iterator<Item = Charge<'_>> {
     let earlier = month.plus(-1);
-    world.reissues.iter().filter(move |reissue| reissue.month == earlier).filter_map(move |reissue| {
-        let pair = &world.pairs[reissue.pair];
-        let source = Subscriptions { world, index: reissue.pair, pair, accounts: 1, missed: Decimal::ZERO };
-        let fits = msp.feed(pair.service) == Some(feed);
-        fits.then(|| source.charge(0, Reason::Correction, Span::month(earlier), Decimal::ZERO, reissue.units))
+    let seats = move |pair: &Pair| pair.service.is_licence() && msp.feed(pair.service) == Some(feed);
+    world.pairs.iter().enumerate().filter(move |(_, pair)| seats(pair)).filter_map(move |(index, pair)| {
+        let restated = pair.restated.get(&earlier)?;
+        let source = Subscriptions { world, index, pair, charged: pair.charged(), accounts: 1, missed: Decimal::ZERO };
+        Some(source.charge(0, Reason::Correction, Span::month(earlier), Decimal::ZERO, restated.units))
     })
 }
 
@@ -96,6 +97,8 @@ struct Subscriptions<'a> {
     world: &'a World,
     index: usize,
     pair: &'a Pair,
+    /// Seats that the vendor charges for.
+    charged: Timeline,
     accounts: usize,
     /// Units of the first account that this edition of the file does not know yet.
     missed: Decimal,
@@ -104,9 +107,8 @@ struct Subscriptions<'a> {
 impl<'a> Subscriptions<'a> {
     /// Seats of an account: a quarter sits in the second, the rest and every change in the first.
     fn seats(&self, account: usize, day: NaiveDate) -> Decimal {
-        let Volume::Level { delivered, .. } = &self.pair.volume else { return Decimal::ZERO };
-        let all = delivered.at(day);
-        let elsewhere = (delivered.least() / Decimal::from(4)).floor();
+        let all = self.charged.at(day);
+        let elsewhere = (self.charged.least() / Decimal::from(4)).floor();
         match account {
             _ if all.is_zero() => all,
             0 if self.accounts == 1 => all - self.missed,
@@ -125,9 +127,8 @@ impl<'a> Subscriptions<'a> {
 
     /// What happened between the second and the last day of `month`.
     fn changes(&self, account: usize, month: Month) -> Vec<Charge<'a>> {
-        let Volume::Level { delivered, .. } = &self.pair.volume else { return Vec::new() };
         let span = Span::month(month);
-        let days = delivered.changes_between(span.from, span.until).into_iter();
+        let days = self.charged.changes_between(span.from, span.until).into_iter();
         let changes = days.filter_map(|day| {
             let before = self.seats(account, day.pred_opt().unwrap_or(day));
             let after = self.seats(account, day);

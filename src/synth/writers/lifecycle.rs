@@ -27,7 +27,7 @@ pub(crate) fn write(world: &World, msp: Msp, output: &mut Output) -> Result<(), 
         "recorded_at",
     ]);
     for (index, pair) in world.pairs.iter().enumerate() {
-        let Some(subject) = pair.service.subject else { continue };
+        let Some(subject) = pair.service.subject.filter(|_| !world.customer_of(pair).is_unknown) else { continue };
         for event in history(world, index, pair) {
             table.rows.push(event.cells(msp, world.customer_of(pair), pair, subject));
         }
@@ -68,6 +68,7 @@ fn history(world: &World, index: usize, pair: &Pair) -> Vec<Event> {
     let (mut active, mut suspended) = (Vec::new(), Vec::new());
     let mut known = 0;
     let mut events = Vec::new();
+    let idle_from: Vec<NaiveDate> = pair.idle.changes().collect();
     for day in delivered.changes() {
         let wanted = whole(delivered.at(day));
         while active.len() < wanted {
@@ -84,7 +85,8 @@ fn history(world: &World, index: usize, pair: &Pair) -> Vec<Event> {
         while active.len() > wanted {
             let place = usize::try_from(dice.between(0, active.len() as i64 - 1)).unwrap_or(0);
             let number = active.swap_remove(place);
-            let suspends = wanted > 0 && dice.chance(20);
+            let by_chance = wanted > 0 && dice.chance(20);
+            let suspends = if idle_from.contains(&day) { pair.idle_event == "suspended" } else { by_chance };
             if suspends {
                 suspended.push(number);
             }

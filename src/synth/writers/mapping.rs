@@ -1,10 +1,11 @@
 //! The plain CSV files that an MSP keeps itself: crosswalks, exchange rates and contract terms.
 
-use crate::synth::catalogue::{CREDIT, PROJECT, SERVICES, Service};
+use crate::synth::agreement::{Bands, Terms};
+use crate::synth::catalogue::{PROJECT, SERVICES, Service};
 use crate::synth::error::SynthError;
 use crate::synth::landscape::{Article, Biller, Feed, Msp};
 use crate::synth::output::{Output, Table};
-use crate::synth::pair::{Pair, Terms};
+use crate::synth::pair::Pair;
 use crate::synth::world::World;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -28,7 +29,7 @@ fn systems(msp: Msp) -> Vec<Feed> {
 fn customers(world: &World, msp: Msp) -> Table {
     let mut table =
         Table::new(&["system", "native_id", "native_name", "customer_key", "customer_name", "valid_from", "valid_to"]);
-    for customer in &world.customers {
+    for customer in world.registered() {
         let mut add = |system: &str, id: &str, name: &str| {
             let cells = [system, id, name, &customer.key, &customer.name, "", ""];
             table.rows.push(cells.map(str::to_owned).to_vec());
@@ -85,8 +86,13 @@ fn services(msp: Msp) -> Table {
     add(msp.name(), &msp.psa_sku(Article::Single(PROJECT)), projects, "projects", projects, "piece", 1);
     if is_stripe {
         add("stripe", "prod_Projects", projects, "projects", projects, "piece", 1);
-    } else {
-        add(msp.name(), &msp.psa_sku(Article::Single(CREDIT)), "Credit", "credits", "Service credits", "piece", 1);
+    }
+    if msp == Msp::Autotask {
+        // A credit is a charge of a material that says which service it is for.
+        for service in &SERVICES {
+            let Service { key, name, unit, .. } = service;
+            add(msp.name(), &msp.psa_sku(Article::Single((service.credit_code(), ""))), "Credit", key, name, unit, 1);
+        }
     }
     table
 }
@@ -126,6 +132,8 @@ fn contract_terms(world: &World, msp: Msp) -> Table {
         let mut starts: Vec<NaiveDate> = pair.contract_price.changes().collect();
         let end = pair.contract_end();
         starts.retain(|start| end.is_none_or(|end| *start < end));
+        // Rises of an escalator are no terms of their own.
+        starts.retain(|start| pair.escalator.is_none_or(|escalator| *start <= escalator.began));
         for (place, start) in starts.iter().enumerate() {
             // A row is valid until the day the next one begins.
             let until = starts.get(place + 1).copied().or(end);
@@ -138,6 +146,7 @@ fn contract_terms(world: &World, msp: Msp) -> Table {
 fn term(world: &World, pair: &Pair, terms: Terms, start: NaiveDate, until: Option<NaiveDate>, column: &str) -> String {
     let customer = world.customer_of(pair);
     let price = pair.contract_price.at(start).to_string();
+    let escalator = pair.escalator.filter(|escalator| escalator.began <= start);
     match (column, terms) {
         ("customer_key", _) => customer.key.clone(),
         ("service_key", _) => pair.service.key.to_owned(),
@@ -147,6 +156,11 @@ fn term(world: &World, pair: &Pair, terms: Terms, start: NaiveDate, until: Optio
         ("model", Terms::PerUnit | Terms::Included) => "per_unit".to_owned(),
         ("model", Terms::FlatFee) => "flat_fee".to_owned(),
         ("model", Terms::CostPlus(_)) => "cost_plus".to_owned(),
+        ("model", Terms::Bands) => "tiered_graduated".to_owned(),
+        ("tiers", Terms::Bands) => pair.bands.as_ref().map(Bands::text).unwrap_or_default(),
+        ("minimum_quantity", _) if pair.minimum > Decimal::ZERO => pair.minimum.to_string(),
+        ("escalator_percent", _) => escalator.map(|it| it.percent.to_string()).unwrap_or_default(),
+        ("escalator_month", _) => escalator.map(|it| format!("{:02}", it.month_of_year)).unwrap_or_default(),
         ("unit_price", Terms::PerUnit | Terms::Included) | ("flat_fee", Terms::FlatFee) => price,
         ("included_quantity", _) if pair.included > Decimal::ZERO => pair.included.to_string(),
         ("markup_percent", Terms::CostPlus(percent)) => percent.to_string(),

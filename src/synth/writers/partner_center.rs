@@ -76,7 +76,7 @@ pub(crate) fn write(world: &World, msp: Msp, output: &mut Output) -> Result<(), 
         } else {
             write_csv(output, number, issued_on, &rows)?;
         }
-        if world.reissues.iter().any(|reissue| reissue.month == month) {
+        if world.is_restated(msp, Feed::PartnerCenter, month) {
             let corrected = month_rows(world, msp, month, Edition::Corrected);
             let issued_on = nth(month.plus(1), 20);
             if is_api_only {

@@ -72,12 +72,22 @@ impl Items<'_> {
     }
 
     fn usage(&mut self, index: usize, pair: &Pair) {
-        let Some(usage) = pair.usage().and_then(|months| months.get(&self.month)) else { return };
-        let span = Span::month(self.month);
-        let cost = pair.unit_cost.at(span.from);
         let subscription = subscription_of(self.world, index);
-        let kind = ("subscription", "Arrears");
-        self.add(pair.customer, pair.service, &subscription, kind, (span.from, span.until), usage.delivered(), cost);
+        let month = self.month;
+        let mut add = |month: Month, quantity: Decimal| {
+            let span = Span::month(month);
+            let cost = pair.unit_cost.at(span.from);
+            let kind = ("subscription", "Arrears");
+            self.add(pair.customer, pair.service, &subscription, kind, (span.from, span.until), quantity, cost);
+        };
+        let known: Decimal = pair.days_known_in(month).iter().map(|(_, quantity)| *quantity).sum();
+        if pair.usage().is_some_and(|months| months.contains_key(&month)) {
+            add(month, known);
+        }
+        let earlier = month.plus(-1);
+        if let Some(restated) = pair.restated.get(&earlier) {
+            add(earlier, restated.units);
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of an item")]
@@ -135,7 +145,7 @@ fn subscriptions(world: &World, msp: Msp, day: NaiveDate) -> Vec<Value> {
     let sold = world.pairs.iter().enumerate().filter(|(_, pair)| msp.feed(pair.service) == Some(FEED) && pair.since < day);
     let subscriptions = sold.map(|(index, pair)| {
         let before = day.pred_opt().unwrap_or(day);
-        let seats = pair.delivered_on(before);
+        let seats = pair.charged().at(before);
         let ended = pair.until.filter(|until| *until <= day);
         let quantity = if pair.service.is_metered() { Decimal::ONE } else { seats };
         let mut fields = json!({

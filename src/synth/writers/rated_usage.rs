@@ -20,25 +20,41 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::io::Write;
 
-/// Writes `microsoft/usage_*.json.gz`.
+/// Writes `microsoft/usage_*.json.gz`; a month that was wrong is issued again.
 pub(crate) fn write(world: &World, msp: Msp, output: &mut Output) -> Result<(), SynthError> {
     for month in world.months() {
-        let name = format!("microsoft/usage_{}.json.gz", nth(month.plus(1), 7));
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        let failed = |source| SynthError::Write { path: output.path(&name), source };
-        let mut rows = 0;
-        for (index, pair) in world.pairs.iter().enumerate() {
-            let Some(meter) = pair.service.meter().filter(|_| msp.feed(pair.service) == Some(Feed::RatedUsage)) else { continue };
-            for (day, quantity) in pair.days_known_in(month) {
-                let line = format!("{}\n", row(world, index, pair, meter, month, day, quantity));
-                encoder.write_all(line.as_bytes()).map_err(failed)?;
-                rows += 1;
-            }
+        write_month(world, msp, month, nth(month.plus(1), 7), true, output)?;
+        if world.is_restated(msp, Feed::RatedUsage, month) {
+            write_month(world, msp, month, nth(month.plus(1), 20), false, output)?;
         }
-        let bytes = encoder.finish().map_err(failed)?;
-        output.bytes("rated_usage", &name, rows, &bytes)?;
     }
     Ok(())
+}
+
+fn write_month(
+    world: &World,
+    msp: Msp,
+    month: Month,
+    issued_on: NaiveDate,
+    is_first: bool,
+    output: &mut Output,
+) -> Result<(), SynthError> {
+    let name = format!("microsoft/usage_{issued_on}.json.gz");
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let failed = |source| SynthError::Write { path: output.path(&name), source };
+    let mut rows = 0;
+    for (index, pair) in world.pairs.iter().enumerate() {
+        let Some(meter) = pair.service.meter().filter(|_| msp.feed(pair.service) == Some(Feed::RatedUsage)) else { continue };
+        let restated = pair.restated.get(&month).filter(|_| !is_first);
+        for (day, known) in pair.days_known_in(month) {
+            let found = restated.filter(|restated| restated.day == day).map_or(Decimal::ZERO, |restated| restated.units);
+            let line = format!("{}\n", row(world, index, pair, meter, month, day, known + found));
+            encoder.write_all(line.as_bytes()).map_err(failed)?;
+            rows += 1;
+        }
+    }
+    let bytes = encoder.finish().map_err(failed)?;
+    output.bytes("rated_usage", &name, rows, &bytes)
 }
 
 fn row(world: &World, index: usize, pair: &Pair, meter: Meter, month: Month, day: NaiveDate, quantity: Decimal) -> Value {

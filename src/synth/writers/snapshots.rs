@@ -10,7 +10,7 @@ pub(crate) fn snapshot_days(world: &World) -> BTreeMap<NaiveDate, Option<BTreeSe
     let mut days: BTreeMap<NaiveDate, Option<BTreeSet<usize>>> = BTreeMap::new();
     for pair in world.pairs.iter().filter(|pair| !pair.missing_in_psa) {
         let mut changes: Vec<NaiveDate> = pair.contract_price.changes().chain([pair.since]).collect();
-        changes.extend(pair.contract_end());
+        changes.extend(pair.contract_end().into_iter().chain(pair.renewed_on));
         if let Volume::Level { contracted, .. } = &pair.volume {
             changes.extend(contracted.changes());
         }

@@ -23,12 +23,17 @@ pub(crate) fn write(world: &World, output: &mut Output) -> Result<(), SynthError
     let mut credits = Vec::new();
     let mut line_number = 0;
     for (number, invoice) in invoices(world, Biller::Stripe).iter().enumerate() {
-        let stripe = StripeInvoice { world, number, invoice, first_line: line_number };
+        let stripe = StripeInvoice { world, number, invoice, first_line: line_number, is_void: false };
         line_number += invoice.lines.len();
         // Periods that reach into the first month were invoiced before it; the first export includes them.
         let month = Month::of(invoice.date).max(world.first_month);
-        by_month.entry(month).or_default().push(stripe.document());
-        credits.extend(stripe.credits());
+        let documents = by_month.entry(month).or_default();
+        // Now and then somebody voids an invoice and issues it again.
+        if number % 83 == 29 {
+            documents.push(StripeInvoice { is_void: true, ..stripe }.document());
+        }
+        documents.push(stripe.document());
+        credits.extend(stripe.credits(credits.len()));
     }
     for (month, documents) in by_month {
         let day = month.plus(1).first_day().pred_opt().unwrap_or(month.first_day()).min(world.exported_on());
@@ -41,20 +46,28 @@ pub(crate) fn write(world: &World, output: &mut Output) -> Result<(), SynthError
     output.json("stripe_credit_notes", &name, count, &list("/v1/credit_notes", credits))
 }
 
+#[derive(Clone, Copy)]
 struct StripeInvoice<'a> {
     world: &'a World,
     number: usize,
     invoice: &'a Invoice,
     first_line: usize,
+    /// Issued first, with a mistake that its successor does not have, and taken back.
+    is_void: bool,
 }
 
 impl StripeInvoice<'_> {
     fn id(&self) -> String {
-        stripe_id("in", self.world.seed, self.number as u64)
+        stripe_id("in", self.world.seed, self.number as u64 + self.voided())
     }
 
     fn line_id(&self, place: usize) -> String {
-        stripe_id("il", self.world.seed, (self.first_line + place) as u64)
+        stripe_id("il", self.world.seed, (self.first_line + place) as u64 + self.voided())
+    }
+
+    /// What tells the numbers of a voided invoice from those of its successor.
+    fn voided(&self) -> u64 {
+        if self.is_void { 1 << 40 } else { 0 }
     }
 
     fn currency(&self) -> String {
@@ -70,7 +83,7 @@ impl StripeInvoice<'_> {
             "id": self.id(),
             "object": "invoice",
             "amount_due": total,
-            "amount_paid": total,
+            "amount_paid": if self.is_void { 0 } else { total },
             "billing_reason": "subscription_cycle",
             "collection_method": "send_invoice",
             "created": created,
@@ -86,8 +99,8 @@ impl StripeInvoice<'_> {
                 "url": format!("/v1/invoices/{}/lines", self.id()),
             },
             "livemode": true,
-            "number": format!("CW-{:05}", self.number + 1),
-            "status": "paid",
+            "number": format!("CW-{:05}{}", self.number + 1, if self.is_void { "V" } else { "" }),
+            "status": if self.is_void { "void" } else { "paid" },
             "subtotal": total,
             "total": total,
         })
@@ -151,17 +164,11 @@ impl StripeInvoice<'_> {
         (price, line.pair.map_or("prod_Projects", |pair| product_of(&self.world.pairs[pair])))
     }
 
-    /// Credit notes on lines of this invoice.
-    fn credits(&self) -> Vec<Value> {
-        let mut credits = Vec::new();
-        for (place, line) in self.invoice.lines.iter().enumerate().filter(|(_, line)| line.kind == LineKind::Cycle) {
-            let granted = self.world.service_credits.iter().enumerate().find(|(_, credit)| credit.is_for(line));
-            if let Some((number, credit)) = granted {
-                let amount = (line.amount * Decimal::new(credit.percent, 2)).round_dp(2);
-                credits.push(self.credit_note(number, place, amount));
-            }
-        }
-        credits
+    /// Credit notes on lines of this invoice; `before` others were written already.
+    fn credits(&self, before: usize) -> Vec<Value> {
+        let lines = self.invoice.lines.iter().enumerate();
+        let given_back = lines.filter_map(|(place, line)| Some((place, self.world.given_back(line)?)));
+        given_back.enumerate().map(|(number, (place, amount))| self.credit_note(before + number, place, amount)).collect()
     }
 
     fn credit_note(&self, number: usize, place: usize, amount: Decimal) -> Value {

@@ -4,6 +4,7 @@ use super::{Books, Contract, Crosswalk, Line, day, files, named, number, pages};
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 use serde_json::Value;
+use shortfall::month::Month;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -89,8 +90,13 @@ impl Books {
             assert!(date(invoice, "fromDate") <= from && from <= last, "{item} on {invoice}");
             if item["contractChargeID"].is_number() {
                 assert_eq!(number(&charges[&item["contractChargeID"].as_u64().expect("an id")]["billableAmount"]), amount);
-                let sum = if amount.is_sign_negative() { &mut self.credits } else { &mut self.projects };
-                *sum.entry(customer).or_default() += amount;
+                if amount.is_sign_negative() {
+                    let (service, _) = crosswalk.service("autotask", &format!("material:{}", item["billingCodeID"]));
+                    *self.given_back.entry(((customer.clone(), service), Month::of(from))).or_default() -= amount;
+                    *self.credits.entry(customer).or_default() += amount;
+                } else {
+                    *self.projects.entry(customer).or_default() += amount;
+                }
                 continue;
             }
             let (service, factor) = crosswalk.service("autotask", &sku(&item));

@@ -4,6 +4,7 @@ use super::{Books, Contract, Crosswalk, Line, day, files, json, named, number};
 use chrono::{DateTime, Datelike, NaiveDate};
 use rust_decimal::Decimal;
 use serde_json::Value;
+use shortfall::month::Month;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -44,6 +45,9 @@ impl Books {
                     from = day(cancelled.as_str().expect("a date"));
                     contract.quantity = Decimal::ZERO;
                     contract.included = Decimal::ZERO;
+                    // Another line may begin where this one ended.
+                    self.contracts.entry(pair).or_default().entry(from).or_insert(contract);
+                    continue;
                 }
                 self.contracts.entry(pair).or_default().insert(from, contract);
             }
@@ -51,33 +55,51 @@ impl Books {
     }
 
     pub(super) fn read_stripe(&mut self, root: &Path, crosswalk: &Crosswalk) {
+        let (mut lines_by_id, mut n_void) = (BTreeMap::new(), 0);
         for path in files(root, "stripe").iter().filter(|path| named(path, "invoices_")) {
             let list = json(path);
             for invoice in list["data"].as_array().expect("a list") {
                 let customer = crosswalk.customer("stripe", invoice["customer"].as_str().expect("a customer"));
-                let mut total = 0;
-                for line in invoice["lines"]["data"].as_array().expect("a list") {
-                    total += line["amount"].as_i64().expect("cents");
-                    self.read_line(&customer, line, crosswalk);
-                }
+                let lines = invoice["lines"]["data"].as_array().expect("a list");
+                let total = lines.iter().map(|line| line["amount"].as_i64().expect("cents")).sum();
                 assert_eq!(invoice["total"].as_i64(), Some(total), "lines add up to the invoice");
+                n_void += usize::from(invoice["status"] == "void");
+                if invoice["status"] == "void" {
+                    continue;
+                }
+                for line in lines {
+                    let (pair, month) = self.read_line(&customer, line, crosswalk);
+                    let before = lines_by_id.insert(line["id"].to_string(), (pair, month));
+                    assert_eq!(before, None, "a line of its own");
+                }
+            }
+        }
+        assert!(n_void > 0, "no voided invoice");
+        for note in files(root, "stripe").iter().filter(|path| named(path, "credit_notes_")).map(|path| json(path)) {
+            for note in note["data"].as_array().expect("a list") {
+                for line in note["lines"]["data"].as_array().expect("a list") {
+                    let credited = lines_by_id[&line["invoice_line_item"].to_string()].clone();
+                    *self.given_back.entry(credited).or_default() += number(&line["amount"]) / Decimal::ONE_HUNDRED;
+                }
             }
         }
     }
 
-    fn read_line(&mut self, customer: &str, line: &Value, crosswalk: &Crosswalk) {
+    fn read_line(&mut self, customer: &str, line: &Value, crosswalk: &Crosswalk) -> (super::Pair, Month) {
         let product = line["pricing"]["price_details"]["product"].as_str().expect("a product");
         let (service, factor) = crosswalk.service("stripe", product);
         let (from, until) = (unix_day(&line["period"]["start"]), unix_day(&line["period"]["end"]));
         if from.day() == 15 && (until - from).num_days() > 27 {
             self.anchored.insert(customer.to_owned());
         }
-        self.lines.entry((customer.to_owned(), service)).or_default().push(Line {
+        let pair = (customer.to_owned(), service);
+        self.lines.entry(pair.clone()).or_default().push(Line {
             from,
             until,
             amount: number(&line["amount"]) / Decimal::ONE_HUNDRED,
             quantity: number(&line["quantity_decimal"]) * factor,
             unit_price: number(&line["pricing"]["unit_amount_decimal"]) / Decimal::ONE_HUNDRED / factor,
         });
+        (pair, Month::of(from))
     }
 }

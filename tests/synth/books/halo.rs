@@ -4,6 +4,7 @@ use super::{Books, Contract, Crosswalk, Line, day, files, named, number, pages};
 use chrono::Datelike;
 use rust_decimal::Decimal;
 use serde_json::Value;
+use shortfall::month::Month;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -39,7 +40,8 @@ impl Books {
                     if let Some(last) = date(line, "enddate") {
                         assert_eq!(line["isinactive"], true);
                         let ended = Contract { quantity: Decimal::ZERO, included: Decimal::ZERO, price };
-                        contracts.insert(last.succ_opt().expect("a day"), ended);
+                        // Another line may begin where this one ended.
+                        contracts.entry(last.succ_opt().expect("a day")).or_insert(ended);
                     } else {
                         contracts.insert(from.min(snapshot), Contract { quantity, included: Decimal::ZERO, price });
                     }
@@ -67,6 +69,12 @@ impl Books {
                         posted.contains_key(&id(&invoice["creditlinkedtoinvoiceid"])),
                         "a credit on an invoice that is there"
                     );
+                    for line in lines {
+                        let (service, _) = crosswalk.service("halopsa", line["item_code"].as_str().expect("a code"));
+                        let month = Month::of(date(line, "startdate").expect("a date"));
+                        *self.given_back.entry(((customer.clone(), service), month)).or_default() -=
+                            number(&line["net_amount_converted"]);
+                    }
                     *self.credits.entry(customer).or_default() += total;
                 } else {
                     posted.insert(id(&invoice["id"]), total);

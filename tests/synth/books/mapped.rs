@@ -42,12 +42,14 @@ impl Books {
             months.insert(name[..name.len() - 3].to_owned(), separated(&path, b','));
         }
         for row in months.into_values().flatten().filter(|row| row["CHARGE TYPE"] != "TRIAL") {
-            let (service, _) = crosswalk.service("northbridge", &row["STOCK CODE"]);
-            let pair = (crosswalk.customer("northbridge", &row["TENANT ID"]), service);
+            let (pair, _) = crosswalk.pair("northbridge", &row["TENANT ID"], &row["STOCK CODE"]);
             let quantity: Decimal = row["QTY"].replace(',', "").parse().expect("a quantity");
             let price = dollars(&row["UNIT PRICE"]);
             assert_eq!(price * quantity, dollars(&row["TOTAL"]), "{row:?}");
             let (from, last) = (english_day(&row["START USAGE"]), english_day(&row["END USAGE"]));
+            if self.is_unmapped(&pair, Month::of(from), price * quantity) {
+                continue;
+            }
             let seats = self.seats.entry(pair.clone()).or_default();
             for day in days(from, last.succ_opt().expect("a day")) {
                 *seats.entry(day).or_default() += quantity;
@@ -59,14 +61,21 @@ impl Books {
     }
 
     pub(super) fn read_statements(&mut self, root: &Path, crosswalk: &Crosswalk) {
+        // A statement that is issued again replaces the first one.
+        let mut statements = BTreeMap::new();
         for row in files(root, "vaultline").iter().flat_map(|path| separated(path, b';')) {
-            let (service, _) = crosswalk.service("vaultline", &row["Article"]);
-            let pair = (crosswalk.customer("vaultline", &row["Account"]), service);
+            let (pair, _) = crosswalk.pair("vaultline", &row["Account"], &row["Article"]);
             let month = Month::of(german_day(&row["From"]));
             assert_eq!(german_day(&row["To"]).succ_opt(), Some(month.plus(1).first_day()));
+            statements.insert((pair, month), row);
+        }
+        for ((pair, month), row) in statements {
             let (volume, price) = (european(&row["Volume GB"]), european(&row["Price per GB"]));
             assert_eq!((volume * price).round_dp(2), european(&row["Amount USD"]));
-            *self.usage.entry((pair.clone(), month)).or_default() += volume;
+            if self.is_unmapped(&pair, month, european(&row["Amount USD"])) {
+                continue;
+            }
+            self.usage.insert((pair.clone(), month), volume);
             self.unit_costs.insert((pair, month), price);
         }
     }

@@ -46,6 +46,43 @@ impl Line {
     }
 }
 
+/// A row of the contract terms.
+#[derive(Clone, Debug)]
+pub struct Agreed {
+    /// Per unit, or the fee; absent where bands say it.
+    pub price: Option<Decimal>,
+    pub included: Decimal,
+    minimum: Decimal,
+    /// Percent, and the month of each year.
+    rise: Option<(Decimal, i32)>,
+    /// Ends and prices.
+    bands: Vec<(Option<Decimal>, Decimal)>,
+}
+
+impl Agreed {
+    /// The price of terms that began in a month, in a later one.
+    fn price_in(&self, began: Month, month: Month) -> Option<Decimal> {
+        let (percent, month_of_year) = self.rise.unwrap_or_default();
+        let rises = (began.index() + 1..=month.index()).filter(|it| it.rem_euclid(12) + 1 == month_of_year).count();
+        let factor = Decimal::ONE + percent / Decimal::ONE_HUNDRED;
+        self.price.map(|price| (0..rises).fold(price, |price, _| price * factor))
+    }
+
+    /// Each unit at the price of its band, or of the terms.
+    fn charge(&self, quantity: Decimal) -> Decimal {
+        let Some(price) = self.price else {
+            let (mut money, mut from) = (Decimal::ZERO, Decimal::ZERO);
+            for (end, price) in &self.bands {
+                let until = end.unwrap_or(quantity).min(quantity);
+                money += (until - from).max(Decimal::ZERO) * price;
+                from = from.max(until);
+            }
+            return money;
+        };
+        quantity * price
+    }
+}
+
 /// Everything read back.
 #[derive(Default)]
 pub struct Books {
@@ -57,10 +94,14 @@ pub struct Books {
     pub usage: BTreeMap<(Pair, Month), Decimal>,
     pub unit_costs: BTreeMap<(Pair, Month), Decimal>,
     pub subjects: BTreeMap<Pair, BTreeMap<NaiveDate, i64>>,
-    /// Unit price and allowance by the contract terms.
-    pub terms: BTreeMap<Pair, BTreeMap<NaiveDate, (Decimal, Decimal)>>,
-    pub cost_plus: BTreeSet<Pair>,
+    pub terms: BTreeMap<Pair, BTreeMap<NaiveDate, Agreed>>,
+    /// Mark-up in percent.
+    pub cost_plus: BTreeMap<Pair, Decimal>,
     pub anchored: BTreeSet<String>,
+    /// Given back of a month's charge.
+    pub given_back: BTreeMap<(Pair, Month), Decimal>,
+    /// What vendors charged for ids without a row in the crosswalks; what is unknown of the pair is empty.
+    pub unmapped: BTreeMap<(Pair, Month), Decimal>,
     /// By customer: what was posted or drafted and never invoiced, invoiced once, and given back, where the system that invoices says so.
     pub never_invoiced: BTreeMap<String, Decimal>,
     pub projects: BTreeMap<String, Decimal>,
@@ -140,6 +181,14 @@ impl Crosswalk {
         self.customers.get(&(system.to_owned(), id.to_owned())).expect(id).clone()
     }
 
+    /// The pair behind a vendor's ids and the unit factor; what stands in no crosswalk is empty.
+    fn pair(&self, system: &str, id: &str, sku: &str) -> (Pair, Decimal) {
+        let customer = self.customers.get(&(system.to_owned(), id.to_owned())).cloned().unwrap_or_default();
+        let service = self.services.get(&(system.to_owned(), sku.to_owned())).cloned();
+        let (service, factor) = service.unwrap_or_else(|| (String::new(), Decimal::ONE));
+        ((customer, service), factor)
+    }
+
     fn service(&self, system: &str, sku: &str) -> (String, Decimal) {
         self.services.get(&(system.to_owned(), sku.to_owned())).expect(sku).clone()
     }
@@ -176,16 +225,22 @@ impl Books {
     }
 
     fn read_terms(&mut self, root: &Path) {
+        let number = |cell: &str| if cell.is_empty() { None } else { Some(decimal(cell)) };
         for row in rows(&root.join("exports/mapping/contract_terms.csv")) {
             let pair = (row["customer_key"].clone(), row["service_key"].clone());
             if row["model"] == "cost_plus" {
-                self.cost_plus.insert(pair);
-            } else {
-                let price = if row["unit_price"].is_empty() { &row["flat_fee"] } else { &row["unit_price"] };
-                let included =
-                    if row["included_quantity"].is_empty() { Decimal::ZERO } else { decimal(&row["included_quantity"]) };
-                self.terms.entry(pair).or_default().insert(day(&row["valid_from"]), (decimal(price), included));
+                self.cost_plus.insert(pair, decimal(&row["markup_percent"]));
+                continue;
             }
+            let bands = row["tiers"].split(';').filter_map(|band| band.split_once(':'));
+            let agreed = Agreed {
+                price: number(&row["unit_price"]).or(number(&row["flat_fee"])),
+                included: number(&row["included_quantity"]).unwrap_or_default(),
+                minimum: number(&row["minimum_quantity"]).unwrap_or_default(),
+                rise: number(&row["escalator_percent"]).map(|it| (it, row["escalator_month"].parse().expect("a month"))),
+                bands: bands.map(|(end, price)| (number(end), decimal(price))).collect(),
+            };
+            self.terms.entry(pair).or_default().insert(day(&row["valid_from"]), agreed);
         }
     }
 
@@ -211,10 +266,12 @@ impl Books {
         };
         let internal = self.internal.get(pair).copied().unwrap_or_default();
         let delivered = self.seats_on(pair, day) - internal;
-        let agreed = self.terms.get(pair).and_then(|it| it.range(..=day).next_back()).map(|(_, agreed)| *agreed);
-        let included = contract.included.max(agreed.map_or(Decimal::ZERO, |(_, included)| included));
-        let quantity = (contract.quantity.max(delivered) - included).max(Decimal::ZERO);
-        let price = contract.price.or(agreed.map(|(price, _)| price)).expect("a price in the PSA or the terms");
+        let agreed = self.terms.get(pair).and_then(|it| it.range(..=day).next_back());
+        let included = contract.included.max(agreed.map_or(Decimal::ZERO, |(_, agreed)| agreed.included));
+        let minimum = agreed.map_or(Decimal::ZERO, |(_, agreed)| agreed.minimum);
+        let quantity = (contract.quantity.max(delivered) - included).max(minimum);
+        let written = agreed.and_then(|(began, agreed)| agreed.price_in(Month::of(*began), Month::of(day)));
+        let price = contract.price.or(written).expect("a price in the PSA or the terms");
         quantity * price / Decimal::from(self.period_days(&pair.0, day))
     }
 
@@ -241,6 +298,44 @@ impl Books {
             if n_days > 0 { line.amount * Decimal::from(n_days) / line.n_days() } else { Decimal::ZERO }
         });
         owed - billed.sum::<Decimal>()
+    }
+
+    /// What the month's usage should have brought less what its invoices carry.
+    pub fn usage_gap(&self, pair: &Pair, month: Month) -> Decimal {
+        let used = self.usage.get(&(pair.clone(), month)).copied().unwrap_or_default();
+        let lines = self.lines.get(pair).into_iter().flatten();
+        let billed: Decimal = lines.filter(|line| Month::of(line.from) == month).map(|line| line.amount).sum();
+        if let Some(percent) = self.cost_plus.get(pair) {
+            let cost = used * self.unit_costs[&(pair.clone(), month)];
+            return cost * (Decimal::ONE + percent / Decimal::ONE_HUNDRED) - billed;
+        }
+        if let Some((_, agreed)) = self.terms.get(pair).and_then(|it| it.range(..=month.first_day()).next_back()) {
+            return agreed.charge((used - agreed.included).max(Decimal::ZERO)) - billed;
+        }
+        // Without written terms a unit costs what it always cost.
+        let (quantity, price) = self.usage_billed(pair, month);
+        (used - quantity) * price
+    }
+
+    /// Seats that the vendor charges for although nobody uses them, times their price, over the month.
+    pub fn idle_cost(&self, pair: &Pair, month: Month) -> Decimal {
+        let (first, after) = (month.first_day(), month.plus(1).first_day());
+        let idle: Decimal = days(first, after)
+            .map(|day| {
+                let active: i64 = self.subjects[pair].range(..=day).map(|(_, change)| change).sum();
+                self.seats_on(pair, day) - Decimal::from(active)
+            })
+            .sum();
+        idle * self.unit_costs[&(pair.clone(), month)] / Decimal::from(month.days())
+    }
+
+    /// Keeps the cost of a row that belongs to nobody or to no service. Whether it was such a row.
+    fn is_unmapped(&mut self, pair: &Pair, month: Month, cost: Decimal) -> bool {
+        let is_unmapped = pair.0.is_empty() || pair.1.is_empty();
+        if is_unmapped {
+            *self.unmapped.entry((pair.clone(), month)).or_default() += cost;
+        }
+        is_unmapped
     }
 
     /// Quantity and price on the usage invoices for a month, and the last price known by then.

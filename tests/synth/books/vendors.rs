@@ -36,6 +36,9 @@ impl Books {
             invoices.insert(number, rows.iter().map(|row| licence(row, crosswalk)).collect());
         }
         for row in invoices.into_values().flatten().filter(|row| !row.is_trial) {
+            if self.is_unmapped(&row.pair, Month::of(row.from), row.unit_price * row.seats) {
+                continue;
+            }
             let until = row.last_day.succ_opt().expect("a day");
             let seats = self.seats.entry(row.pair.clone()).or_default();
             for day in days(row.from, until) {
@@ -52,15 +55,16 @@ impl Books {
         for path in files(root, "pax8").iter().filter(|path| named(path, "invoice_items_")) {
             for item in pages(path, "content") {
                 let text = |field: &str| item[field].as_str().expect(field);
-                let customer = crosswalk.customer("pax8", text("companyId"));
-                let (service, _) = crosswalk.service("pax8", text("sku"));
-                let pair = (customer, service);
+                let (pair, _) = crosswalk.pair("pax8", text("companyId"), text("sku"));
                 let (cost, quantity) = (number(&item["cost"]), number(&item["quantity"]));
                 assert_eq!((cost * quantity).round_dp(2), number(&item["costTotal"]), "{item}");
                 let (from, end) = (day(text("startPeriod")), day(text("endPeriod")));
                 // Whole months end on the first of the next, parts of one on their last day.
                 let until = if text("type") == "prorate" { end.succ_opt().expect("a day") } else { end };
                 let month = Month::of(from);
+                if self.is_unmapped(&pair, month, number(&item["costTotal"])) {
+                    continue;
+                }
                 if text("term") == "Arrears" {
                     *self.usage.entry((pair.clone(), month)).or_default() += quantity;
                     self.unit_costs.insert((pair, month), cost);
@@ -79,34 +83,42 @@ impl Books {
 
     pub(super) fn read_focus(&mut self, root: &Path, crosswalk: &Crosswalk) {
         for row in files(root, "focus").iter().flat_map(|path| rows(path)) {
-            let pair_of = |sku: &str| {
-                let (service, factor) = crosswalk.service("focus", sku);
-                ((crosswalk.customer("focus", &row["SubAccountId"]), service), factor)
-            };
+            let pair_of = |sku: &str| crosswalk.pair("focus", &row["SubAccountId"], sku);
             if row["ChargeCategory"] != "Usage" {
                 assert!(matches!(row["ConsumedQuantity"].as_str(), "" | "NULL"), "only usage has a quantity");
-                pair_of(if row["ChargeCategory"] == "Tax" { &row["ServiceName"] } else { &row["SkuId"] });
+                let (pair, _) = pair_of(if row["ChargeCategory"] == "Tax" { &row["ServiceName"] } else { &row["SkuId"] });
+                assert!(!pair.0.is_empty() && !pair.1.is_empty(), "{row:?}");
                 continue;
             }
             let (pair, factor) = pair_of(&row["SkuId"]);
             let month = Month::of(day(&row["ChargePeriodStart"]));
             let quantity = decimal(&row["ConsumedQuantity"]);
             assert_eq!(quantity * decimal(&row["ContractedUnitPrice"]), decimal(&row["BilledCost"]));
+            if self.is_unmapped(&pair, month, decimal(&row["BilledCost"])) {
+                continue;
+            }
             *self.usage.entry((pair.clone(), month)).or_default() += quantity * factor;
             self.unit_costs.insert((pair, month), decimal(&row["ContractedUnitPrice"]) / factor);
         }
     }
 
     pub(super) fn read_rated_usage(&mut self, root: &Path, crosswalk: &Crosswalk) {
+        // A month that is issued again replaces its days.
+        let mut days: BTreeMap<(Pair, NaiveDate), (Decimal, Decimal)> = BTreeMap::new();
         for path in files(root, "microsoft").iter().filter(|path| named(path, "usage_")) {
             for row in json_lines(path) {
-                let (service, factor) = crosswalk.service("microsoft_csp", &format!("{}:{}", row["ProductId"], row["SkuId"]));
-                let pair = (crosswalk.customer("microsoft_csp", &row["CustomerId"]), service);
-                let month = Month::of(day(&row["UsageDate"]));
+                let sku = format!("{}:{}", row["ProductId"], row["SkuId"]);
+                let (pair, factor) = crosswalk.pair("microsoft_csp", &row["CustomerId"], &sku);
                 let (quantity, price) = (decimal(&row["Quantity"]), decimal(&row["EffectiveUnitPrice"]));
                 assert_eq!(quantity * price, decimal(&row["BillingPreTaxTotal"]));
-                *self.usage.entry((pair.clone(), month)).or_default() += quantity * factor;
-                self.unit_costs.insert((pair, month), price / factor);
+                days.insert((pair, day(&row["UsageDate"])), (quantity * factor, price / factor));
+            }
+        }
+        for ((pair, day), (quantity, price)) in days {
+            let month = Month::of(day);
+            if !self.is_unmapped(&pair, month, quantity * price) {
+                *self.usage.entry((pair.clone(), month)).or_default() += quantity;
+                self.unit_costs.insert((pair, month), price);
             }
         }
     }
@@ -134,12 +146,13 @@ fn licence(row: &BTreeMap<String, String>, crosswalk: &Crosswalk) -> Licence {
         let text = &row[column];
         if text.contains('/') { us_day(text) } else { day(text) }
     };
-    let (service, _) = crosswalk.service("microsoft_csp", &format!("{}:{}", row["ProductId"], row["SkuId"]));
+    let sku = format!("{}:{}", row["ProductId"], row["SkuId"]);
+    let (pair, _) = crosswalk.pair("microsoft_csp", row["CustomerId"].trim_start_matches("org:"), &sku);
     let unit_price = decimal(&row["EffectiveUnitPrice"]);
     let seats = decimal(&row["BillableQuantity"]);
     assert_eq!(unit_price.trunc_with_scale(2) * seats, decimal(&row["Subtotal"]), "Microsoft truncates the unit price");
     Licence {
-        pair: (crosswalk.customer("microsoft_csp", row["CustomerId"].trim_start_matches("org:")), service),
+        pair,
         from: date("ChargeStartDate"),
         last_day: date("ChargeEndDate"),
         seats,

@@ -7,7 +7,7 @@
 use super::{Entity, contract_id, contract_service_id, date_time, export_days, save};
 use crate::month::Month;
 use crate::synth::calendar::Span;
-use crate::synth::catalogue::{CREDIT, PROJECT};
+use crate::synth::catalogue::PROJECT;
 use crate::synth::error::SynthError;
 use crate::synth::invoices::{Line, LineKind, forgotten, invoices, netted};
 use crate::synth::landscape::Biller;
@@ -64,8 +64,8 @@ impl Ledger<'_> {
             self.item(customer, line, date, Some(number));
         }
         for line in lines {
-            if let Some(credit) = self.world.service_credits.iter().find(|credit| credit.is_for(line)) {
-                self.credit(customer, line, (line.amount * Decimal::new(-credit.percent, 2)).round_dp(2));
+            if let Some(given_back) = self.world.given_back(line) {
+                self.credit(customer, line, -given_back);
             }
         }
     }
@@ -73,14 +73,16 @@ impl Ledger<'_> {
     /// An amount given back on an invoice of its own, as a negative charge.
     fn credit(&mut self, customer: usize, line: &Line, amount: Decimal) {
         let day = line.period.until.min(self.world.exported_on());
+        // It is for the month that is given back, and invoiced after it.
+        let last_day = line.period.last_day().min(day);
         let credit = Line {
-            pair: None,
             kind: LineKind::Manual,
             description: format!("Service credit: {}", line.description),
             quantity: Decimal::ONE,
             unit_price: amount,
             amount,
-            period: Span { from: day, until: day },
+            period: Span { from: last_day, until: last_day },
+            ..line.clone()
         };
         let number = self.header(customer, day, credit.period, amount, false);
         self.item(customer, &credit, day, Some(number));
@@ -115,6 +117,7 @@ impl Ledger<'_> {
         let buyer = &self.world.customers[customer];
         let id = 500_000 + self.items.len();
         let pair = line.pair.map(|index| (index, &self.world.pairs[index]));
+        let is_credit = line.kind == LineKind::Manual && line.amount.is_sign_negative();
         let rate = self.world.dollars_per_unit(buyer.currency, Month::of(posted));
         let local = |amount: Decimal| number((amount * rate).round_dp(4).normalize());
         let mut record = json!({
@@ -122,7 +125,7 @@ impl Ledger<'_> {
             "companyID": buyer.company_id,
             "contractID": contract_id(buyer),
             "invoiceID": invoice,
-            "billingItemType": if pair.is_some() { RECURRING_SERVICE } else { CONTRACT_CHARGE },
+            "billingItemType": if pair.is_some() && !is_credit { RECURRING_SERVICE } else { CONTRACT_CHARGE },
             "subType": null,
             "itemName": line.description,
             "description": line.description,
@@ -151,7 +154,7 @@ impl Ledger<'_> {
             "lineItemID": null,
             "webServiceDate": date_time(posted),
         });
-        match pair {
+        match pair.filter(|_| !is_credit) {
             Some((index, pair)) => {
                 let (prefix, article) = pair.pack.map_or(("contractService", ("serviceID", pair.service.psa_id)), |pack| {
                     ("contractServiceBundle", ("serviceBundleID", pack.psa_id))
@@ -159,14 +162,14 @@ impl Ledger<'_> {
                 record[article.0] = article.1.into();
                 // What was used or added by hand is posted for the service, not for a period of the contract.
                 if matches!(line.kind, LineKind::Cycle | LineKind::Proration) {
-                    record[format!("{prefix}ID")] = contract_service_id(index).into();
+                    record[format!("{prefix}ID")] = contract_service_id(index, pair.line_number_on(line.period.from)).into();
                 }
                 if line.kind == LineKind::Proration {
                     record[format!("{prefix}AdjustmentID")] = (80_000 + id).into();
                 }
             }
             None => {
-                let code = if line.amount.is_sign_negative() { CREDIT.0 } else { PROJECT.0 };
+                let code = pair.map_or(PROJECT.0, |(_, pair)| pair.service.credit_code());
                 record["billingCodeID"] = code.into();
                 record["contractChargeID"] = self.charge(customer, line, posted, code).into();
             }

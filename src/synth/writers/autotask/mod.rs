@@ -74,9 +74,9 @@ fn contract_id(customer: &Customer) -> usize {
     29_680_000 + customer.agreement_id
 }
 
-/// Of a contract's service, or of its bundle.
-fn contract_service_id(index: usize) -> usize {
-    50_000 + 2 * index
+/// Of a contract's service, or of its bundle; the one that a renewal began has a number of its own.
+fn contract_service_id(index: usize, number: usize) -> usize {
+    50_000 + 2 * index + 1_000_000 * number
 }
 
 fn currency_id(currency: Currency) -> u32 {
@@ -95,6 +95,6 @@ fn export_days(world: &World) -> impl Iterator<Item = (Month, NaiveDate)> {
 
 /// Billed by its own price, and not given away or written down elsewhere.
 fn is_priced(pair: &Pair) -> bool {
-    use crate::synth::pair::Terms;
+    use crate::synth::agreement::Terms;
     pair.usage().is_none() && pair.terms != Some(Terms::PerUnit)
 }

@@ -21,7 +21,7 @@ pub(super) fn write(world: &World, output: &mut Output) -> Result<(), SynthError
     let quarters = world.months().chain([world.last_month().plus(1)]).filter(|month| month.index().rem_euclid(3) == 0);
     let days = quarters.map(|month| month.first_day()).chain([world.exported_on()]);
     for day in days.collect::<std::collections::BTreeSet<_>>() {
-        let known: Vec<&Customer> = world.customers.iter().filter(|customer| customer.joined <= day).collect();
+        let known: Vec<&Customer> = world.registered().filter(|customer| customer.joined <= day).collect();
         save(output, &COMPANIES, day, known.iter().map(|customer| company(customer, day)).collect())?;
         save(output, &CONTRACTS, day, known.iter().map(|customer| contract(customer, day)).collect())?;
     }

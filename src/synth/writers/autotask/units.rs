@@ -35,7 +35,7 @@ const MAX_DAYS: usize = 40_000;
 pub(super) fn write(world: &World, output: &mut Output) -> Result<(), SynthError> {
     let agreed = Agreed::all(world);
     for (day, is_full) in price_days(world) {
-        let is_saved = |line: &&Agreed<'_>| line.pair.since <= day && (is_full || line.price_changed_on(day));
+        let is_saved = |line: &&Agreed<'_>| line.from <= day && (is_full || line.price_changed_on(day));
         for (entity, is_pack) in [(&SERVICES, false), (&BUNDLES, true)] {
             let lines = agreed.iter().filter(|line| line.pair.pack.is_some() == is_pack).filter(is_saved);
             let items: Vec<Value> = lines.map(|line| line.price_record(world, day)).collect();
@@ -58,7 +58,7 @@ pub(super) fn write(world: &World, output: &mut Output) -> Result<(), SynthError
 fn price_days(world: &World) -> Vec<(NaiveDate, bool)> {
     let firsts = world.months().chain([world.last_month().plus(1)]).map(|month| month.first_day());
     let firsts: BTreeSet<NaiveDate> = firsts.collect();
-    let changes = world.pairs.iter().flat_map(|pair| pair.contract_price.changes().chain([pair.since]));
+    let changes = world.pairs.iter().flat_map(|pair| pair.contract_price.changes().chain([pair.since]).chain(pair.renewed_on));
     let span = world.span();
     let mut days: BTreeSet<NaiveDate> = changes.filter(|day| *day >= span.from && *day < span.until).collect();
     days.extend(&firsts);
@@ -69,6 +69,7 @@ fn price_days(world: &World) -> Vec<(NaiveDate, bool)> {
 struct Agreed<'a> {
     id: usize,
     pair: &'a Pair,
+    from: NaiveDate,
     /// Articles: packs count as one.
     quantity: Timeline,
     /// The MSP's own units, at no price.
@@ -82,13 +83,23 @@ impl<'a> Agreed<'a> {
             let quantity = match &pair.volume {
                 Volume::Level { contracted, .. } => contracted.divided_by(pair.pack_size()),
                 // Billed by usage: the line only says that the customer has the service.
-                Volume::Flow(_) => Timeline::of_span(pair.since, pair.until, Decimal::ONE),
+                Volume::Flow(_) => Timeline::of_span(pair.since, pair.contract_end(), Decimal::ONE),
             };
-            let id = contract_service_id(index);
-            agreed.push(Self { id, pair, quantity, is_given_away: pair.do_not_bill });
+            for line in pair.agreed_lines() {
+                let begun = if line.number == 0 { quantity.clone() } else { quantity.since(line.from) };
+                let quantity = line.until.map_or(begun.clone(), |until| begun.until(until));
+                let id = contract_service_id(index, line.number);
+                agreed.push(Self { id, pair, from: line.from, quantity, is_given_away: pair.do_not_bill });
+            }
             if pair.internal_units > Decimal::ZERO {
                 let quantity = Timeline::of_span(pair.since, pair.until, pair.internal_units);
-                agreed.push(Self { id: id + 1, pair, quantity, is_given_away: true });
+                agreed.push(Self {
+                    id: contract_service_id(index, 0) + 1,
+                    pair,
+                    from: pair.since,
+                    quantity,
+                    is_given_away: true,
+                });
             }
         }
         agreed
@@ -103,7 +114,7 @@ impl<'a> Agreed<'a> {
     }
 
     fn price_changed_on(&self, day: NaiveDate) -> bool {
-        self.pair.since == day || self.pair.contract_price.changes().any(|changed| changed == day)
+        self.from == day || self.pair.contract_price.changes().any(|changed| changed == day)
     }
 
     /// The number of the service or bundle, under its own name.
@@ -141,7 +152,7 @@ impl<'a> Agreed<'a> {
         let mut rows = Vec::new();
         let mut period = billing.period_of(touched.from);
         while period.from < touched.until {
-            let start = period.from.max(self.pair.since);
+            let start = period.from.max(self.from);
             let changes = self.quantity.changes_between(start, period.until);
             let starts: Vec<NaiveDate> = std::iter::once(start).chain(changes).filter(|start| *start <= day).collect();
             for (place, start) in starts.iter().enumerate() {

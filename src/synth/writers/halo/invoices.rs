@@ -126,7 +126,8 @@ impl Ledger<'_> {
         put("onetimecharge", (!recurs).into());
         put("is_meter", (line.kind == LineKind::Usage).into());
         put("contract_id", contract_id(customer).into());
-        put("recurring_invoice_line_id", pair.filter(|_| recurs).map_or(0, |(index, _)| line_id(index)).into());
+        let agreed = pair.filter(|_| recurs).map_or(0, |(index, pair)| line_id(index, pair.line_number_on(line.period.from)));
+        put("recurring_invoice_line_id", agreed.into());
         put_amount(&mut fields, "unit_price", line.unit_price, rate);
         put_amount(&mut fields, "net_amount", line.amount, rate);
         Value::Object(fields)
@@ -171,7 +172,7 @@ impl Ledger<'_> {
         let customer = self.world.customer_of(pair);
         let record = json!({
             "id": 300_000 + self.prorata.len(),
-            "invoicedetailid": line_id(index),
+            "invoicedetailid": line_id(index, pair.line_number_on(changed)),
             "recurring_invoice_id": recurring_invoice_id(customer),
             "client_id": double(customer.company_id),
             "item_code": pair.pack.map_or(pair.service.psa_sku, |pack| pack.psa_sku),
@@ -191,8 +192,8 @@ impl Ledger<'_> {
 
     /// A credit note, where part of a line was given back.
     fn credited(&mut self, customer: usize, line: &Line, invoice: usize) {
-        let Some(credit) = self.world.service_credits.iter().find(|credit| credit.is_for(line)) else { return };
-        let amount = (line.amount * Decimal::new(-credit.percent, 2)).round_dp(2);
+        let Some(given_back) = self.world.given_back(line) else { return };
+        let amount = -given_back;
         let note = Line {
             pair: line.pair,
             kind: LineKind::Manual,

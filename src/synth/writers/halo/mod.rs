@@ -84,9 +84,9 @@ fn recurring_invoice_id(customer: &Customer) -> usize {
     9_000 + customer.agreement_id
 }
 
-/// Of a recurring invoice's line.
-fn line_id(index: usize) -> usize {
-    10_000 + 2 * index
+/// Of a recurring invoice's line; the one that a renewal began has a number of its own.
+fn line_id(index: usize, number: usize) -> usize {
+    10_000 + 2 * index + 1_000_000 * number
 }
 
 /// `name` in the MSP's currency and `name_converted` in the client's.

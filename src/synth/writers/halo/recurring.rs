@@ -6,10 +6,11 @@ use super::{
     save,
 };
 use crate::month::Month;
+use crate::synth::agreement::Terms;
 use crate::synth::customers::Customer;
 use crate::synth::error::SynthError;
 use crate::synth::output::Output;
-use crate::synth::pair::{Pair, Terms, Volume};
+use crate::synth::pair::{AgreedLine, Pair, Volume};
 use crate::synth::world::World;
 use crate::synth::writers::json::number;
 use crate::synth::writers::snapshots::snapshot_days;
@@ -30,7 +31,8 @@ pub(super) fn write(world: &World, output: &mut Output) -> Result<(), SynthError
                 continue;
             }
             let lines = lines.entry(pair.customer).or_default();
-            lines.push(line(world, index, pair, day));
+            let agreed = pair.agreed_lines().into_iter().filter(|line| line.from <= day);
+            lines.extend(agreed.map(|agreed| line(world, index, pair, agreed, day)));
             if pair.internal_units > Decimal::ZERO {
                 lines.push(internal_line(world, index, pair, day));
             }
@@ -65,8 +67,8 @@ fn recurring_invoice(customer: &Customer, day: NaiveDate, lines: Vec<Value>) -> 
     })
 }
 
-fn line(world: &World, index: usize, pair: &Pair, day: NaiveDate) -> Value {
-    let end = pair.contract_end().filter(|end| *end <= day);
+fn line(world: &World, index: usize, pair: &Pair, agreed: AgreedLine, day: NaiveDate) -> Value {
+    let end = agreed.until.filter(|end| *end <= day);
     // An ended line keeps the quantity and price it last had.
     let day = end.and_then(|end| end.pred_opt()).unwrap_or(day);
     let (quantity, price) = match &pair.volume {
@@ -74,11 +76,12 @@ fn line(world: &World, index: usize, pair: &Pair, day: NaiveDate) -> Value {
         // Billed by usage: the line only says that the customer has the service.
         Volume::Flow(_) => (Decimal::ONE, None),
     };
-    let mut fields = common(world, index, pair, day, price);
-    fields.insert("id".to_owned(), line_id(index).into());
+    let id = line_id(index, agreed.number);
+    let mut fields = common(world, id, pair, day, price);
+    fields.insert("id".to_owned(), id.into());
     fields.insert("qty_order".to_owned(), number(quantity.normalize()));
     fields.insert("is_meter".to_owned(), pair.usage().is_some().into());
-    fields.insert("startdate".to_owned(), date(pair.since).into());
+    fields.insert("startdate".to_owned(), date(agreed.from).into());
     fields.insert("enddate".to_owned(), date_or_none(end.and_then(|end| end.pred_opt())).into());
     fields.insert("isinactive".to_owned(), end.is_some().into());
     Value::Object(fields)
@@ -86,8 +89,9 @@ fn line(world: &World, index: usize, pair: &Pair, day: NaiveDate) -> Value {
 
 /// The MSP's own units at a client's site, at no price.
 fn internal_line(world: &World, index: usize, pair: &Pair, day: NaiveDate) -> Value {
-    let mut fields = common(world, index, pair, day, Some(Decimal::ZERO));
-    fields.insert("id".to_owned(), (line_id(index) + 1).into());
+    let id = line_id(index, 0);
+    let mut fields = common(world, id, pair, day, Some(Decimal::ZERO));
+    fields.insert("id".to_owned(), (id + 1).into());
     fields.insert("item_longdescription".to_owned(), "Internal use".into());
     fields.insert("contract_id".to_owned(), internal_contract_id(world.customer_of(pair)).into());
     fields.insert("qty_order".to_owned(), number(pair.internal_units));
@@ -97,7 +101,7 @@ fn internal_line(world: &World, index: usize, pair: &Pair, day: NaiveDate) -> Va
     Value::Object(fields)
 }
 
-fn common(world: &World, index: usize, pair: &Pair, day: NaiveDate, price: Option<Decimal>) -> Map<String, Value> {
+fn common(world: &World, line: usize, pair: &Pair, day: NaiveDate, price: Option<Decimal>) -> Map<String, Value> {
     let customer = world.customer_of(pair);
     let (id, code, name) = pair
         .pack
@@ -117,7 +121,7 @@ fn common(world: &World, index: usize, pair: &Pair, day: NaiveDate, price: Optio
     fields.insert("autorenew".to_owned(), true.into());
     fields.insert("onetimecharge".to_owned(), false.into());
     fields.insert("contract_id".to_owned(), contract_id(customer).into());
-    fields.insert("recurring_invoice_line_id".to_owned(), line_id(index).into());
+    fields.insert("recurring_invoice_line_id".to_owned(), line.into());
     fields
 }
 
@@ -152,11 +156,11 @@ fn changes(world: &World) -> Vec<Value> {
     let last = Month::of(world.exported_on()).first_day();
     let logged = logged.into_iter().filter(|(day, ..)| *day <= last).enumerate();
     let records = logged.map(|(number, (day, index, field, before, after))| {
-        let customer = world.customer_of(&world.pairs[index]);
+        let pair = &world.pairs[index];
         json!({
             "id": 700_000 + number,
-            "invoice_id": recurring_invoice_id(customer),
-            "invoice_line_id": line_id(index),
+            "invoice_id": recurring_invoice_id(world.customer_of(pair)),
+            "invoice_line_id": line_id(index, pair.line_number_on(day)),
             "field_name": field,
             "old_value": before.normalize().to_string(),
             "new_value": after.normalize().to_string(),

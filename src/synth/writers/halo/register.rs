@@ -20,7 +20,7 @@ pub(super) fn write(world: &World, output: &mut Output) -> Result<(), SynthError
     let quarters = world.months().chain([world.last_month().plus(1)]).filter(|month| month.index().rem_euclid(3) == 0);
     let days: BTreeSet<NaiveDate> = quarters.map(|month| month.first_day()).chain([world.exported_on()]).collect();
     for day in days {
-        let known: Vec<&Customer> = world.customers.iter().filter(|customer| customer.joined <= day).collect();
+        let known: Vec<&Customer> = world.registered().filter(|customer| customer.joined <= day).collect();
         save(output, &CLIENTS, day, known.iter().map(|customer| client(customer, day)).collect())?;
         let own = known.iter().filter(|customer| world.uses_at(customer)).map(|customer| internal_contract(customer, day));
         save(output, &CONTRACTS, day, known.iter().map(|customer| contract(customer, day)).chain(own).collect())?;

@@ -49,20 +49,24 @@ period_start = "From"
 period_end = { column = "To", inclusive = true }
 "#;
 
-/// Writes `vaultline/statement_*.csv`.
+/// Writes `vaultline/statement_*.csv`; a statement that was wrong is issued again.
 pub(crate) fn write(world: &World, msp: Msp, output: &mut Output) -> Result<(), SynthError> {
     for month in world.months() {
-        let mut table = Table::new(&COLUMNS);
-        table.separator = b';';
-        let sold = world.pairs.iter().filter(|pair| msp.feed(pair.service) == Some(Feed::BackupVendor));
-        table.rows = sold.filter_map(|pair| row(world, pair, month)).collect();
-        output.csv("backup_vendor", &format!("vaultline/statement_{}.csv", nth(month.plus(1), 2)), &table)?;
+        let is_restated = world.is_restated(msp, Feed::BackupVendor, month);
+        for (issued_on, is_first) in [(2, true), (20, false)].into_iter().filter(|(_, is_first)| *is_first || is_restated) {
+            let mut table = Table::new(&COLUMNS);
+            table.separator = b';';
+            let sold = world.pairs.iter().filter(|pair| msp.feed(pair.service) == Some(Feed::BackupVendor));
+            table.rows = sold.filter_map(|pair| row(world, pair, month, is_first)).collect();
+            output.csv("backup_vendor", &format!("vaultline/statement_{}.csv", nth(month.plus(1), issued_on)), &table)?;
+        }
     }
     Ok(())
 }
 
-fn row(world: &World, pair: &Pair, month: Month) -> Option<Vec<String>> {
-    let volume = pair.usage()?.get(&month)?.delivered();
+fn row(world: &World, pair: &Pair, month: Month, is_first: bool) -> Option<Vec<String>> {
+    let unknown = pair.restated.get(&month).filter(|_| is_first).map_or(Decimal::ZERO, |restated| restated.units);
+    let volume = pair.usage()?.get(&month)?.delivered() - unknown;
     let span = Span::month(month);
     let (customer, price) = (world.customer_of(pair), pair.unit_cost.at(span.from));
     let article = Feed::BackupVendor.skus(pair.service).into_iter().next()?;

@@ -72,7 +72,7 @@ period_end = { column = "END USAGE", inclusive = true }
 pub(crate) fn write(world: &World, msp: Msp, output: &mut Output) -> Result<(), SynthError> {
     for month in world.months() {
         write_month(world, msp, month, Edition::First, output)?;
-        if world.reissues.iter().any(|reissue| reissue.month == month) {
+        if world.is_restated(msp, Feed::Distributor, month) {
             write_month(world, msp, month, Edition::Corrected, output)?;
         }
     }

@@ -3,12 +3,15 @@
 //! Proration, seasons, calendar length, new and leaving customers, list-price changes, packs, tenants, currencies and
 //! billing days are part of every book (`world`); this file adds the rarer ones and lists them all for people.
 
+mod agreed;
+
+use super::agreement::Terms;
 use super::calendar::{Billing, Span, nth};
 use super::catalogue::service;
 use super::customers::Currency;
 use super::dice::{Dice, Topic};
-use super::pair::{LateUsage, Pair, Terms, Volume};
-use super::world::{Channel, OneOff, Reissue, ServiceCredit, Trial, World};
+use super::pair::{LateUsage, Pair, Restatement, Volume};
+use super::world::{Channel, OneOff, Trial, World};
 use crate::month::Month;
 use rust_decimal::Decimal;
 
@@ -33,6 +36,7 @@ pub(crate) fn plant(world: &mut World) -> Vec<Benign> {
     reissues(world, dice, &mut listed);
     one_offs(world, dice, &mut listed);
     service_credits(world, dice, &mut listed);
+    agreed::plant(world, dice, &mut listed);
     listed
 }
 
@@ -186,7 +190,7 @@ fn late_usage(world: &mut World, dice: &mut Dice, listed: &mut Vec<Benign>) {
     for index in reserve(world, dice, count, metered) {
         let month = some_month(world, dice, 1, 1);
         let from = nth(month, month.days() - 3);
-        world.pairs[index].late_usage = Some(LateUsage { month, from });
+        world.pairs[index].late_usage.insert(month, LateUsage { from, is_billed: true });
         let note = format!("usage from {from} on arrived and was billed a month late");
         listed.push(of_pair(world, &world.pairs[index], "late_usage_rebilled", Some(month), note));
     }
@@ -232,7 +236,7 @@ fn reissues(world: &mut World, dice: &mut Dice, listed: &mut Vec<Benign>) {
                 let corrected = delivered.at(span.from) + units;
                 delivered.during(span.from, span.until, corrected);
             }
-            world.reissues.push(Reissue { pair: index, month, units });
+            pair.restated.insert(month, Restatement { units, day: span.from, is_billed: true });
             let note = format!("vendor corrected the month to {units} more units later, billed afterwards");
             listed.push(of_pair(world, &world.pairs[index], "correction_passed_on", Some(month), note));
         }
@@ -280,7 +284,7 @@ fn service_credits(world: &mut World, dice: &mut Dice, listed: &mut Vec<Benign>)
     for index in reserve(world, dice, count, fits) {
         let month = some_month(world, dice, 2, 1);
         let percent = dice.pick([10, 15, 25]);
-        world.service_credits.push(ServiceCredit { pair: index, month, percent });
+        world.pairs[index].given_back.insert(month, percent);
         let note = format!("{percent} % of the month credited once");
         listed.push(of_pair(world, &world.pairs[index], "service_credit", Some(month), note));
     }
