@@ -5,7 +5,8 @@ use rust_decimal::Decimal;
 use shortfall::findings::{Basis, Finding};
 use shortfall::month::{Month, Quarter};
 use shortfall::report::{
-    ChartKind, ChartPoint, CoverageRow, CurrencyTotal, FindingChart, MAX_FINDINGS, ReportData, ReportError, SignalTotal, render,
+    ChartKind, ChartPoint, CoverageRow, CurrencyTotal, FindingChart, MAX_FINDINGS, ReportData, ReportError, ScoreRow,
+    SignalTotal, render,
 };
 use std::path::Path;
 
@@ -168,6 +169,12 @@ fn data(findings: Vec<Finding>) -> ReportData {
         findings,
         charts,
         coverage: coverage(),
+        scorecard: vec![ScoreRow {
+            title: "Billed money that a PSA record backs, USD".into(),
+            now: "93.4 %".into(),
+            before: "91.0 % in 2026Q2".into(),
+            trend: "better".into(),
+        }],
         notes: vec!["Two invoices of August were still drafts on the day of this report and count as billed.".into()],
         generated_by: "shortfall 0.1.0".into(),
     }

@@ -15,6 +15,7 @@ use super::analyze::AnalyzeError;
 use super::cell::Subject;
 use super::signal::Signal;
 use crate::functions::exact::MONEY;
+use crate::money::round_to_minor_unit;
 use crate::query::catalog::{Catalog, Query};
 use crate::query::header::Header;
 use crate::query::run::{self, Parameters, QueryError};
@@ -24,7 +25,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::prelude::{DataFrame, SessionContext, col, lit};
 use rust_decimal::Decimal;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Columns of a coverage query.
 pub const REQUIRED: [&str; 5] = ["customer_key", "service_key", "currency", "untested", "money"];
@@ -83,13 +84,21 @@ impl Coverage {
     /// Why some were not tested, and what flows through them: `no delivery source: 12 (3,400.00 USD)`.
     #[must_use]
     pub fn why(&self) -> String {
-        let sentence = |part: &Part| {
-            let why = part.untested.as_deref()?.replace('_', " ");
-            let money = part.currency.as_ref().filter(|_| !part.money.is_zero());
-            let money = money.map(|currency| format!(" ({} {currency})", part.money.round_dp(2))).unwrap_or_default();
-            Some(if part.units == 0 { why } else { format!("{why}: {}{money}", part.units) })
+        let mut reasons: BTreeMap<&str, (u64, Vec<String>)> = BTreeMap::new();
+        for part in &self.parts {
+            let Some(why) = part.untested.as_deref() else { continue };
+            let (units, money) = reasons.entry(why).or_default();
+            *units += part.units;
+            if let Some(currency) = part.currency.as_ref().filter(|_| !part.money.is_zero()) {
+                money.push(format!("{} {currency}", round_to_minor_unit(part.money, currency)));
+            }
+        }
+        let sentence = |(why, (units, money)): (&str, (u64, Vec<String>))| {
+            let why = why.replace('_', " ");
+            let money = if money.is_empty() { String::new() } else { format!(" ({})", money.join(", ")) };
+            if units == 0 { why } else { format!("{why}: {units}{money}") }
         };
-        self.parts.iter().filter_map(sentence).collect::<Vec<_>>().join("; ")
+        reasons.into_iter().map(sentence).collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -348,6 +348,7 @@ fn macros(currency: &str) -> String {
         "\n-- Decimals of nine digits on each side multiply exactly.\n\
          CREATE OR REPLACE MACRO exact_product(a, b) AS CAST(a AS DECIMAL(38, 9)) * CAST(b AS DECIMAL(38, 9));\n\
          CREATE OR REPLACE MACRO exact_quotient(a, b) AS CASE WHEN b <> 0 THEN CAST(CAST(a AS DOUBLE) / CAST(b AS DOUBLE) AS DECIMAL(38, 18)) END;\n\
+         CREATE OR REPLACE MACRO to_char(instant, format) AS strftime(instant, format);\n\
          -- Half to even, at the minor unit of {currency}.\n\
          CREATE OR REPLACE MACRO round_money(amount, currency) AS CAST(\n  \
          (floor(amount * {up}) + CASE WHEN amount * {up} - floor(amount * {up}) > 0.5\n    \

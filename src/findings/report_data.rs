@@ -6,6 +6,7 @@ use super::marts::{self, Run};
 use super::mute::{self, Split, Spoken};
 use super::read::month_days;
 use super::schema::{Basis, Finding};
+use super::scorecard::Score;
 use super::signal::Signal;
 use super::status::is_open;
 use super::unmapped::Unmapped;
@@ -14,14 +15,14 @@ use crate::lake::{Lake, Table};
 use crate::month::{Month, Quarter};
 use crate::query::catalog::Catalog;
 use crate::query::session;
-use crate::report::{ChartKind, ChartPoint, CoverageRow, CurrencyTotal, FindingChart, ReportData, SignalTotal};
+use crate::report::{ChartKind, ChartPoint, CoverageRow, CurrencyTotal, FindingChart, ReportData, ScoreRow, SignalTotal};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
 use chrono::{DateTime, Duration, NaiveDate};
 use datafusion::prelude::SessionContext;
 use rust_decimal::Decimal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Findings that get a chart.
 const CHARTS: usize = 30;
@@ -57,18 +58,20 @@ pub async fn report_data(lake: &Lake, run: &Run) -> Result<ReportData, AnalyzeEr
         totals: totals(&ctx, &findings, quarter).await?,
         by_signal: by_signal(&signals, &findings),
         coverage: coverage(&ctx, &signals).await?,
+        scorecard: scores(&ctx).await?,
         charts,
+        notes: notes(run, resolved.len(), split.muted.len(), recoverable(&ctx, &findings).await?),
         findings,
-        notes: notes(run, resolved.len(), split.muted.len()),
         generated_by: concat!("shortfall ", env!("CARGO_PKG_VERSION")).to_owned(),
     })
 }
 
-fn notes(run: &Run, resolved: usize, muted: usize) -> Vec<String> {
+fn notes(run: &Run, resolved: usize, muted: usize, recoverable: Vec<String>) -> Vec<String> {
     let mut notes = vec![
         "Leakage is for the quarter; a unit of money that several signals point to is counted once.".to_owned(),
         "Over-billed money is the customers': it is reported beside leakage, never netted against it.".to_owned(),
     ];
+    notes.extend(recoverable);
     if resolved > 0 {
         notes.push(format!("Resolved since earlier analyses, and not listed here: {resolved}. `shortfall findings` names them."));
     }
@@ -201,6 +204,53 @@ async fn coverage(ctx: &SessionContext, signals: &[Signal]) -> Result<Vec<Covera
         signal: coverage.signal,
     };
     Ok(found.into_iter().map(row).collect())
+}
+
+/// The scorecard of the whole book.
+async fn scores(ctx: &SessionContext) -> Result<Vec<ScoreRow>, AnalyzeError> {
+    let sql = "SELECT title, currency, unit, trend, previous_quarter, value, previous_value FROM marts.scorecard
+               WHERE system IS NULL ORDER BY measure, currency";
+    let mut rows = Vec::new();
+    for batch in query(ctx, sql).await? {
+        for row in 0..batch.num_rows() {
+            let score = Score { unit: text(&batch, 2, row), ..Score::default() };
+            let (title, currency, quarter) = (text(&batch, 0, row), text(&batch, 1, row), text(&batch, 4, row));
+            let before = money(&batch, 6, row).map(|value| format!("{} in {quarter}", score.shown(Some(value))));
+            rows.push(ScoreRow {
+                title: if currency.is_empty() { title } else { format!("{title}, {currency}") },
+                now: score.shown(money(&batch, 5, row)),
+                before: before.unwrap_or_default(),
+                trend: text(&batch, 3, row),
+            });
+        }
+    }
+    Ok(rows)
+}
+
+/// What can still be had of the listed findings, one sentence a currency.
+async fn recoverable(ctx: &SessionContext, findings: &[Finding]) -> Result<Vec<String>, AnalyzeError> {
+    let sql = "SELECT finding_id, currency, detected, recoverable_now, recoverable_from_next_cycle, lost FROM marts.finding";
+    let listed: HashSet<&str> = findings.iter().map(|finding| finding.finding_id.as_str()).collect();
+    let mut sums: BTreeMap<String, [Decimal; 4]> = BTreeMap::new();
+    for batch in query(ctx, sql).await? {
+        for row in (0..batch.num_rows()).filter(|row| listed.contains(text(&batch, 0, *row).as_str())) {
+            let sum = sums.entry(text(&batch, 1, row)).or_default();
+            for (at, part) in sum.iter_mut().enumerate() {
+                *part += money(&batch, at + 2, row).unwrap_or_default();
+            }
+        }
+    }
+    let sentence = |(currency, [all, now, next, lost]): (&String, &[Decimal; 4])| {
+        let shown = |amount: &Decimal| crate::money::round_to_minor_unit(*amount, currency);
+        format!(
+            "Since these leaks began: {} {currency}, of it {} recoverable now, {} only from the next billing cycle, {} lost to the limit of back-billing.",
+            shown(all),
+            shown(now),
+            shown(next),
+            shown(lost)
+        )
+    };
+    Ok(sums.iter().filter(|(_, sum)| !sum[0].is_zero()).map(sentence).collect())
 }
 
 /// Two years of the finding's pair: the two series that its signal compares.

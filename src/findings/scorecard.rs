@@ -54,7 +54,9 @@ impl Score {
     pub fn trend(&self) -> Option<&'static str> {
         let value = self.value?;
         let Some((_, before)) = &self.previous else { return Some("first") };
-        Some(match (value.cmp(before), self.better == "higher") {
+        // What a reader sees as the same is the same.
+        let seen = |value: Decimal| value.round_dp(if self.unit == "share" { 3 } else { 1 });
+        Some(match (seen(value).cmp(&seen(*before)), self.better == "higher") {
             (std::cmp::Ordering::Equal, _) => "same",
             (std::cmp::Ordering::Greater, true) | (std::cmp::Ordering::Less, false) => "better",
             _ => "worse",

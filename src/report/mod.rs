@@ -41,6 +41,8 @@ pub struct ReportData {
     pub charts: Vec<FindingChart>,
     /// What each signal could and could not test.
     pub coverage: Vec<CoverageRow>,
+    /// Whether revenue integrity rests on systems or on people, for the whole book.
+    pub scorecard: Vec<ScoreRow>,
     /// Anything a reader must know before trusting the figures, one paragraph each.
     pub notes: Vec<String>,
     /// Program and version.
@@ -156,6 +158,19 @@ pub struct CoverageRow {
     pub not_testable: u64,
     /// What was missing, or empty.
     pub why: String,
+}
+
+/// One measure of the scorecard, as text for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScoreRow {
+    /// Its name, with the currency where it is about money.
+    pub title: String,
+    /// `93.4 %`, `47 days`, `no data`.
+    pub now: String,
+    /// The earlier value and its quarter, or empty.
+    pub before: String,
+    /// `better`, `worse`, `same`, `first`, or empty.
+    pub trend: String,
 }
 
 /// Why a report could not be made.

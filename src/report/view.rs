@@ -31,6 +31,7 @@ pub(super) struct Page {
     findings_total: String,
     findings_hidden: Option<String>,
     coverage: Vec<CoverageView>,
+    scorecard: Vec<ScoreView>,
     notes: Vec<String>,
 }
 
@@ -143,6 +144,14 @@ struct CoverageView {
     why: String,
 }
 
+#[derive(Debug, Serialize)]
+struct ScoreView {
+    title: String,
+    now: String,
+    before: String,
+    trend: String,
+}
+
 impl Page {
     /// Formats `data` and draws the charts of the findings that are shown.
     pub(super) fn new(data: &ReportData) -> Result<Self, ReportError> {
@@ -182,6 +191,7 @@ impl Page {
             findings_total: format::count(total),
             findings_hidden: (hidden > 0).then(|| format::count(hidden)),
             coverage: data.coverage.iter().map(CoverageView::new).collect(),
+            scorecard: data.scorecard.iter().map(ScoreView::new).collect(),
             notes: data.notes.iter().map(|note| format::shortened(note, LONG_TEXT)).collect(),
         })
     }
@@ -446,6 +456,13 @@ impl CoverageView {
             not_testable: format::count(row.not_testable),
             why: format::shortened(&row.why, LONG_TEXT),
         }
+    }
+}
+
+impl ScoreView {
+    fn new(row: &super::ScoreRow) -> Self {
+        let text = |text: &str| format::shortened(text, ROW_NAME);
+        Self { title: text(&row.title), now: text(&row.now), before: text(&row.before), trend: text(&row.trend) }
     }
 }
 
