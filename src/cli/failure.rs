@@ -10,6 +10,7 @@ use crate::query::catalog::CatalogError;
 use crate::query::run::QueryError;
 use crate::report::ReportError;
 use crate::synth::SynthError;
+use crate::synth::baselines::BaselineError;
 
 /// A command that could not do its job.
 #[derive(Debug)]
@@ -114,6 +115,16 @@ impl From<AnalyzeError> for Failure {
             AnalyzeError::NoData { .. } => Self::usage(error.to_string())
                 .hint("`shortfall sql --lake DIR \"SELECT system, entity, count(*) FROM core.batch GROUP BY 1, 2\"` shows what was ingested"),
             AnalyzeError::Engine { .. } | AnalyzeError::Locked => Self::environment(error.to_string()),
+        }
+    }
+}
+
+impl From<BaselineError> for Failure {
+    fn from(error: BaselineError) -> Self {
+        match error {
+            BaselineError::Marts(error) => error.into(),
+            BaselineError::Query(error) => error.into(),
+            BaselineError::Missing(_) => Self::environment(error.to_string()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: argument types here, one file per command, and `render` as the only place that prints.
 
 mod analyze;
+mod benchmark;
 mod compare;
 mod demo;
 mod explain;
@@ -105,6 +106,8 @@ enum Command {
     Synth(synth::Arguments),
     /// Compare findings with the truth of a simulated MSP.
     Score(score::Arguments),
+    /// Simulate MSPs, analyse and score them, and print the tables in Markdown.
+    Benchmark(benchmark::Arguments),
 }
 
 /// The lake to work on.
@@ -163,5 +166,6 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Sql(arguments) => sql::run(&context, &arguments),
         Command::Synth(arguments) => synth::run(&context, &arguments),
         Command::Score(arguments) => score::run(&context, &arguments),
+        Command::Benchmark(arguments) => benchmark::run(&context, &arguments),
     }
 }

@@ -3,11 +3,13 @@
 use super::findings::newest_run;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
 use crate::findings::analyze::findings_of;
-use crate::findings::status::is_open;
 use crate::lake::Lake;
+use crate::query::catalog::Catalog;
+use crate::synth::baselines;
+use crate::synth::score::methods::MethodScore;
 use crate::synth::score::{Score, score};
 use crate::synth::truth;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -17,33 +19,57 @@ pub(super) struct Arguments {
     truth: PathBuf,
     #[command(flatten)]
     lake: LakeArgument,
+    /// Print the tables in Markdown.
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// Shortfall's score, and its figures beside those of simpler methods.
+pub(super) struct Verdict {
+    pub(super) score: Score,
+    /// Shortfall first.
+    pub(super) methods: Vec<MethodScore>,
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let planted = truth::read(&arguments.truth)?;
     let lake = Lake::open(&arguments.lake.lake)?;
-    let run = newest_run(context, &lake, planted.first().map(|row| row.quarter))?;
-    let mut findings = context.runtime.block_on(findings_of(&lake, &run))?;
-    // What has stopped is no claim about the quarter.
-    findings.retain(is_open);
-    let result = score(&planted, &findings, customer_months(&arguments.truth));
+    let verdict = judge(context, &lake, &arguments.truth)?;
     if context.output == OutputFormat::Json {
-        render::document(&json!(result));
+        let mut document = json!(verdict.score);
+        document["methods"] = json!(verdict.methods);
+        render::document(&document);
+    } else if arguments.markdown {
+        render::lines(&markdown(&verdict));
     } else {
-        print(&result);
+        print(&verdict);
     }
     Ok(Exit::Done)
+}
+
+/// Scores the newest run of the truth's quarter.
+pub(super) fn judge(context: &Context, lake: &Lake, truth: &Path) -> Result<Verdict, Failure> {
+    let planted = truth::read(truth)?;
+    let run = newest_run(context, lake, planted.first().map(|row| row.quarter))?;
+    let findings = context.runtime.block_on(findings_of(lake, &run))?;
+    let months = customer_months(truth);
+    let score = score(&planted, &findings, months);
+    let mut methods = vec![MethodScore::of_findings(&score)];
+    let quarter = run.quarter.parse().map_err(|_| Failure::environment(format!("the lake holds a run of `{}`", run.quarter)))?;
+    for (method, flags) in context.runtime.block_on(baselines::flags(lake, &run, quarter, &Catalog::load(None)?))? {
+        methods.push(MethodScore::of_flags(method, &planted, &flags, months));
+    }
+    Ok(Verdict { score, methods })
 }
 
 /// Customer-months of the book, from the manifest beside the truth; zero where there is none.
 fn customer_months(truth: &Path) -> u64 {
     let manifest = truth.parent().map(|folder| folder.join("manifest.json"));
     let text = manifest.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let manifest: Value = serde_json::from_str(&text).unwrap_or_default();
     manifest
         .get("customer_months")
         .or_else(|| manifest.get("summary").and_then(|s| s.get("customer_months")))
-        .and_then(serde_json::Value::as_u64)
+        .and_then(Value::as_u64)
         .unwrap_or(0)
 }
 
@@ -51,28 +77,91 @@ fn share(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |v| format!("{:.1} %", v * 100.0))
 }
 
-fn print(result: &Score) {
-    let rows: Vec<Vec<String>> = result
-        .signals
-        .iter()
-        .map(|s| {
-            vec![
-                s.signal.clone(),
-                s.planted.to_string(),
-                s.found.to_string(),
-                share(s.recall),
-                s.findings.to_string(),
-                share(s.precision),
-                share(s.median_money_error),
-                s.median_onset_error.map_or_else(|| "-".to_owned(), |m| format!("{m} months")),
-            ]
-        })
-        .collect();
-    render::table(
-        &["signal", "planted", "found", "recall", "findings", "precision", "money error, median", "onset error, median"],
-        &rows,
-        &[1, 2, 3, 4, 5, 6, 7],
-    );
+fn rate(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"))
+}
+
+const SIGNALS: [&str; 11] = [
+    "signal",
+    "planted",
+    "found",
+    "recall",
+    "by money",
+    "located",
+    "findings",
+    "precision",
+    "false alarms / 1,000 months",
+    "money error, median / total",
+    "onset within a month",
+];
+
+fn signal_rows(score: &Score) -> Vec<Vec<String>> {
+    let rows = score.signals.iter().map(|s| {
+        vec![
+            s.signal.clone(),
+            s.planted.to_string(),
+            s.found.to_string(),
+            share(s.recall),
+            share(s.money_weighted_recall),
+            s.located.to_string(),
+            s.findings.to_string(),
+            share(s.precision),
+            rate(s.false_alarms_per_1000_customer_months),
+            format!("{} / {}", share(s.median_joint_money_error), share(s.total_money_error)),
+            share(s.onset_within_one),
+        ]
+    });
+    let total = vec![
+        "all".to_owned(),
+        score.planted.to_string(),
+        score.found.to_string(),
+        share(score.recall),
+        share(score.money_weighted_recall),
+        score.located.to_string(),
+        score.findings.to_string(),
+        share(score.precision),
+        rate(score.false_alarms_per_1000_customer_months),
+        format!("{} / {}", share(score.median_joint_money_error), share(score.total_money_error)),
+        share(score.onset_within_one),
+    ];
+    rows.chain([total]).collect()
+}
+
+const METHODS: [&str; 9] = [
+    "method",
+    "located",
+    "recall",
+    "by money",
+    "flags",
+    "precision",
+    "false alarms",
+    "/ 1,000 months",
+    "money error, median / total",
+];
+
+fn method_rows(methods: &[MethodScore]) -> Vec<Vec<String>> {
+    let rows = methods.iter().map(|m| {
+        vec![
+            m.method.clone(),
+            format!("{} of {}", m.located, m.planted),
+            share(m.recall),
+            share(m.money_weighted_recall),
+            m.flags.to_string(),
+            share(m.precision),
+            m.false_alarms.to_string(),
+            rate(m.false_alarms_per_1000_customer_months),
+            format!("{} / {}", share(m.median_money_error), share(m.total_money_error)),
+        ]
+    });
+    rows.collect()
+}
+
+fn print(verdict: &Verdict) {
+    let right: Vec<usize> = (1..SIGNALS.len()).collect();
+    render::table(&SIGNALS, &signal_rows(&verdict.score), &right);
+    let right: Vec<usize> = (1..METHODS.len()).collect();
+    render::table(&METHODS, &method_rows(&verdict.methods), &right);
+    let result = &verdict.score;
     render::lines(&format!(
         "recall {} ({} of {}), precision {} ({} findings, {} false alarms), money error median {}, money-weighted recall {}",
         share(result.recall),
@@ -81,7 +170,31 @@ fn print(result: &Score) {
         share(result.precision),
         result.findings,
         result.false_alarms,
-        share(result.median_money_error),
+        share(result.median_joint_money_error),
         share(result.money_weighted_recall),
     ));
+}
+
+/// Both tables, as a README shows them.
+pub(super) fn markdown(verdict: &Verdict) -> String {
+    let methods = markdown_table(&METHODS, &method_rows(&verdict.methods));
+    format!("{methods}\n\n{}", markdown_table(&SIGNALS, &signal_rows(&verdict.score)))
+}
+
+pub(super) fn markdown_table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let line = |cells: &[&str]| format!("| {} |", cells.join(" | "));
+    let mut lines = vec![line(header), line(&vec!["---"; header.len()])];
+    lines.extend(rows.iter().map(|row| line(&row.iter().map(String::as_str).collect::<Vec<_>>())));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_in_markdown_has_a_rule_below_its_header() {
+        let rows = [vec!["z-score".to_owned(), "3".to_owned()]];
+        assert_eq!(markdown_table(&["method", "flags"], &rows), "| method | flags |\n| --- | --- |\n| z-score | 3 |");
+    }
 }

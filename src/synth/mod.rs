@@ -17,8 +17,10 @@
 //! | `landscape` | which system reports, contracts and bills what: the same world in three MSPs |
 //! | `writers` | one writer per export |
 //! | `truth`, `score` | what the leaks cost, and how much of it was found |
+//! | `baselines` | how much of it simpler methods find |
 
 mod agreement;
+pub mod baselines;
 mod benign;
 mod calendar;
 mod catalogue;

@@ -52,7 +52,7 @@ fn planted_leaks_are_found_and_little_else(msp: Msp, seed: u64) {
     let wrong = analysis.findings.iter().filter(|f| verdict.false_alarm_ids.contains(&f.finding_id));
     let wrong: Vec<&String> = wrong.map(|finding| &finding.explanation).collect();
     assert!(precision >= 0.9, "precision {precision}: {wrong:#?}");
-    let error = verdict.median_money_error.unwrap_or(1.0);
+    let error = verdict.median_joint_money_error.unwrap_or(1.0);
     assert!(error <= 0.05, "median money error {error}");
 }
 
