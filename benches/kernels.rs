@@ -138,12 +138,14 @@ fn heaping_table(runs: usize, seed: u64) -> String {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let mut hits = [0_usize; 2];
             for _ in 0..runs {
-                let values: Vec<f64> = match kind {
-                    "uniform on 20-999" => (0..n).map(|_| f64::from(rng.random_range(20..1_000))).collect(),
-                    "Poisson(50)" => Noise::Poisson(50.0).series(n, &mut rng).iter().map(|point| point.y).collect(),
-                    _ => Noise::RawWalk.series(n, &mut rng).iter().map(|point| point.y).collect(),
+                let series: Vec<Point> = match kind {
+                    "uniform on 20-999" => {
+                        (0..).take(n).map(|x| Point { x, y: f64::from(rng.random_range(20..1_000)) }).collect()
+                    }
+                    "Poisson(50)" => Noise::Poisson(50.0).series(n, &mut rng),
+                    _ => Noise::RawWalk.series(n, &mut rng),
                 };
-                let p = heaping(&values).p.unwrap_or(1.0);
+                let p = heaping(&series).p.unwrap_or(1.0);
                 hits[0] += usize::from(p <= 0.05);
                 hits[1] += usize::from(p <= 0.01);
             }

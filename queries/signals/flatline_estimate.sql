@@ -8,8 +8,8 @@
 -- reads: facts.fact_monthly, facts.closed_month, facts.billed_line
 -- kernels: run_length, heaping, bh_adjust
 -- fires_when: the billed quantity has been the same for four months or more, up to the quarter, while what should have been billed moved by
---   more than 10 %, more than once; or its different values are multiples of 5 and 10 more often than by chance (q <= 0.05 over all
---   tested pairs) and off in half of the months, while the delivered ones are not round
+--   more than 10 %, more than once; or its different values are multiples of 5 and 10 more often than by chance, lately or ever (q <= 0.05
+--   over all tested pairs), and off by 2 % in half of these months, while the delivered ones are not round
 -- stays_silent_when: the delivered quantity lies within what was committed, included or the minimum, a fixed fee or a mark-up on cost was
 --   agreed, it moved in one step (that is a change that was not billed), invoice and delivery count in different units and no contract
 --   prices them, the month may still be billed, the estimate is too high
@@ -28,15 +28,17 @@ WITH month AS (
     AND fact.billed_quantity > 0 AND fact.price_model IN ('per_unit', 'tiered', 'flat_fee_overage', 'unpriced')
 ),
 measured AS (
-  SELECT customer_key, service_key, currency, run_length(x, billed_quantity) AS run, heaping(billed_quantity) AS digits,
-         heaping(delivered_quantity) AS delivered_digits, min(billable_quantity) AS least, max(billable_quantity) AS most, count(*) AS months,
-         count(*) FILTER (WHERE abs(billable_quantity - billed_quantity) > 0.02 * billable_quantity) AS months_off
+  SELECT customer_key, service_key, currency, run_length(x, billed_quantity) AS run, heaping(x, billed_quantity) AS digits,
+         heaping(x, delivered_quantity) AS delivered_digits
   FROM month
   GROUP BY customer_key, service_key, currency
 ),
 series AS (
-  SELECT customer_key, service_key, currency, run['start'] AS run_start, run['length'] AS run_months, digits['n'] AS quantities,
-         digits['fives'] AS fives, digits['p'] AS p_value, delivered_digits['p'] AS delivered_p, least, most, months, months_off
+  SELECT customer_key, service_key, currency, run['start'] AS run_start, run['length'] AS run_months, digits['p'] AS p_value,
+         CASE WHEN digits['stretch'] >= 3 THEN digits['start'] ELSE 0 END AS round_start,
+         CASE WHEN digits['stretch'] >= 3 THEN digits['stretch'] ELSE digits['fives'] END AS fives,
+         CASE WHEN digits['stretch'] >= 3 THEN digits['stretch'] ELSE digits['n'] END AS quantities,
+         coalesce(delivered_digits['p'], 1.0) AS delivered_p
   FROM measured
 ),
 moving AS (
@@ -64,9 +66,17 @@ heaped AS (
   SELECT *, bh_adjust(p_value) OVER () AS q_value FROM series
 ),
 round AS (
-  SELECT customer_key, service_key, currency, quantities, fives, p_value, q_value, least, most
+  SELECT heaped.customer_key, heaped.service_key, heaped.currency, heaped.round_start, heaped.quantities, heaped.fives, heaped.p_value,
+         heaped.q_value, min(month.billable_quantity) AS least, max(month.billable_quantity) AS most
   FROM heaped
-  WHERE q_value <= $max_q AND coalesce(delivered_p, 1.0) > 0.05 AND most > 1.1 * least AND 2 * months_off >= months
+  JOIN month
+    ON heaped.customer_key = month.customer_key AND heaped.service_key = month.service_key AND heaped.currency = month.currency
+    AND month.x >= heaped.round_start
+  WHERE heaped.q_value <= $max_q AND heaped.delivered_p > 0.05
+  GROUP BY heaped.customer_key, heaped.service_key, heaped.currency, heaped.round_start, heaped.quantities, heaped.fives, heaped.p_value,
+           heaped.q_value
+  HAVING max(month.billable_quantity) > 1.1 * min(month.billable_quantity)
+    AND 2 * count(*) FILTER (WHERE abs(month.billable_quantity - month.billed_quantity) > 0.02 * month.billable_quantity) >= count(*)
 ),
 line AS (
   SELECT customer_key, service_key, currency,
@@ -91,7 +101,7 @@ judged AS (
     ON month.customer_key = stuck.customer_key AND month.service_key = stuck.service_key AND month.currency = stuck.currency
   LEFT JOIN round
     ON month.customer_key = round.customer_key AND month.service_key = round.service_key AND month.currency = round.currency
-  WHERE (stuck.customer_key IS NOT NULL AND month.x >= stuck.run_start) OR round.customer_key IS NOT NULL
+  WHERE (stuck.customer_key IS NOT NULL AND month.x >= stuck.run_start) OR month.x >= round.round_start
 )
 SELECT judged.customer_key, judged.service_key, judged.currency, judged.month, judged.amount, judged.p_value, judged.q_value,
        judged.billed_quantity, judged.delivered_quantity, judged.least, judged.most, judged.pattern,

@@ -110,7 +110,8 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
         overbilled: shown(if is_overbilling { money } else { Decimal::ZERO }),
     };
     finding.explanation = explain(&signal.explanation, &finding, &last, current.len());
-    if money.is_zero() && !is_overbilling {
+    // A habit that lost nothing has no money anywhere else either.
+    if money.is_zero() && !whole.is_zero() && !is_overbilling {
         finding.explanation.push_str(". The money is counted with another finding on the same months; this one corroborates it");
     }
     Some(Folded { finding, cells: current, earlier, money: Money::default() })

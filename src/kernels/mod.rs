@@ -13,7 +13,7 @@
 //! | `median_interval(y)` | aggregate | STRUCT(n BIGINT, median, low, high, coverage DOUBLE) |
 //! | `seasonal_mann_kendall(x, y)` | aggregate | STRUCT(n, pairs, s BIGINT, var_s, z, p, slope DOUBLE) |
 //! | `run_length(x, y)` | aggregate | STRUCT(n, length, start, longest, runs BIGINT) |
-//! | `heaping(y)` | aggregate | STRUCT(n, tens, fives BIGINT, p DOUBLE) |
+//! | `heaping(x, y)` | aggregate | STRUCT(n, tens, fives, stretch, start BIGINT, p DOUBLE) |
 //! | `bh_adjust(p)` | window | DOUBLE |
 //! | `by_adjust(p)` | window | DOUBLE |
 //!

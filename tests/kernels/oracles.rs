@@ -117,9 +117,10 @@ fn binomial_tail_agrees_with_scipy() {
 fn heaping_agrees_with_scipy() {
     for row in oracle("heaping.csv") {
         let name = &row["name"];
-        let digits = heaping(&numbers(&row["y"]));
-        let counts = [digits.n, digits.tens, digits.fives].map(|count| count.to_string());
-        assert_eq!(counts, [&row["n"], &row["tens"], &row["fives"]].map(String::clone), "{name}");
+        let digits = heaping(&series(&numbers(&row["y"])));
+        let counts = [digits.n, digits.tens, digits.fives, digits.stretch].map(|count| count.to_string());
+        assert_eq!(counts, ["n", "tens", "fives", "stretch"].map(|column| row[column].clone()), "{name}");
+        assert_eq!(digits.start.map(|x| x.to_string()).unwrap_or_default(), row["start"], "{name}");
         match digits.p {
             Some(p) => close(p, &row["p"], 1e-10, name),
             None => assert_eq!(row["p"], "", "{name}"),

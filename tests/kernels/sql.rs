@@ -101,7 +101,7 @@ fn bits(columns: &[ArrayRef]) -> Vec<Option<u64>> {
 const EVERYTHING: &str = "
     with answers as (
         select client, theil_sen(month, y) as line, mann_kendall(month, y) as trend, change_point(month, y) as change,
-               median_interval(y) filter (where month % 2 = 0) as middle, run_length(month, round(y / 30)) as run, seasonal_mann_kendall(month, y) as season, heaping(round(y)) as digits
+               median_interval(y) filter (where month % 2 = 0) as middle, run_length(month, round(y / 30)) as run, seasonal_mann_kendall(month, y) as season, heaping(month, round(y)) as digits
         from series group by client)
     select *, bh_adjust(trend['p']) over () as q, by_adjust(change['p']) over (partition by client % 2) as q_change
     from answers order by client";

@@ -180,12 +180,20 @@ def main():
         ("fractions", [20.5, 30.25, 40.0, 50.0, 61.0]),
         ("uniform", RANDOM.integers(20, 1000, size=36).tolist()),
         ("rounded", (RANDOM.integers(5, 100, size=24) * 10).tolist()),
+        ("rounded_lately", [101, 118.5, 133, 147.25, 160.5, 171, 150, 165, 180, 180, 195, 205]),
     ]:
         judged = {abs(v) for v in y if abs(v) >= 20}
         n, tens, fives = len(judged), sum(v % 10 == 0 for v in judged), sum(v % 5 == 0 for v in judged)
-        p = min(1.0, 2 * min(stats.binom.sf(tens - 1, n, 0.1), stats.binom.sf(fives - 1, n, 0.2))) if n >= 3 else ""
-        rows.append([name, listed(y), n, tens, fives, p])
-    write("heaping.csv", "scipy 1.17.1 binom.sf over distinct values of at least 20; to 1e-10", ["name", "y", "n", "tens", "fives", "p"], rows)
+        last = list(itertools.takewhile(lambda v: abs(v) >= 20 and v % 5 == 0, reversed(y)))
+        stretch = len(set(last))
+        smallest = min(stats.binom.sf(tens - 1, n, 0.1), stats.binom.sf(fives - 1, n, 0.2), stats.binom.pmf(stretch, stretch, 0.2))
+        rows.append([name, listed(y), n, tens, fives, stretch, len(y) - len(last) if last else "", min(1.0, 3 * smallest) if n >= 3 else ""])
+    write(
+        "heaping.csv",
+        "scipy 1.17.1 binom over distinct values of at least 20; to 1e-10; months count from 0",
+        ["name", "y", "n", "tens", "fives", "stretch", "start", "p"],
+        rows,
+    )
 
     rows = []
     for name, y in [
