@@ -20,7 +20,7 @@ rated AS (
          delivered.flow IS NOT NULL OR delivered.levels IS NOT NULL AS is_reported,
          rate_month(CAST(spine.month AS DATE), spine.currency, delivered.flow, delivered.levels, contract.lines, terms.terms,
                     lifecycle.active, lifecycle.suspended,
-                    coalesce(lifecycle.is_complete AND NOT (lifecycle.is_listed AND (delivered.flow IS NOT NULL OR delivered.levels IS NOT NULL)), false),
+                    coalesce(lifecycle.is_complete, false),
                     own_cost.cost, billed.quantity) AS rate,
          own_cost.cost, own_cost.cost_original, own_cost.cost_currency,
          billed.quantity AS billed_quantity, billed.revenue, billed.one_off, billed.credit, billed.is_billed

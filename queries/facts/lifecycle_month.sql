@@ -1,9 +1,9 @@
 -- fact: lifecycle_month
 -- grain: customer x service x month
 -- meaning: which users and devices were active and which suspended, with their days. A removed one is followed for a year. What lists
---   show counts from the system's first list on, as those who had left before stand in none; a month is complete if it begins with it. `is_listed` says that a list
---   told of some: as a list may be filtered or one page of several, it limits nothing that a vendor delivers
--- reads: facts.subject_event, facts.customer_alias, facts.service_alias
+--   show counts from the system's first list on, as those who had left before stand in none; a month is complete if it begins with it. As a list
+--   may be filtered or one page of several, it completes no month of which a vendor tells too: it limits nothing that is delivered
+-- reads: facts.subject_event, facts.customer_alias, facts.service_alias, facts.delivered_month
 WITH event AS (
   SELECT DISTINCT customer.customer_key, service.service_key, event.subject_id, event.event,
          greatest(CAST(event.event_at AS DATE), event.known_from) AS event_day, event.event_at, event.known_from
@@ -50,10 +50,12 @@ level AS (
   GROUP BY 1, 2, 3, 4, 5, 6
 )
 SELECT level.customer_key, level.service_key, level.month,
-       bool_and(complete.is_complete AND (complete.complete_from IS NULL OR complete.complete_from <= level.month)) AS is_complete,
-       bool_or(complete.is_listed) AS is_listed,
+       bool_and(complete.is_complete AND (complete.complete_from IS NULL OR complete.complete_from <= level.month)
+                AND NOT (complete.is_listed AND (delivered.flow IS NOT NULL OR delivered.levels IS NOT NULL))) AS is_complete,
        array_agg(named_struct('from_day', from_day, 'to_day', to_day, 'quantity', quantity)) FILTER (WHERE is_active) AS active,
        array_agg(named_struct('from_day', from_day, 'to_day', to_day, 'quantity', quantity)) FILTER (WHERE NOT is_active) AS suspended
 FROM level
 JOIN complete ON level.customer_key = complete.customer_key AND level.service_key = complete.service_key
+LEFT JOIN facts.delivered_month AS delivered
+  ON level.customer_key = delivered.customer_key AND level.service_key = delivered.service_key AND level.month = delivered.month
 GROUP BY level.customer_key, level.service_key, level.month
