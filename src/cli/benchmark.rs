@@ -2,7 +2,7 @@
 //!
 //! For each landscape and seed a book with leaks and one without, each in a folder of its own; what an earlier run left there is replaced.
 
-use super::score::{Verdict, judge, markdown, markdown_table};
+use super::score::{Verdict, judge, markdown, markdown_table, share};
 use super::{Context, Exit, Failure, render};
 use crate::findings::analyze::{Request, analyze};
 use crate::findings::recoverable::BACK_BILLING_MONTHS;
@@ -108,8 +108,7 @@ const BOOKS: [&str; 9] = [
 ];
 
 fn book_row(msp: Msp, seed: u64, book: &Verdict, in_clean: usize) -> Vec<String> {
-    let score = &book.score;
-    let share = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{:.1} %", v * 100.0));
+    let score = &book.score.figures;
     vec![
         msp.to_string(),
         seed.to_string(),

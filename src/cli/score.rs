@@ -7,7 +7,7 @@ use crate::lake::Lake;
 use crate::query::catalog::Catalog;
 use crate::synth::baselines;
 use crate::synth::score::methods::MethodScore;
-use crate::synth::score::{Score, score};
+use crate::synth::score::{Figures, Score, score};
 use crate::synth::truth;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ fn customer_months(truth: &Path) -> u64 {
         .unwrap_or(0)
 }
 
-fn share(value: Option<f64>) -> String {
+pub(super) fn share(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |v| format!("{:.1} %", v * 100.0))
 }
 
@@ -96,35 +96,24 @@ const SIGNALS: [&str; 11] = [
 ];
 
 fn signal_rows(score: &Score) -> Vec<Vec<String>> {
-    let rows = score.signals.iter().map(|s| {
-        vec![
-            s.signal.clone(),
-            s.planted.to_string(),
-            s.found.to_string(),
-            share(s.recall),
-            share(s.money_weighted_recall),
-            s.located.to_string(),
-            s.findings.to_string(),
-            share(s.precision),
-            rate(s.false_alarms_per_1000_customer_months),
-            format!("{} / {}", share(s.median_joint_money_error), share(s.total_money_error)),
-            share(s.onset_within_one),
-        ]
-    });
-    let total = vec![
-        "all".to_owned(),
-        score.planted.to_string(),
-        score.found.to_string(),
-        share(score.recall),
-        share(score.money_weighted_recall),
-        score.located.to_string(),
-        score.findings.to_string(),
-        share(score.precision),
-        rate(score.false_alarms_per_1000_customer_months),
-        format!("{} / {}", share(score.median_joint_money_error), share(score.total_money_error)),
-        share(score.onset_within_one),
-    ];
-    rows.chain([total]).collect()
+    let rows = score.signals.iter().map(|signal| figures_row(&signal.signal, &signal.figures));
+    rows.chain([figures_row("all", &score.figures)]).collect()
+}
+
+fn figures_row(name: &str, figures: &Figures) -> Vec<String> {
+    vec![
+        name.to_owned(),
+        figures.planted.to_string(),
+        figures.found.to_string(),
+        share(figures.recall),
+        share(figures.money_weighted_recall),
+        figures.located.to_string(),
+        figures.findings.to_string(),
+        share(figures.precision),
+        rate(figures.false_alarms_per_1000_customer_months),
+        format!("{} / {}", share(figures.median_joint_money_error), share(figures.total_money_error)),
+        share(figures.onset_within_one),
+    ]
 }
 
 const METHODS: [&str; 9] = [
@@ -161,7 +150,7 @@ fn print(verdict: &Verdict) {
     render::table(&SIGNALS, &signal_rows(&verdict.score), &right);
     let right: Vec<usize> = (1..METHODS.len()).collect();
     render::table(&METHODS, &method_rows(&verdict.methods), &right);
-    let result = &verdict.score;
+    let result = &verdict.score.figures;
     render::lines(&format!(
         "recall {} ({} of {}), precision {} ({} findings, {} false alarms), money error median {}, money-weighted recall {}",
         share(result.recall),

@@ -38,21 +38,21 @@ fn planted_leaks_are_found_and_little_else(msp: Msp, seed: u64) {
     let verdict = score(&planted, &analysis.findings, summary.customer_months);
     let leaks: Vec<_> = verdict.leaks.iter().filter(|leak| has_signal(&leak.signal)).collect();
     let found = leaks.iter().filter(|leak| leak.found).count();
-    let (recall, precision) = (found as f64 / leaks.len() as f64, verdict.precision.unwrap_or(0.0));
+    let (recall, precision) = (found as f64 / leaks.len() as f64, verdict.figures.precision.unwrap_or(0.0));
     println!(
         "{msp}: {found} of {} leaks ({} planted), {} findings, recall {recall:.3}, precision {precision:.3}",
         leaks.len(),
-        verdict.planted,
-        verdict.findings
+        verdict.figures.planted,
+        verdict.figures.findings
     );
-    assert!(verdict.planted >= 17, "a leak of each kind: {}", verdict.planted);
+    assert!(verdict.figures.planted >= 17, "a leak of each kind: {}", verdict.figures.planted);
     assert!(leaks.len() >= 7, "kinds with a signal: {}", leaks.len());
     let missed: Vec<_> = leaks.iter().filter(|l| !l.found).map(|l| (&l.leak_id, &l.signal, &l.signals)).collect();
     assert!(recall >= 0.9, "recall {recall}: missed {missed:?}");
     let wrong = analysis.findings.iter().filter(|f| verdict.false_alarm_ids.contains(&f.finding_id));
     let wrong: Vec<&String> = wrong.map(|finding| &finding.explanation).collect();
     assert!(precision >= 0.9, "precision {precision}: {wrong:#?}");
-    let error = verdict.median_joint_money_error.unwrap_or(1.0);
+    let error = verdict.figures.median_joint_money_error.unwrap_or(1.0);
     assert!(error <= 0.05, "median money error {error}");
 }
 

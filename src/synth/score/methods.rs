@@ -72,7 +72,7 @@ impl MethodScore {
             let is_located = !leak.signals.is_empty();
             Told { currency: leak.currency.clone(), truth: leak.truth, is_located, money: is_located.then_some(leak.joint_money) }
         });
-        Self::of("Shortfall", leaks.collect(), score.findings, score.false_alarms, score.customer_months)
+        Self::of("Shortfall", leaks.collect(), score.figures.findings, score.figures.false_alarms, score.customer_months)
     }
 
     /// A method that flags pairs.

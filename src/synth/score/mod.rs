@@ -38,9 +38,9 @@ pub use measures::CurrencyScore;
 /// The signal about ids that stand in no crosswalk.
 const UNMAPPED: &str = "unmapped";
 
-/// The whole verdict.
+/// What is measured of one signal, of a book, or of several.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Score {
+pub struct Figures {
     /// Leaks in the truth file.
     pub planted: usize,
     /// Leaks that a finding of their own signal found.
@@ -53,7 +53,7 @@ pub struct Score {
     pub money_weighted_recall: Option<f64>,
     /// Findings in the truth's quarter (all, if no leak was planted).
     pub findings: usize,
-    /// Supported findings over findings.
+    /// Findings that any leak supports, over findings.
     pub precision: Option<f64>,
     /// Findings that match a leak of their own signal, over findings.
     pub strict_precision: Option<f64>,
@@ -71,6 +71,14 @@ pub struct Score {
     pub median_onset_error: Option<f64>,
     /// Found leaks whose onset is right within one month, over found leaks.
     pub onset_within_one: Option<f64>,
+}
+
+/// The whole verdict.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// Of all signals together.
+    #[serde(flatten)]
+    pub figures: Figures,
     /// Months in which each customer was one, over all books.
     pub customer_months: u64,
     /// Money in total, one entry a currency.
@@ -86,41 +94,14 @@ pub struct Score {
     verdicts: Vec<Verdict>,
 }
 
-/// One signal.
+/// One signal: its leaks, and its findings.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SignalScore {
     /// The signal's id.
     pub signal: String,
-    /// Leaks of this kind.
-    pub planted: usize,
-    /// Leaks of this kind that were found.
-    pub found: usize,
-    /// Leaks of this kind whose customer and service any finding names.
-    pub located: usize,
-    /// Found over planted.
-    pub recall: Option<f64>,
-    /// The same, each leak weighing what it costs.
-    pub money_weighted_recall: Option<f64>,
-    /// Findings of this signal.
-    pub findings: usize,
-    /// Findings of this signal that any leak supports, over its findings.
-    pub precision: Option<f64>,
-    /// Findings of this signal that match a leak of this kind, over its findings.
-    pub strict_precision: Option<f64>,
-    /// Findings of this signal that no leak supports.
-    pub false_alarms: usize,
-    /// The same for each thousand months of a customer.
-    pub false_alarms_per_1000_customer_months: Option<f64>,
-    /// Median over found leaks of |own money - truth| / truth.
-    pub median_money_error: Option<f64>,
-    /// Median over found leaks of |joint money - truth| / truth.
-    pub median_joint_money_error: Option<f64>,
-    /// |joint money - truth| / truth over all found leaks.
-    pub total_money_error: Option<f64>,
-    /// Median over found leaks of the onset error in months, sign dropped.
-    pub median_onset_error: Option<f64>,
-    /// Found leaks whose onset is right within one month, over found leaks.
-    pub onset_within_one: Option<f64>,
+    /// Of this signal alone.
+    #[serde(flatten)]
+    pub figures: Figures,
 }
 
 /// One leak.
@@ -179,29 +160,14 @@ impl Score {
         let signals = signals.into_iter().map(|signal| {
             let leaks: Vec<&LeakScore> = leaks.iter().filter(|leak| leak.signal == signal).collect();
             let verdicts: Vec<&Verdict> = verdicts.iter().filter(|verdict| verdict.signal == signal).collect();
-            signal_score(signal, &leaks, &verdicts, customer_months)
+            SignalScore { signal: signal.to_owned(), figures: figures(&leaks, &verdicts, customer_months) }
         });
         let signals = signals.collect();
-        // The whole is measured like one signal.
-        let whole = signal_score("", &leaks.iter().collect::<Vec<_>>(), &verdicts.iter().collect::<Vec<_>>(), customer_months);
+        let whole = figures(&leaks.iter().collect::<Vec<_>>(), &verdicts.iter().collect::<Vec<_>>(), customer_months);
         let currencies = Weighing::of(leaks.iter()).currencies;
         let alarms = verdicts.iter().filter(|verdict| !verdict.supported);
         Self {
-            planted: whole.planted,
-            found: whole.found,
-            located: whole.located,
-            recall: whole.recall,
-            money_weighted_recall: whole.money_weighted_recall,
-            findings: whole.findings,
-            precision: whole.precision,
-            strict_precision: whole.strict_precision,
-            false_alarms: whole.false_alarms,
-            false_alarms_per_1000_customer_months: whole.false_alarms_per_1000_customer_months,
-            median_money_error: whole.median_money_error,
-            median_joint_money_error: whole.median_joint_money_error,
-            total_money_error: whole.total_money_error,
-            median_onset_error: whole.median_onset_error,
-            onset_within_one: whole.onset_within_one,
+            figures: whole,
             customer_months,
             currencies,
             signals,
@@ -288,14 +254,13 @@ fn leak_score(row: &TruthRow, findings: &[&Finding]) -> LeakScore {
     }
 }
 
-fn signal_score(signal: &str, leaks: &[&LeakScore], verdicts: &[&Verdict], customer_months: u64) -> SignalScore {
+fn figures(leaks: &[&LeakScore], verdicts: &[&Verdict], customer_months: u64) -> Figures {
     let found: Vec<&LeakScore> = leaks.iter().copied().filter(|leak| leak.found).collect();
     let count = |matches: fn(&Verdict) -> bool| verdicts.iter().filter(|verdict| matches(verdict)).count();
     let false_alarms = count(|verdict| !verdict.supported);
     let onsets = || found.iter().filter_map(|leak| leak.onset_error).map(i32::abs);
     let money = Weighing::of(leaks.iter().copied());
-    SignalScore {
-        signal: signal.to_owned(),
+    Figures {
         planted: leaks.len(),
         found: found.len(),
         located: leaks.iter().filter(|leak| !leak.signals.is_empty()).count(),
@@ -391,15 +356,15 @@ mod tests {
             finding("duplicate_billing", Some("zeta"), Some("seats"), 5),
         ];
         let score = score(&truth, &findings, 2_000);
-        assert_eq!((score.planted, score.found, score.findings), (2, 1, 4));
-        assert_eq!(score.recall, Some(0.5));
-        assert_eq!(score.money_weighted_recall, Some(0.25));
-        assert_eq!(score.precision, Some(0.75));
-        assert_eq!(score.strict_precision, Some(0.5));
-        assert_eq!(score.false_alarms_per_1000_customer_months, Some(0.5));
+        assert_eq!((score.figures.planted, score.figures.found, score.figures.findings), (2, 1, 4));
+        assert_eq!(score.figures.recall, Some(0.5));
+        assert_eq!(score.figures.money_weighted_recall, Some(0.25));
+        assert_eq!(score.figures.precision, Some(0.75));
+        assert_eq!(score.figures.strict_precision, Some(0.5));
+        assert_eq!(score.figures.false_alarms_per_1000_customer_months, Some(0.5));
         assert_eq!(score.false_alarm_ids, ["F-duplicate_billing-seats"]);
-        assert_eq!(score.median_money_error, Some(0.1));
-        assert_eq!(score.median_joint_money_error, Some(0.0));
+        assert_eq!(score.figures.median_money_error, Some(0.1));
+        assert_eq!(score.figures.median_joint_money_error, Some(0.0));
         assert_eq!(score.leaks[0].onset_error, Some(1));
         assert_eq!(score.leaks[0].signals, ["flatline_estimate", "underbilled_quantity"]);
     }
@@ -408,24 +373,24 @@ mod tests {
     fn a_finding_about_the_whole_customer_finds_a_leak_of_any_of_its_services() {
         let truth = [leak("arpu_decline", "edr", 300)];
         let found = score(&truth, &[finding("arpu_decline", Some("acme"), None, 300)], 10);
-        assert_eq!((found.found, found.false_alarms), (1, 0));
+        assert_eq!((found.figures.found, found.figures.false_alarms), (1, 0));
         let elsewhere = score(&truth, &[finding("arpu_decline", None, Some("edr"), 300)], 10);
-        assert_eq!((elsewhere.found, elsewhere.false_alarms), (0, 1));
+        assert_eq!((elsewhere.figures.found, elsewhere.figures.false_alarms), (0, 1));
     }
 
     #[test]
     fn every_finding_in_a_clean_book_is_a_false_alarm() {
         let clean = score(&[], &[finding("arpu_decline", Some("acme"), None, 300)], 500);
-        assert_eq!((clean.recall, clean.precision), (None, Some(0.0)));
-        assert_eq!(clean.false_alarms_per_1000_customer_months, Some(2.0));
-        assert_eq!(score(&[], &[], 500).precision, None);
+        assert_eq!((clean.figures.recall, clean.figures.precision), (None, Some(0.0)));
+        assert_eq!(clean.figures.false_alarms_per_1000_customer_months, Some(2.0));
+        assert_eq!(score(&[], &[], 500).figures.precision, None);
     }
 
     #[test]
     fn a_finding_of_another_signal_does_not_find_a_leak() {
         let truth = [leak("underbilled_quantity", "seats", 100)];
         let verdict = score(&truth, &[finding("flatline_estimate", Some("acme"), Some("seats"), 100)], 10);
-        assert_eq!((verdict.found, verdict.false_alarms), (0, 0));
+        assert_eq!((verdict.figures.found, verdict.figures.false_alarms), (0, 0));
         assert_eq!(verdict.leaks[0].money_error, None);
     }
 
@@ -441,13 +406,13 @@ mod tests {
         assert_eq!(told[..3], [(true, Some(0.0)), (true, Some(0.4)), (true, Some(0.0))]);
         assert!(!found.leaks[3].found && found.leaks[3].signals.is_empty(), "{:?}", found.leaks[3]);
         let elsewhere = score(&truth, &[cost(Some("zeta"), Some("backup"), 50)], 10);
-        assert_eq!((elsewhere.found, elsewhere.false_alarms), (0, 1), "neither an account's service nor the article's customer");
+        assert_eq!((elsewhere.figures.found, elsewhere.figures.false_alarms), (0, 1), "neither an account's service nor the article's customer");
     }
 
     #[test]
     fn a_finding_that_is_resolved_claims_nothing() {
         let resolved = Finding { status: "resolved".to_owned(), ..finding("arpu_decline", Some("zeta"), Some("edr"), 0) };
-        assert_eq!(score(&[leak("arpu_decline", "edr", 300)], &[resolved], 10).findings, 0);
+        assert_eq!(score(&[leak("arpu_decline", "edr", 300)], &[resolved], 10).figures.findings, 0);
     }
 
     #[test]
@@ -455,9 +420,9 @@ mod tests {
         let first = score(&[leak("arpu_decline", "edr", 300)], &[finding("arpu_decline", Some("acme"), Some("edr"), 330)], 100);
         let second = score(&[leak("arpu_decline", "edr", 100)], &[finding("arpu_decline", Some("zeta"), Some("edr"), 100)], 100);
         let both = Score::pooled(&[first, second]);
-        assert_eq!((both.planted, both.found, both.false_alarms), (2, 1, 1));
-        assert_eq!((both.money_weighted_recall, both.total_money_error), (Some(0.75), Some(0.1)));
-        assert_eq!(both.false_alarms_per_1000_customer_months, Some(5.0));
-        assert_eq!(both.onset_within_one, Some(1.0));
+        assert_eq!((both.figures.planted, both.figures.found, both.figures.false_alarms), (2, 1, 1));
+        assert_eq!((both.figures.money_weighted_recall, both.figures.total_money_error), (Some(0.75), Some(0.1)));
+        assert_eq!(both.figures.false_alarms_per_1000_customer_months, Some(5.0));
+        assert_eq!(both.figures.onset_within_one, Some(1.0));
     }
 }
