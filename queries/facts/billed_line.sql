@@ -51,24 +51,37 @@ keyed AS (
     AND (product.valid_to IS NULL OR product.valid_to > CAST(line.from_at AS DATE))
   LEFT JOIN facts.service AS own ON normalise_id(line.native_sku) = own.match_key
 ),
-spread AS (
-  SELECT keyed.*, coalesce(service.is_flow, false) AS adds_up,
-         -- Months of the period: whole ones from one day of a month to the same day of another, or to the last of a shorter one; of other
-         -- periods longer than a month as many as a year has in their days. What is shorter was pro-rated, and says nothing of a month.
+-- Months of the period: whole ones from one day of a month to the same day of another, or to the last of a shorter one; of other periods longer
+-- than a month as many as a year has in their days. What is shorter was pro-rated, and says nothing of a month, unless it ends with a
+-- month's period of the same thing: then it is as much of that month as it has of its days.
+measured AS (
+  SELECT *,
          CASE WHEN date_part('day', to_at) = date_part('day', from_at)
                 OR (date_part('day', to_at) < date_part('day', from_at) AND date_part('day', to_at + INTERVAL '1 day') = 1)
               THEN CAST((date_part('year', to_at) - date_part('year', from_at)) * 12 + date_part('month', to_at) - date_part('month', from_at)
                         AS DECIMAL(38, 18))
               WHEN CAST(to_at AS DATE) - CAST(from_at AS DATE) > 31
               THEN exact_quotient(CAST((CAST(to_at AS DATE) - CAST(from_at AS DATE)) * 12 AS DECIMAL(38, 18)), CAST(365 AS DECIMAL(38, 18)))
-         END AS n_months,
+         END AS own_months
+  FROM keyed
+),
+enclosed AS (
+  SELECT *, max(CASE WHEN own_months = 1 AND kind = 'recurring' THEN from_at END)
+              OVER (PARTITION BY system, customer_native_id, native_sku, to_at) AS month_from
+  FROM measured
+),
+spread AS (
+  SELECT enclosed.*, coalesce(service.is_flow, false) AS adds_up,
+         coalesce(own_months, CASE WHEN month_from < from_at AND from_at < to_at
+           THEN exact_quotient(CAST(CAST(to_at AS DATE) - CAST(from_at AS DATE) AS DECIMAL(38, 18)),
+                               CAST(CAST(to_at AS DATE) - CAST(month_from AS DATE) AS DECIMAL(38, 18))) END) AS n_months,
          unnest(
     CASE WHEN to_at IS NULL OR to_at <= from_at THEN make_array(CAST(date_trunc('month', from_at) AS DATE))
          ELSE generate_series(CAST(date_trunc('month', from_at) AS DATE),
                               CAST(date_trunc('month', to_at - INTERVAL '1 microsecond') AS DATE), INTERVAL '1 month')
     END) AS month
-  FROM keyed
-  LEFT JOIN facts.service AS service ON keyed.service_key = service.service_key
+  FROM enclosed
+  LEFT JOIN facts.service AS service ON enclosed.service_key = service.service_key
 )
 SELECT system, invoice_id, line_id, invoice_date, batch_id, source_row, customer_native_id, native_sku, customer_key, service_key,
        CAST(month AS DATE) AS month, currency, kind, is_proration,

@@ -1,8 +1,8 @@
 -- fact: gap_part
 -- grain: customer x service x month x currency x cause, months whose billing has run; cells in order only of the quarter
 -- meaning: expected less billed, split into causes that sum exactly (`split_gap`, src/rating/bridge.rs). A cell in order has one row without
---   a cause. Cells without a known price have no expectation and stand in coverage. What came late is told apart in the quarter alone;
---   in the months before, which only say since when a condition lasts, it stands among the units that were not billed
+--   a cause. Cells without a known price have no expectation and stand in coverage. What came late is told apart in the window;
+--   before it, it stands among the units that were not billed
 -- reads: facts.fact_monthly, facts.closed_month, facts.repeated_month, facts.late_month, facts.billed_month
 WITH cell AS (
   SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, fact.expected_revenue,

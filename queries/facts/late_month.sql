@@ -1,14 +1,15 @@
 -- fact: late_month
--- grain: customer x service x month x currency, months of the quarter that lack revenue and whose usage changed after the cut-off
--- meaning: how much of what should have been billed rests on what became known after the month's billing cut-off (facts/billing_cutoff.sql):
---   usage that is new (`late`), usage or cost that was restated (`corrected`), less what was billed since, of late usage first. The cell is
---   rated again by the same terms and contract with its deliveries as they stood then, and as they would stand with what is new alone;
---   all other cells are never rated twice. Where no price is known, a unit is worth what the pair's units have earned. What was taken back since makes what came late smaller. Of a month whose level began in an
---   earlier quarter nothing is told
+-- grain: customer x service x month x currency, months of the window that lack revenue and whose usage changed after the cut-off
+-- meaning: how much of what should have been billed rests on what became known after the month was billed (facts/billing_cutoff.sql): usage that
+--   is new after the last day on which it was billable (`late`), usage or cost that was restated after the invoice (`corrected`), less what
+--   was billed since, of late usage first. The cell is rated again by the same terms and contract with its deliveries as they stood then, and
+--   as they would stand with what is new alone; all other cells are never rated twice. Where no price is known, a unit is worth what the
+--   pair's units have earned. What was taken back since makes what came late smaller. Of a month whose level began before the window
+--   nothing is told
 -- reads: facts.fact_monthly, facts.closed_month, facts.yield_history, facts.billing_cutoff, facts.usage_keyed, facts.usage_month, facts.fx_month, facts.contract_month, facts.terms_month,
 --   facts.lifecycle_month
 WITH short AS (
-  SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, cutoff.usage_cutoff_date AS cutoff_date,
+  SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, cutoff.usage_cutoff_date AS cutoff_date, greatest(cutoff.cutoff_date, fact.month) AS billed_on,
          coalesce(fact.expected_revenue, round_money(exact_product(fact.delivered_quantity, yield.revenue_per_unit), fact.currency)) AS expected_revenue,
          CASE WHEN fact.expected_revenue IS NULL THEN yield.revenue_per_unit END AS unit_yield, coalesce(fact.revenue, 0) AS revenue,
          greatest(coalesce(cutoff.rebilled, 0), 0) AS rebilled
@@ -19,16 +20,20 @@ WITH short AS (
   JOIN facts.billing_cutoff AS cutoff
     ON fact.customer_key = cutoff.customer_key AND fact.service_key = cutoff.service_key AND fact.month = cutoff.month
     AND fact.currency = cutoff.currency
-  WHERE fact.month BETWEEN $quarter_start AND $last_month AND NOT fact.is_trial
+  WHERE fact.month BETWEEN $window_start AND $last_month AND NOT fact.is_trial
     AND cutoff.usage_cutoff_date IS NOT NULL
     AND coalesce(fact.expected_revenue, exact_product(fact.delivered_quantity, yield.revenue_per_unit)) > coalesce(fact.revenue, 0)
 ),
-version AS (
-  SELECT usage.*, CAST(known_on <= cutoff_date AND (gone_on IS NULL OR gone_on > cutoff_date) AS INT) - CAST(gone_on IS NULL AS INT) AS then_less_now,
-         coalesce(gone_on IS NULL AND new_on > cutoff_date, false) AS is_new
+dated AS (
+  SELECT usage.*, CASE WHEN usage.new_on > usage.month THEN short.cutoff_date ELSE short.billed_on END AS settled_on
   FROM facts.usage_keyed AS usage
   JOIN short ON usage.customer_key = short.customer_key AND usage.service_key = short.service_key AND usage.month = short.month
   WHERE usage.known_on IS NOT NULL
+),
+version AS (
+  SELECT *, CAST(known_on <= settled_on AND (gone_on IS NULL OR gone_on > settled_on) AS INT) - CAST(gone_on IS NULL AS INT) AS then_less_now,
+         coalesce(gone_on IS NULL AND new_on > settled_on, false) AS is_new
+  FROM dated
 ),
 changed AS (SELECT * FROM version WHERE then_less_now <> 0),
 cell AS (
@@ -78,7 +83,7 @@ own_cost AS (
   GROUP BY cost.customer_key, cost.service_key, cost.month
 ),
 rated AS (
-  SELECT short.customer_key, short.service_key, short.month, short.currency, short.cutoff_date, short.expected_revenue, short.rebilled, short.revenue, short.unit_yield,
+  SELECT short.customer_key, short.service_key, short.month, short.currency, short.cutoff_date, short.billed_on, short.expected_revenue, short.rebilled, short.revenue, short.unit_yield,
          cell.late_on, cell.corrected_on,
          rate_month(short.month, short.currency, delivered.flow_then, delivered.levels_then, contract.lines, terms.terms, lifecycle.active,
                              lifecycle.suspended, coalesce(lifecycle.is_complete, false), own_cost.cost_then, NULL) AS rate_then,
@@ -114,7 +119,7 @@ netted AS (
          greatest(CASE WHEN new_owed < 0 THEN new_owed + restated_owed ELSE restated_owed END, 0) AS corrected_owed
   FROM owed
 )
-SELECT customer_key, service_key, month, currency, cutoff_date, expected_then, expected_revenue AS expected, revenue AS billed,
+SELECT customer_key, service_key, month, currency, cutoff_date, billed_on, expected_then, expected_revenue AS expected, revenue AS billed,
        unit_yield, late_on, corrected_on,
        greatest(late_owed - rebilled, 0) AS late,
        greatest(corrected_owed - greatest(rebilled - late_owed, 0), 0) AS corrected

@@ -8,15 +8,15 @@ WITH long AS (
   FROM facts.trend_input WHERE usage_per_revenue IS NOT NULL
   UNION ALL
   SELECT customer_key, service_key, currency, month, 'cost_per_charge', cost_per_charge,
-         exact_quotient(cost_original, CASE WHEN price_model = 'per_unit' THEN exact_product(delivered_quantity, billed_price) ELSE revenue END)
+         exact_quotient(cost_original, CASE WHEN price_model = 'per_unit' THEN exact_product(delivered_quantity, levelled_price) ELSE revenue END)
   FROM facts.trend_input WHERE cost_per_charge IS NOT NULL
   UNION ALL
   SELECT customer_key, service_key, currency, month, 'revenue_per_active', revenue_per_active,
-         exact_quotient(revenue, expected_revenue)
+         exact_quotient(levelled_revenue, expected_revenue)
   FROM facts.trend_input WHERE revenue_per_active IS NOT NULL
   UNION ALL
   SELECT customer_key, service_key, currency, month, 'billed_by_contract', billed_by_contract,
-         exact_quotient(revenue, expected_billed_revenue)
+         exact_quotient(levelled_revenue, expected_billed_revenue)
   FROM facts.trend_input WHERE billed_by_contract IS NOT NULL
 ),
 placed AS (

@@ -1,14 +1,17 @@
 -- fact: trend_input
 -- grain: customer x service x month x currency, the months of the window
 -- meaning: the series that trend signals test, with everything that contracts explain priced out beforehand
--- reads: facts.fact_monthly, facts.closed_month
+-- reads: facts.fact_monthly, facts.closed_month, facts.billed_month
 WITH stepped AS (
-  SELECT fact.*, lag(fact.contract_price) OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month)
+  SELECT fact.*, fact.revenue + coalesce(line.calendar, 0) AS levelled_revenue, lag(fact.contract_price) OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month)
            AS price_before
   FROM facts.fact_monthly AS fact
   JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+  LEFT JOIN facts.billed_month AS line
+    ON fact.customer_key = line.customer_key AND fact.service_key = line.service_key AND fact.month = line.month AND fact.currency = line.currency
   WHERE fact.month BETWEEN $window_start AND $last_month AND NOT fact.is_trial
 ),
+-- A price a month that is billed from the 15th to the 15th has other days' worth in each month: `levelled_revenue` is without that.
 -- Every price cut that the contract records, added up: the charge is compared as if none had been made.
 cut AS (
   SELECT *, sum(CASE WHEN price_before > contract_price AND contract_price > 0
@@ -18,23 +21,23 @@ cut AS (
 )
 SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
        CAST(date_part('year', fact.month) * 12 + date_part('month', fact.month) AS BIGINT) AS x,
-       fact.delivered_quantity, fact.revenue, fact.cost, fact.cost_original, fact.expected_revenue,
+       fact.delivered_quantity, fact.revenue, fact.levelled_revenue, fact.cost, fact.cost_original, fact.expected_revenue,
        fact.expected_billed_revenue, fact.billed_quantity, fact.one_off_revenue, fact.active_subjects,
-       fact.billed_price, fact.contract_price, fact.price_model,
+       fact.billed_price, exact_product(fact.billed_price, exact_quotient(fact.levelled_revenue, nullif(fact.revenue, 0))) AS levelled_price, fact.contract_price, fact.price_model,
        -- Usage against revenue: only where no contract price tells what the usage is worth.
        CASE WHEN price_model = 'unpriced' AND delivered_quantity > 0 AND revenue > 0
             THEN ln(CAST(delivered_quantity AS DOUBLE)) - ln(CAST(revenue AS DOUBLE)) END AS usage_per_revenue,
        -- Cost against charge: per unit where units are priced, as the quantities are the business of other signals.
-       CASE WHEN cost_original > 0 AND revenue > 0 AND price_model = 'per_unit' AND delivered_quantity > 0 AND billed_price > 0
+       CASE WHEN cost_original > 0 AND revenue > 0 AND levelled_revenue > 0 AND price_model = 'per_unit' AND delivered_quantity > 0 AND billed_price > 0
               THEN ln(CAST(cost_original AS DOUBLE)) - ln(CAST(delivered_quantity AS DOUBLE)) - ln(CAST(billed_price AS DOUBLE))
-                   - recorded_cuts
+                   - ln(CAST(levelled_revenue AS DOUBLE)) + ln(CAST(revenue AS DOUBLE)) - recorded_cuts
             WHEN cost_original > 0 AND revenue > 0 AND price_model = 'unpriced'
               THEN ln(CAST(cost_original AS DOUBLE)) - ln(CAST(revenue AS DOUBLE)) END AS cost_per_charge,
        -- Revenue per active subject: against what the contract says where it does, so that recorded price cuts, free units and
        -- proration do not count.
-       CASE WHEN active_subjects > 0 AND revenue > 0 AND price_model = 'per_unit' AND expected_revenue > 0
-              THEN ln(CAST(revenue AS DOUBLE)) - ln(CAST(expected_revenue AS DOUBLE)) END AS revenue_per_active,
+       CASE WHEN active_subjects > 0 AND levelled_revenue > 0 AND revenue > 0 AND price_model = 'per_unit' AND expected_revenue > 0
+              THEN ln(CAST(levelled_revenue AS DOUBLE)) - ln(CAST(expected_revenue AS DOUBLE)) END AS revenue_per_active,
        -- Billed price against the contract's: the billed quantity priced twice, so that quantities and recorded price changes cancel.
-       CASE WHEN price_model IN ('per_unit', 'tiered') AND revenue > 0 AND expected_billed_revenue > 0
-            THEN ln(CAST(revenue AS DOUBLE)) - ln(CAST(expected_billed_revenue AS DOUBLE)) END AS billed_by_contract
+       CASE WHEN price_model IN ('per_unit', 'tiered') AND levelled_revenue > 0 AND revenue > 0 AND expected_billed_revenue > 0
+            THEN ln(CAST(levelled_revenue AS DOUBLE)) - ln(CAST(expected_billed_revenue AS DOUBLE)) END AS billed_by_contract
 FROM cut AS fact

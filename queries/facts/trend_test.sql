@@ -3,7 +3,8 @@
 -- meaning: the statistics of every series that was long enough to be tested, whatever they say; also the trends of its parts.
 --   p_value answers one question, "did the ratio move the harmful way", by three one-sided tests, Bonferroni-combined: a monotone trend
 --   (Mann-Kendall), a step (change point), and the quarter against the series' own baseline (Student's t with 4 degrees of freedom, whose
---   tail is below 3 / t^4; the deviation is taken four-fold, as neighbouring months of a short baseline resemble each other)
+--   tail is below 3 / t^4; the deviation is taken four-fold, as neighbouring months of a short baseline resemble each other). Two
+--   thousandths are rounding of invoices, in whether a month was as high or low as before
 -- reads: facts.trend_input, facts.trend_baseline
 -- kernels: mann_kendall, theil_sen, change_point
 WITH long AS (
@@ -31,8 +32,8 @@ measured AS (
          mann_kendall(x, rising_part) AS rising, theil_sen(x, rising_part) AS rising_line,
          mann_kendall(x, resting_part) AS resting, theil_sen(x, resting_part) AS resting_line,
          avg(y) FILTER (WHERE month >= $quarter_start) AS y_now,
-         max(CASE WHEN y <= baseline.y_high + 1e-9 THEN month END) AS last_month_as_high_as_before,
-         max(CASE WHEN y >= baseline.y_low - 1e-9 THEN month END) AS last_month_as_low_as_before
+         max(CASE WHEN y <= baseline.y_high + 0.002 THEN month END) AS last_month_as_high_as_before,
+         max(CASE WHEN y >= baseline.y_low - 0.002 THEN month END) AS last_month_as_low_as_before
   FROM long
   JOIN facts.trend_baseline AS baseline
     ON long.customer_key = baseline.customer_key AND long.service_key = baseline.service_key

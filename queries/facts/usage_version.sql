@@ -1,29 +1,44 @@
 -- fact: usage_version
 -- grain: native customer x SKU x month x currency x period x days of knowledge
--- meaning: usage of the quarter that became known, or was replaced, after its month's regular report: every version with the day on which it
+-- meaning: usage of the window that became known, or was replaced, after its month's regular report: every version with the day on which it
 --   became the truth (`known_on`), the day on which it no longer was (`gone_on`), and the day on which the thing itself was first reported
 --   (`new_on`; none for what the vendor calls a correction). Rows of statements have no lasting ids: they are new if nothing of their
---   customer and SKU was reported for the month before. What the regular report said counts as known since the month began
--- reads: core_history.vendor_usage_version, facts.usage_report
+--   customer and SKU was reported for the month before. Assumed (inference), where a source does not say what corrects: a row for just the
+--   subscription and period, longer than a day, that the regular report had charged restates it. What the regular report said counts as known since
+--   the month began
+-- reads: core_history.vendor_usage_version, facts.usage_report, known.vendor_usage
 WITH version AS (
-  SELECT usage.system, usage.customer_native_id, usage.native_sku, usage.service_month, usage.currency, usage.measure, usage.category,
+  SELECT usage.system, usage.customer_native_id, usage.native_sku, usage.service_month, usage.currency, usage.measure, usage.category, usage.subject_id,
          usage.period_start, coalesce(usage.period_end, usage.period_start + INTERVAL '1 day') AS period_end, usage.quantity, usage.cost,
-         coalesce(usage.is_correction, false) AS is_correction, usage.known_from, usage.known_to, usage.first_known_at, report.reported_at,
+         usage.is_correction, usage.known_from, usage.known_to, usage.first_known_at, report.reported_at,
          min(usage.known_from) OVER (PARTITION BY usage.system, usage.customer_native_id, usage.native_sku, usage.service_month) AS first_said_at
   FROM facts.usage_report AS report
   JOIN core_history.vendor_usage_version AS usage
     ON report.system = usage.system AND report.entity = usage.entity AND report.provider = coalesce(usage.provider, '')
     AND report.service_month = usage.service_month
-  WHERE usage.service_month BETWEEN $quarter_start AND $last_month
+  WHERE usage.service_month BETWEEN $window_start AND $last_month
     AND (usage.known_from > report.reported_at OR usage.known_to > report.reported_at)
 ),
+charged AS (
+  SELECT DISTINCT version.system, version.customer_native_id, version.native_sku, version.subject_id, version.period_start, version.period_end
+  FROM version
+  JOIN known.vendor_usage AS usage
+    ON version.system = usage.system AND version.customer_native_id = usage.customer_native_id AND version.native_sku = usage.native_sku
+    AND version.subject_id = usage.subject_id AND version.service_month = usage.service_month AND version.period_start = usage.period_start
+    AND version.period_end = usage.period_end
+  WHERE version.is_correction IS NULL AND version.period_end > version.period_start + INTERVAL '1 day' AND version.known_from > version.reported_at AND usage.recorded_at <= version.reported_at
+    AND usage.service_month BETWEEN $window_start AND $last_month
+),
 dated AS (
-  SELECT *, CASE WHEN known_from <= reported_at THEN service_month ELSE CAST(known_from AS DATE) END AS known_on,
+  SELECT version.*, CASE WHEN known_from <= reported_at THEN service_month ELSE CAST(known_from AS DATE) END AS known_on,
          CAST(known_to AS DATE) AS gone_on,
-         CASE WHEN is_correction THEN CAST(NULL AS DATE)
+         CASE WHEN coalesce(is_correction, charged.system IS NOT NULL) THEN CAST(NULL AS DATE)
               WHEN coalesce(first_known_at, first_said_at) <= reported_at THEN service_month
               ELSE CAST(coalesce(first_known_at, first_said_at) AS DATE) END AS new_on
   FROM version
+  LEFT JOIN charged
+    ON version.system = charged.system AND version.customer_native_id = charged.customer_native_id AND version.native_sku = charged.native_sku
+    AND version.subject_id = charged.subject_id AND version.period_start = charged.period_start AND version.period_end = charged.period_end
 )
 SELECT system, customer_native_id, native_sku, service_month, currency, measure, category, period_start AS from_at, period_end AS to_at,
        sum(CASE WHEN category IN ('usage', 'trial') THEN quantity END) AS quantity, sum(cost) AS cost, count(*) AS source_rows,

@@ -13,10 +13,10 @@
 --   money, the vendor restated downwards
 -- known_false_alarms: an export that was filtered when it was first taken looks like a restatement when it is taken again
 -- action: bill the difference; ask the vendor why the month was restated
--- explanation: The vendor restated {service} at {customer} for {last_month} on {corrected_on}, after the billing cut-off of {cutoff_date}: by the
+-- explanation: The vendor restated {service} at {customer} for {last_month} on {corrected_on}, after it was billed on {billed_on}: by the
 --   contract {expected} {currency} are due, {billed} {currency} were billed; {leakage} {currency} of it come from the restatement
 -- owner: billing
-SELECT part.customer_key, part.service_key, part.currency, part.month, part.amount, late.cutoff_date, late.corrected_on, late.expected_then,
+SELECT part.customer_key, part.service_key, part.currency, part.month, part.amount, late.billed_on, late.corrected_on, late.expected_then,
        part.expected, part.billed
 FROM facts.gap_part AS part
 JOIN facts.late_month AS late
@@ -24,7 +24,7 @@ JOIN facts.late_month AS late
 WHERE part.cause = 'correction_not_passed_on' AND part.amount >= 1
 UNION ALL
 -- Without a known price the month has no cell of the bridge.
-SELECT late.customer_key, late.service_key, late.currency, late.month, least(late.corrected, late.expected - late.billed - late.late), late.cutoff_date,
+SELECT late.customer_key, late.service_key, late.currency, late.month, least(late.corrected, late.expected - late.billed - late.late), late.billed_on,
        late.corrected_on, late.expected_then, late.expected, late.billed
 FROM facts.late_month AS late
 WHERE late.unit_yield IS NOT NULL AND least(late.corrected, late.expected - late.billed - late.late) >= 1

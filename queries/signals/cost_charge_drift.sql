@@ -28,7 +28,7 @@ hit AS (
 ),
 cell AS (
   SELECT hit.*, input.month, input.cost, input.revenue,
-         CASE WHEN input.price_model = 'per_unit' THEN exact_product(input.delivered_quantity, input.billed_price) ELSE input.revenue END
+         CASE WHEN input.price_model = 'per_unit' THEN exact_product(input.delivered_quantity, input.levelled_price) ELSE input.revenue END
            AS charge,
          input.cost_original, exact_quotient(input.cost, input.cost_original) AS rate
   FROM hit

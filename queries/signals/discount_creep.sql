@@ -54,12 +54,14 @@ named AS (
     ON tested.customer_key = parted.customer_key AND tested.service_key = parted.service_key AND tested.currency = parted.currency
   WHERE parted.customer_key IS NOT NULL OR (tested.q_value <= $max_q AND tested.moved >= 0.02)
 ),
--- A thousandth is rounding of invoices; the slide begins after the last month that was as dear as the cheapest one of before.
+-- Two thousandths are rounding of invoices; the slide begins after the last month at the agreed price, or, where a discount always was, that
+-- was as dear as the cheapest one of before.
 hit AS (
   SELECT named.customer_key, named.service_key, named.currency, named.p_value, named.q_value, named.level, named.level_low,
          named.slope, named.slope_low, named.slope_high,
-         coalesce(CAST(max(CASE WHEN input.billed_by_contract >= named.y_low - 0.002 THEN input.month END) + INTERVAL '1 month' AS DATE),
-                  $window_start) AS change_month
+         CAST(coalesce(max(CASE WHEN abs(input.billed_by_contract) <= 0.002 THEN input.month END),
+                       max(CASE WHEN input.billed_by_contract >= named.y_low - 0.002 THEN input.month END),
+                       CAST(arrow_cast($window_start, 'Date32') - INTERVAL '1 month' AS DATE)) + INTERVAL '1 month' AS DATE) AS change_month
   FROM named
   JOIN facts.trend_input AS input
     ON named.customer_key = input.customer_key AND named.service_key = input.service_key AND named.currency = input.currency
@@ -68,13 +70,13 @@ hit AS (
            named.slope, named.slope_low, named.slope_high
 ),
 cell AS (
-  SELECT hit.*, input.month, input.billed_quantity, input.billed_price, input.contract_price, input.revenue, input.expected_billed_revenue,
-         input.expected_billed_revenue - input.revenue - greatest(coalesce(input.one_off_revenue, 0), CAST(0 AS DECIMAL(38, 18))) AS amount
+  SELECT hit.*, input.month, input.billed_quantity, input.billed_price, input.contract_price, input.levelled_revenue AS revenue, input.expected_billed_revenue,
+         input.expected_billed_revenue - input.levelled_revenue - greatest(coalesce(input.one_off_revenue, 0), CAST(0 AS DECIMAL(38, 18))) AS amount
   FROM hit
   JOIN facts.trend_input AS input
     ON hit.customer_key = input.customer_key AND hit.service_key = input.service_key AND hit.currency = input.currency
   WHERE input.month >= hit.change_month AND input.billed_by_contract IS NOT NULL
-    AND input.revenue < 0.99 * input.expected_billed_revenue
+    AND input.levelled_revenue < 0.99 * input.expected_billed_revenue
 )
 -- The whole difference to the contract is owed; its lower end is what the slide alone has cost, where the price lay under it before.
 SELECT customer_key, service_key, currency, month, amount,

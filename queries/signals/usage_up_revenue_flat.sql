@@ -29,7 +29,7 @@ charge AS (
 ),
 stuck AS (
   SELECT customer_key, service_key, currency, max(CASE WHEN revenue <> last_revenue THEN month END) AS last_other_month,
-         count(DISTINCT revenue) AS charges
+         count(DISTINCT revenue) AS charges, max(month) AS last_month
   FROM charge GROUP BY customer_key, service_key, currency
 ),
 typed AS (
@@ -43,10 +43,15 @@ typed AS (
     AND avg(CASE WHEN charge.month >= $quarter_start THEN charge.delivered_quantity END)
       > 1.03 * first_value(charge.delivered_quantity ORDER BY charge.month)
 ),
+-- Where the charge has been the same for three months or more, it was left behind when it began to be, however slowly the usage grew away.
 hit AS (
   SELECT tested.*, line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high,
-         CAST(last_month_as_high_as_before + INTERVAL '1 month' AS DATE) AS change_month
+         CAST(CASE WHEN stuck.last_other_month <= stuck.last_month - INTERVAL '3 months'
+                   THEN least(stuck.last_other_month, coalesce(last_month_as_high_as_before, stuck.last_other_month))
+                   ELSE last_month_as_high_as_before END + INTERVAL '1 month' AS DATE) AS change_month
   FROM tested
+  LEFT JOIN stuck
+    ON tested.customer_key = stuck.customer_key AND tested.service_key = stuck.service_key AND tested.currency = stuck.currency
   LEFT JOIN typed
     ON tested.customer_key = typed.customer_key AND tested.service_key = typed.service_key AND tested.currency = typed.currency
   WHERE typed.customer_key IS NOT NULL

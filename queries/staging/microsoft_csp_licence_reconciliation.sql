@@ -22,6 +22,6 @@ SELECT
   "Currency" AS currency,
   date_trunc('day', "ChargeStartDate") AS period_start,
   date_trunc('day', "ChargeEndDate") + INTERVAL '1 day' AS period_end,
-  "Subtotal" < 0 AS is_correction,
+  CASE WHEN "Subtotal" < 0 THEN true END AS is_correction,
   source_row
 FROM raw

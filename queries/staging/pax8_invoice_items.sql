@@ -31,6 +31,6 @@ SELECT
     WHEN date_part('day', end_day) IN (1, date_part('day', first_day)) THEN end_day
     ELSE end_day + INTERVAL '1 day'
   END AS period_end,
-  "costTotal" < 0 AS is_correction,
+  CASE WHEN "costTotal" < 0 THEN true END AS is_correction,
   source_row
 FROM item
