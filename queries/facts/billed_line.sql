@@ -3,7 +3,8 @@
 -- meaning: what was billed for which service month: amounts split by days and summing exactly, quantities as levels (or, for
 --   consumption, shares) in the service's own units. Lines that never became valid invoices are left out; tax, memos (text, totals,
 --   movements of balances) and purchases are no revenue. `amount_by_month` is what the line would come to if each month of its
---   period cost the same, however many days it has: a contract states a price a month
+--   period cost the same, however many days it has: a contract states a price a month. `from_day` to `to_day` are the line's days in the month;
+--   without a period, all of it
 -- reads: facts.invoice_line, facts.customer_alias, facts.service_alias, facts.service
 WITH origin AS (
   -- Lines that others take money off, each once: a fee may be known from before it came to an invoice.
@@ -72,7 +73,7 @@ enclosed AS (
 ),
 spread AS (
   SELECT enclosed.*, coalesce(service.is_flow, false) AS adds_up,
-         coalesce(own_months, CASE WHEN month_from < from_at AND from_at < to_at
+         coalesce(CASE WHEN NOT is_proration THEN own_months END, CASE WHEN month_from < from_at AND from_at < to_at
            THEN exact_quotient(CAST(CAST(to_at AS DATE) - CAST(from_at AS DATE) AS DECIMAL(38, 18)),
                                CAST(CAST(to_at AS DATE) - CAST(month_from AS DATE) AS DECIMAL(38, 18))) END) AS n_months,
          unnest(
@@ -88,8 +89,11 @@ SELECT system, invoice_id, line_id, invoice_date, batch_id, source_row, customer
        CASE WHEN adds_up THEN month_share(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE))
             ELSE day_weighted(exact_product(quantity, unit_factor), from_at, to_at, CAST(month AS DATE)) END AS quantity,
        month_share(share_of(amount, share_from, share_to), from_at, to_at, CAST(month AS DATE)) AS amount,
-       CASE WHEN n_months > 0 AND kind = 'recurring' AND NOT adds_up AND NOT is_proration
+       CASE WHEN n_months > 0 AND kind = 'recurring' AND NOT adds_up
             THEN exact_quotient(day_weighted(share_of(amount, share_from, share_to), from_at, to_at, CAST(month AS DATE)), n_months)
-       END AS amount_by_month
+       END AS amount_by_month,
+       CASE WHEN to_at > from_at THEN greatest(CAST(from_at AS DATE), CAST(month AS DATE)) ELSE CAST(month AS DATE) END AS from_day,
+       CASE WHEN to_at > from_at THEN least(CAST(to_at + INTERVAL '1 day' - INTERVAL '1 microsecond' AS DATE), CAST(month + INTERVAL '1 month' AS DATE))
+            ELSE CAST(month + INTERVAL '1 month' AS DATE) END AS to_day
 FROM spread
 WHERE month <= $last_month

@@ -4,11 +4,29 @@
 --   a cause. Cells without a known price have no expectation and stand in coverage. What came late is told apart in the window;
 --   before it, it stands among the units that were not billed
 -- reads: facts.fact_monthly, facts.closed_month, facts.repeated_month, facts.late_month, facts.billed_month
-WITH cell AS (
+WITH uncovered AS (
+  -- Days before the first line's and after the last one's, where the month before, or after, was owed too.
+  SELECT line.customer_key, line.service_key, line.month, line.currency,
+         CASE WHEN before.expected_revenue > 0 THEN line.from_day - line.month ELSE 0 END
+           + CASE WHEN after.expected_revenue > 0 THEN CAST(line.month + INTERVAL '1 month' AS DATE) - line.to_day ELSE 0 END AS days,
+         CAST(line.month + INTERVAL '1 month' AS DATE) - line.month AS of_days
+  FROM facts.billed_month AS line
+  LEFT JOIN facts.fact_monthly AS before
+    ON line.customer_key = before.customer_key AND line.service_key = before.service_key AND line.currency = before.currency
+    AND before.month = CAST(line.month - INTERVAL '1 month' AS DATE)
+  LEFT JOIN facts.fact_monthly AS after
+    ON line.customer_key = after.customer_key AND line.service_key = after.service_key AND line.currency = after.currency
+    AND after.month = CAST(line.month + INTERVAL '1 month' AS DATE)
+  WHERE line.from_day > line.month OR line.to_day < line.month + INTERVAL '1 month'
+),
+cell AS (
   SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, fact.expected_revenue,
          coalesce(fact.revenue, 0) + coalesce(fact.one_off_revenue, 0) + coalesce(fact.credit, 0) AS billed,
          split_gap(fact.currency, fact.expected_revenue, fact.expected_contracted_revenue, fact.expected_billed_revenue, fact.revenue,
-                   fact.one_off_revenue, fact.credit, repeated.repeated, late.late, late.corrected, line.calendar, fact.minimum_revenue, fact.is_billed, fact.is_contracted,
+                   fact.one_off_revenue, fact.credit, repeated.repeated, late.late, late.corrected, line.calendar, fact.minimum_revenue,
+                   round_money(exact_quotient(exact_product(fact.expected_revenue, CAST(uncovered.days AS DECIMAL(38, 18))),
+                                              CAST(uncovered.of_days AS DECIMAL(38, 18))), fact.currency),
+                   fact.is_billed, fact.is_contracted,
                    fact.is_delivered) AS split
   FROM facts.fact_monthly AS fact
   JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
@@ -17,6 +35,9 @@ WITH cell AS (
     AND fact.currency = repeated.currency
   LEFT JOIN facts.billed_month AS line
     ON fact.customer_key = line.customer_key AND fact.service_key = line.service_key AND fact.month = line.month AND fact.currency = line.currency
+  LEFT JOIN uncovered
+    ON fact.customer_key = uncovered.customer_key AND fact.service_key = uncovered.service_key AND fact.month = uncovered.month
+    AND fact.currency = uncovered.currency AND uncovered.days > 0
   LEFT JOIN facts.late_month AS late
     ON fact.customer_key = late.customer_key AND fact.service_key = late.service_key AND fact.month = late.month AND fact.currency = late.currency
   WHERE NOT fact.is_trial

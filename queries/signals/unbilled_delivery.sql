@@ -5,14 +5,14 @@
 -- basis: revenue
 -- precedence: 10
 -- grain: customer x service x month
--- reads: facts.gap_part, facts.fact_monthly, facts.closed_month, facts.yield_history, facts.expired_month
+-- reads: facts.gap_part, facts.fact_monthly, facts.billed_month, facts.closed_month, facts.yield_history, facts.expired_month
 -- fires_when: vendors or lifecycle events show a delivery, a price is known (contract, or what a unit of the pair earned in billed months),
---   and no invoice line of any kind covers the service month
+--   and no invoice line of any kind covers the service month, or the first or last days of it, where lines cover the others
 -- stays_silent_when: trial, internal use (not billable in the PSA), free units cover all of it, a fixed fee covers the service, billing of the
 --   month has not run yet; after the contract's end expired_contract_served speaks, of usage that came late late_usage_not_rebilled
 -- known_false_alarms: services that the MSP gives away without saying so in the PSA
 -- action: bill the months; find out why the service has no invoice line
--- explanation: {customer} was delivered {billable_quantity} of {service} in {last_month} and no invoice line covers it: {months} months of
+-- explanation: {customer} was delivered {billable_quantity} of {service} in {last_month} and no invoice line covers {open}: {months} months of
 --   the quarter, {leakage} {currency}
 -- owner: billing
 WITH open_month AS (
@@ -23,7 +23,8 @@ WITH open_month AS (
     AND NOT fact.is_trial AND NOT fact.is_not_billable AND fact.price_model <> 'flat_fee'
 ),
 owed AS (
-  SELECT fact.customer_key, fact.service_key, fact.currency, fact.month, part.amount, fact.billable_quantity, fact.delivered_quantity, fact.cost
+  SELECT fact.customer_key, fact.service_key, fact.currency, fact.month, part.amount, fact.billable_quantity, fact.delivered_quantity, fact.cost,
+         'it' AS open
   FROM open_month AS fact
   JOIN facts.gap_part AS part
     ON fact.customer_key = part.customer_key AND fact.service_key = part.service_key AND fact.month = part.month AND fact.currency = part.currency
@@ -31,13 +32,22 @@ owed AS (
   UNION ALL
   SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
          round_money(exact_product(fact.delivered_quantity, yield.revenue_per_unit), fact.currency), fact.billable_quantity, fact.delivered_quantity,
-         fact.cost
+         fact.cost, 'it'
   FROM open_month AS fact
   JOIN facts.yield_history AS yield
     ON fact.customer_key = yield.customer_key AND fact.service_key = yield.service_key AND fact.currency = yield.currency
   WHERE fact.expected_revenue IS NULL
+  UNION ALL
+  SELECT fact.customer_key, fact.service_key, fact.currency, fact.month, part.amount, fact.billable_quantity, fact.delivered_quantity, fact.cost,
+         concat(CAST(CAST(line.month + INTERVAL '1 month' AS DATE) - line.month - (line.to_day - line.from_day) AS VARCHAR), ' days of it')
+  FROM facts.fact_monthly AS fact
+  JOIN facts.gap_part AS part
+    ON fact.customer_key = part.customer_key AND fact.service_key = part.service_key AND fact.month = part.month AND fact.currency = part.currency
+  JOIN facts.billed_month AS line
+    ON fact.customer_key = line.customer_key AND fact.service_key = line.service_key AND fact.month = line.month AND fact.currency = line.currency
+  WHERE fact.is_billed AND NOT fact.is_not_billable AND fact.price_model <> 'flat_fee' AND part.cause = 'unbilled_delivery'
 )
-SELECT owed.customer_key, owed.service_key, owed.currency, owed.month, owed.amount, owed.billable_quantity, owed.delivered_quantity, owed.cost
+SELECT owed.customer_key, owed.service_key, owed.currency, owed.month, owed.amount, owed.billable_quantity, owed.delivered_quantity, owed.cost, owed.open
 FROM owed
 LEFT JOIN facts.expired_month AS expired
   ON owed.customer_key = expired.customer_key AND owed.service_key = expired.service_key AND owed.month = expired.month

@@ -1,5 +1,5 @@
 //! `split_gap(currency, expected, expected_contracted, expected_billed, revenue, one_off, credit, repeated, late, corrected, calendar, minimum,
-//! is_billed, is_contracted, is_delivered)`: [`crate::rating::bridge`] in SQL.
+//! uncovered, is_billed, is_contracted, is_delivered)`: [`crate::rating::bridge`] in SQL.
 //!
 //! Returns `{gap, parts: [{cause, amount}]}`; both empty where nothing is expected because no price is known; one part of nothing without a
 //! cause where the cell is in order, so that it stays in view. Amounts that are missing
@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub(super) fn function() -> ScalarUDF {
     let flag = DataType::Boolean;
     let mut arguments = vec![DataType::Utf8];
-    arguments.extend(vec![MONEY; 11]);
+    arguments.extend(vec![MONEY; 12]);
     arguments.extend([flag.clone(), flag.clone(), flag]);
     super::columnar("split_gap", arguments, DataType::Struct(fields()), split_rows)
 }
@@ -66,9 +66,10 @@ fn split_rows(arrays: &[ArrayRef]) -> Result<ArrayRef> {
             corrected: or_nothing(9),
             calendar: or_nothing(10),
             minimum: or_nothing(11),
-            is_billed: flag(12, row),
-            is_contracted: flag(13, row),
-            is_delivered: flag(14, row),
+            uncovered: or_nothing(12),
+            is_billed: flag(13, row),
+            is_contracted: flag(14, row),
+            is_delivered: flag(15, row),
         };
         let (gap, of_row) = split(&cell).map_or((None, Vec::new()), |(gap, parts)| (Some(gap), parts));
         gaps.push(gap.map(stored).transpose()?);

@@ -13,6 +13,7 @@
 //! | `orphan_billing` | billed with neither contract nor delivery (negative) |
 //! | `unbilled_delivery`, `unbilled_commitment` | no invoice covers the month: what was delivered, or only agreed |
 //! | `contract_terms_not_enforced` | units that are owed for a minimum alone; see below |
+//! | `unbilled_delivery`, `unbilled_commitment` | the days of the month that no invoice covers |
 //! | `psa_change_not_billed` | units that the PSA commits to and the invoice does not carry |
 //! | `late_usage_not_rebilled`, `correction_not_passed_on` | units or cost that became known after the billing cut-off |
 //! | `underbilled_quantity`, `overbilled_quantity` | units delivered beyond PSA and invoice; billed beyond both (negative) |
@@ -50,6 +51,8 @@ pub struct Cell {
     pub corrected: Decimal,
     /// Part of `expected` that is owed for a minimum alone.
     pub minimum: Decimal,
+    /// Part of `expected` for days that no recurring line covers, in a month of which others are covered.
+    pub uncovered: Decimal,
     /// Whether a recurring line covers the month.
     pub is_billed: bool,
     /// Whether a contract line or written terms were in force.
@@ -125,7 +128,7 @@ pub fn split(cell: &Cell) -> Option<(Decimal, Vec<Part>)> {
         rest.take("orphan_billing", orphan);
     }
     if !cell.is_billed {
-        let cause = if cell.is_delivered { "unbilled_delivery" } else { "unbilled_commitment" };
+        let cause = unbilled(cell);
         let late = cell.late.clamp(Decimal::ZERO, rest.left.max(Decimal::ZERO));
         rest.take("late_usage_not_rebilled", late);
         let owed = rest.left.max(Decimal::ZERO);
@@ -140,6 +143,10 @@ pub fn split(cell: &Cell) -> Option<(Decimal, Vec<Part>)> {
     }
     price_parts(cell, &mut rest);
     Some((gap, rest.parts))
+}
+
+fn unbilled(cell: &Cell) -> &'static str {
+    if cell.is_delivered { "unbilled_delivery" } else { "unbilled_commitment" }
 }
 
 /// Neither contract nor delivery: nothing is owed, whatever the price would be.
@@ -161,8 +168,9 @@ fn quantity_parts(cell: &Cell, expected: Decimal, expected_billed: Decimal, rest
         rest.take(cause, amount);
         units -= amount;
     };
-    let psa = cell.expected_contracted.map_or(Decimal::ZERO, |contracted| contracted.min(expected) - expected_billed);
+    let psa = cell.expected_contracted.map_or(Decimal::ZERO, |contracted| contracted.min(expected) - expected_billed - cell.uncovered);
     part("contract_terms_not_enforced", cell.minimum, rest);
+    part(unbilled(cell), cell.uncovered, rest);
     part("psa_change_not_billed", psa, rest);
     part("late_usage_not_rebilled", cell.late, rest);
     part("correction_not_passed_on", cell.corrected, rest);
@@ -269,6 +277,9 @@ mod tests {
         let unbilled = Cell { is_billed: false, expected_billed: None, ..cell("90", "90", "0", "0") };
         assert_eq!(said(&unbilled), ["unbilled_delivery 90"]);
         assert_eq!(said(&Cell { is_delivered: false, ..unbilled }), ["unbilled_commitment 90"]);
+        // Nothing from the 17th on, and two seats short before.
+        let half = Cell { uncovered: dec("45"), ..cell("90", "90", "40", "40") };
+        assert_eq!(said(&half), ["unbilled_delivery 45", "psa_change_not_billed 5"]);
         let unpriced = Cell { expected: None, ..cell("0", "0", "0", "90") };
         assert_eq!(split(&unpriced), None);
     }
@@ -281,7 +292,7 @@ mod tests {
 
     prop_compose! {
         fn cells()(
-            numbers in prop::collection::vec(amount(), 11),
+            numbers in prop::collection::vec(amount(), 12),
             known in prop::collection::vec(any::<bool>(), 6),
         ) -> Cell {
             Cell {
@@ -296,6 +307,7 @@ mod tests {
                 corrected: numbers[8],
                 calendar: numbers[9],
                 minimum: numbers[10].abs(),
+                uncovered: numbers[11].abs(),
                 is_billed: known[3],
                 is_contracted: known[4],
                 is_delivered: known[5],
