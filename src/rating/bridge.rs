@@ -168,7 +168,8 @@ fn quantity_parts(cell: &Cell, expected: Decimal, expected_billed: Decimal, rest
         rest.take(cause, amount);
         units -= amount;
     };
-    let psa = cell.expected_contracted.map_or(Decimal::ZERO, |contracted| contracted.min(expected) - expected_billed - cell.uncovered);
+    let psa =
+        cell.expected_contracted.map_or(Decimal::ZERO, |contracted| contracted.min(expected) - expected_billed - cell.uncovered);
     part("contract_terms_not_enforced", cell.minimum, rest);
     part(unbilled(cell), cell.uncovered, rest);
     part("psa_change_not_billed", psa, rest);

@@ -406,7 +406,11 @@ mod tests {
         assert_eq!(told[..3], [(true, Some(0.0)), (true, Some(0.4)), (true, Some(0.0))]);
         assert!(!found.leaks[3].found && found.leaks[3].signals.is_empty(), "{:?}", found.leaks[3]);
         let elsewhere = score(&truth, &[cost(Some("zeta"), Some("backup"), 50)], 10);
-        assert_eq!((elsewhere.figures.found, elsewhere.figures.false_alarms), (0, 1), "neither an account's service nor the article's customer");
+        assert_eq!(
+            (elsewhere.figures.found, elsewhere.figures.false_alarms),
+            (0, 1),
+            "neither an account's service nor the article's customer"
+        );
     }
 
     #[test]
