@@ -23,6 +23,8 @@ WITH open_month AS (
   WHERE fact.is_delivered AND NOT fact.is_billed AND coalesce(fact.one_off_revenue, 0) = 0
     AND NOT fact.is_trial AND NOT fact.is_not_billable AND fact.price_model <> 'flat_fee'
 ),
+-- What the PSA ever knew of has said something about its price, if only that there is none.
+agreed AS (SELECT DISTINCT customer_key, service_key FROM facts.fact_monthly WHERE is_contracted),
 -- A customer who was never billed has no price of his own.
 usual AS (
   SELECT service_key, currency, median(contract_price) AS price
@@ -52,6 +54,7 @@ owed AS (
   LEFT JOIN usual ON fact.service_key = usual.service_key AND fact.currency = usual.currency
   LEFT ANTI JOIN facts.yield_history AS yield
     ON fact.customer_key = yield.customer_key AND fact.service_key = yield.service_key AND fact.currency = yield.currency
+  LEFT ANTI JOIN agreed ON fact.customer_key = agreed.customer_key AND fact.service_key = agreed.service_key
   WHERE fact.expected_revenue IS NULL AND fact.cost > 0
   UNION ALL
   SELECT fact.customer_key, fact.service_key, fact.currency, fact.month, part.amount, fact.billable_quantity, fact.delivered_quantity, fact.cost,
