@@ -40,7 +40,7 @@ dayed AS (
                                                              THEN INTERVAL '4 hours' ELSE INTERVAL '0 hours' END) ELSE from_at END AS from_at,
          CASE WHEN is_timed THEN date_trunc('day', to_at + CASE WHEN date_part('hour', to_at) >= 20 AND to_at = date_trunc('hour', to_at)
                                                            THEN INTERVAL '4 hours' ELSE INTERVAL '0 hours' END) ELSE to_at END AS to_at
-  FROM (SELECT *, coalesce(to_at - from_at >= INTERVAL '1 day' AND from_at > date_trunc('day', from_at), false) AS is_timed FROM line)
+  FROM (SELECT *, coalesce(to_at >= from_at + INTERVAL '1 day' AND from_at > date_trunc('day', from_at), false) AS is_timed FROM line)
 ),
 keyed AS (
   SELECT line.*, customer.customer_key, coalesce(exact.service_key, product.service_key, own.service_key) AS service_key,
