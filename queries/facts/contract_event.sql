@@ -3,7 +3,7 @@
 -- meaning: days on which the sum of the pair's billable contract lines began, ended, rose or fell, on which its price moved, or on which another
 --   contract took over (`renewal`), with the figures of before and after and the row that states it. Lines are summed before they are compared: one
 --   that only moves to another line or contract changes no quantity. Prices are compared where each side has a single one
--- reads: facts.contract_segment, facts.customer_alias, facts.service_alias
+-- reads: facts.contract_segment, facts.contract_month, facts.customer_alias, facts.service_alias
 WITH keyed AS (
   SELECT segment.* EXCEPT (from_day, to_day), customer.customer_key, service.service_key,
          exact_product(segment.quantity, service.unit_factor) AS units,
@@ -67,11 +67,27 @@ told AS (
   FROM level
   -- A line without a beginning was always there.
   WHERE day > DATE '0001-01-01'
+),
+event AS (
+  SELECT customer_key, service_key, CAST(date_trunc('month', day) AS DATE) AS month, day, change['event'] AS event, change['before'] AS value_before,
+         change['after'] AS value_after, contract_before, contract_after, contract_id, currency, system, batch_id, source_row
+  FROM told
+  WHERE change['event'] IS NOT NULL AND day < $last_month + INTERVAL '1 month'
+),
+-- A price that moves for most customers of a service is the list's. Of several moves in a month each customer's first counts.
+counted AS (
+  SELECT *, count(*) FILTER (WHERE move = 1) OVER (PARTITION BY service_key, month, event) AS alike
+  FROM (SELECT *, row_number() OVER (PARTITION BY customer_key, service_key, month, event ORDER BY day) AS move FROM event)
+),
+contracted AS (
+  SELECT service_key, month, count(DISTINCT customer_key) AS customers FROM facts.contract_month GROUP BY service_key, month
 )
-SELECT customer_key, service_key, CAST(date_trunc('month', day) AS DATE) AS month, day AS happened_on, change['event'] AS event,
-       change['before'] AS value_before, change['after'] AS value_after,
-       CASE WHEN change['event'] = 'renewal' THEN 'contract ' || contract_before || ' was followed by ' || contract_after
-            WHEN change['event'] LIKE 'contract_price%' THEN coalesce(currency, '') ELSE 'contract ' || contract_id END AS detail,
-       system, batch_id, source_row
-FROM told
-WHERE change['event'] IS NOT NULL AND day < $last_month + INTERVAL '1 month'
+SELECT event.customer_key, event.service_key, event.month, event.day AS happened_on, event.event, event.value_before, event.value_after,
+       CASE WHEN event.event = 'renewal' THEN 'contract ' || contract_before || ' was followed by ' || contract_after
+            WHEN event.event NOT LIKE 'contract_price%' THEN 'contract ' || contract_id
+            WHEN contracted.customers >= 3 AND 2 * alike > contracted.customers
+            THEN coalesce(currency, '') || ', as at ' || alike || ' of ' || contracted.customers || ' customers'
+            ELSE coalesce(currency, '') END AS detail,
+       event.system, event.batch_id, event.source_row
+FROM counted AS event
+LEFT JOIN contracted ON event.service_key = contracted.service_key AND event.month = contracted.month

@@ -34,7 +34,8 @@ segment AS (
   UNION ALL
   SELECT system, contract_id, line_id, native_sku, quantity, CAST(0 AS DECIMAL(38, 18)), unit_price,
          -- Units at no price are given away.
-         coalesce(unit_price <> CAST(0 AS DECIMAL(38, 18)), true), from_at, to_at, batch_id, source_row, batch_id, source_row
+         coalesce(unit_price <> CAST(0 AS DECIMAL(38, 18)), true), from_at, to_at, batch_id, source_row,
+         batch_id AS end_batch_id, source_row AS end_source_row
   FROM facts.contract_period
 ),
 -- A device that moves from one customer to another takes its contract with it.

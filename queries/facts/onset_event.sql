@@ -52,7 +52,7 @@ subject AS (
 term AS (
   SELECT *, lag(unit_price) OVER line AS price_before, lag(customer_key) OVER line AS key_before
   FROM known.contract_terms
-  WINDOW line AS (PARTITION BY customer_key, service_key ORDER BY coalesce(valid_from, TIMESTAMP '0001-01-01T00:00:00Z'))
+  WINDOW line AS (PARTITION BY customer_key, service_key ORDER BY valid_from NULLS FIRST)
 ),
 escalated AS (
   SELECT *, unnest(generate_series(CAST(date_trunc('month', coalesce(valid_from, $first_day)) AS DATE),

@@ -4,10 +4,10 @@
 --   and lasts, or if most customers of the service saw one; and what the PSA's or the vendor's own list says against the export before
 -- reads: facts.fact_monthly, facts.service_alias, core_history.product
 WITH unit AS (
-  SELECT customer_key, service_key, month, cost_currency, exact_quotient(cost_original, reported_quantity) AS unit_cost,
-         CAST(exact_quotient(cost_original, reported_quantity) AS DOUBLE) AS cost
+  SELECT customer_key, service_key, month, cost_currency, exact_quotient(cost_original, coalesce(reported_quantity, delivered_quantity)) AS unit_cost,
+         CAST(exact_quotient(cost_original, coalesce(reported_quantity, delivered_quantity)) AS DOUBLE) AS cost
   FROM facts.fact_monthly
-  WHERE cost_original > 0 AND reported_quantity > 0 AND month >= $window_start - INTERVAL '3 months'
+  WHERE cost_original > 0 AND coalesce(reported_quantity, delivered_quantity) > 0 AND month >= $window_start - INTERVAL '3 months'
 ),
 beside AS (
   SELECT *, lag(cost) OVER line AS before, lag(cost, 2) OVER line AS earlier, lead(cost) OVER line AS next,
@@ -48,9 +48,11 @@ priced AS (
 SELECT customer_key, service_key, month, month AS happened_on, event, unit_cost_before AS value_before, unit_cost AS value_after,
        coalesce(cost_currency, '') || CASE WHEN customers >= 3 AND 2 * alike > customers
                                            THEN ', as at ' || alike || ' of ' || customers || ' customers' ELSE '' END AS detail,
-       CAST(NULL AS VARCHAR) AS system, 'usage' AS source, CAST(NULL AS VARCHAR) AS batch_id, CAST(NULL AS BIGINT) AS source_row
+       nullif(service_key, service_key) AS system, 'usage' AS source, nullif(service_key, service_key) AS batch_id,
+       CAST(NULL AS BIGINT) AS source_row
 FROM vendor WHERE is_step OR (customers >= 3 AND 2 * alike > customers)
 UNION ALL
-SELECT CAST(NULL AS VARCHAR), service_key, CAST(date_trunc('month', day) AS DATE), day, it['event'], it['before'], it['after'], native_sku, system,
+-- No text, of the type that texts have here.
+SELECT nullif(service_key, service_key), service_key, CAST(date_trunc('month', day) AS DATE), day, it['event'], it['before'], it['after'], native_sku, system,
        'catalogue', batch_id, source_row
 FROM priced WHERE it['event'] IS NOT NULL AND day < $last_month + INTERVAL '1 month'

@@ -14,14 +14,14 @@
 //! nothing is known of the time before explains a beginning only if nothing else does. Where nothing fits, nothing is said. A cause is what is
 //! likely, not what is proven: that it came just before is all that the exports can tell.
 
-use super::analyze::{AnalyzeError, texts};
+use super::analyze::{AnalyzeError, text_at, texts};
 use super::fold::Folded;
 use super::read::month_days;
 use super::signal::Signal;
 use super::status::is_open;
 use crate::functions::exact::MONEY;
 use crate::month::Month;
-use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Field, Int64Type, Schema};
 use arrow::error::ArrowError;
@@ -89,7 +89,8 @@ pub struct Cause {
 /// # Errors
 /// [`AnalyzeError`] if the facts cannot be read.
 pub async fn causes(ctx: &SessionContext, folded: &[Folded], signals: &[Signal]) -> Result<Vec<Cause>, AnalyzeError> {
-    let named: HashMap<&str, &[String]> = signals.iter().map(|signal| (signal.id.as_str(), signal.caused_by.as_slice())).collect();
+    let named: HashMap<&str, &[String]> =
+        signals.iter().map(|signal| (signal.id.as_str(), signal.caused_by.as_slice())).collect();
     let named_of = |f: &Folded| named.get(f.finding.signal.as_str()).copied().unwrap_or_default();
     let asked: Vec<&Folded> = folded.iter().filter(|f| is_open(&f.finding) && !named_of(f).is_empty()).collect();
     if asked.is_empty() {
@@ -109,7 +110,8 @@ pub async fn causes(ctx: &SessionContext, folded: &[Folded], signals: &[Signal])
     let mut causes = Vec::new();
     for at in 0..asked.len() {
         let mut of_finding = found.remove(&at).unwrap_or_default();
-        of_finding.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| (&one.detail, &one.row).cmp(&(&other.detail, &other.row))));
+        of_finding
+            .sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| (&one.detail, &one.row).cmp(&(&other.detail, &other.row))));
         of_finding.dedup_by(|(_, one), (_, other)| one.event == other.event && one.detail == other.detail);
         // That nothing is known of before is no second cause beside a real one.
         if of_finding.iter().any(|(_, cause)| cause.event != "first_record") {
@@ -137,7 +139,8 @@ async fn happened(ctx: &SessionContext, asked: &[&Folded]) -> Result<Vec<RecordB
     let text = |get: fn(&Folded) -> Option<&str>| -> ArrayRef {
         Arc::new(windows.iter().map(|(_, f, _)| get(f)).collect::<StringArray>())
     };
-    let month = |f: &Folded, before: i64| f.finding.change_month.unwrap_or(f.finding.first_month).plus(if before > 0 { -1 } else { 0 });
+    let month =
+        |f: &Folded, before: i64| f.finding.change_month.unwrap_or(f.finding.first_month).plus(if before > 0 { -1 } else { 0 });
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("place", Arc::new(windows.iter().map(|(at, _, _)| Some(*at as i64)).collect::<Int64Array>())),
         ("customer_key", text(|f| f.finding.customer_key.as_deref())),
@@ -171,40 +174,98 @@ async fn happened(ctx: &SessionContext, asked: &[&Folded]) -> Result<Vec<RecordB
 }
 
 fn of_batch(batch: &RecordBatch) -> Result<Vec<(usize, i64, i64, Cause)>, ArrowError> {
-    let column = |name: &str, kind: &DataType| -> Result<ArrayRef, ArrowError> {
-        let column = batch.column_by_name(name).ok_or_else(|| ArrowError::SchemaError(format!("no column `{name}`")))?;
-        cast(column, kind)
-    };
-    let whole = |name: &str| Ok::<_, ArrowError>(column(name, &DataType::Int64)?.as_primitive::<Int64Type>().clone());
-    let text = |name: &str| Ok::<_, ArrowError>(column(name, &DataType::Utf8)?.as_string::<i32>().clone());
-    let figure = |name: &str| Ok::<_, ArrowError>(column(name, &MONEY)?.as_primitive::<Decimal128Type>().clone());
+    let whole = |name: &str| Ok::<_, ArrowError>(column(batch, name, &DataType::Int64)?.as_primitive::<Int64Type>().clone());
     let (places, distances, scopes) = (whole("place")?, whole("distance")?, whole("scope")?);
-    let (events, details, systems, sources) = (text("event")?, text("detail")?, text("system")?, text("source")?);
-    let (befores, afters) = (figure("value_before")?, figure("value_after")?);
-    let days = column("happened_on", &DataType::Date32)?;
-    let days = days.as_primitive::<Date32Type>();
-    let (batch_ids, source_rows) = (text("batch_id")?, whole("source_row")?);
-    let stated = |values: &StringArray, row: usize| values.is_valid(row).then(|| values.value(row).to_owned());
-    let amount = |values: &arrow::array::Decimal128Array, row: usize| {
-        values.is_valid(row).then(|| crate::money::to_decimal(values.value(row))).flatten().map(|value| value.normalize())
+    let rows = Rows::of(batch)?;
+    let found = |row: usize| {
+        let cause = rows.cause(row);
+        let place = usize::try_from(places.value(row)).unwrap_or(usize::MAX);
+        (place, distances.value(row), scopes.value(row), Cause { detail: sentence(&cause), ..cause })
     };
-    let mut found = Vec::with_capacity(batch.num_rows());
-    for row in 0..batch.num_rows() {
-        let day = Duration::days(i64::from(days.value(row)));
-        let mut cause = Cause {
+    Ok((0..batch.num_rows()).map(found).collect())
+}
+
+fn column(batch: &RecordBatch, name: &str, kind: &DataType) -> Result<ArrayRef, ArrowError> {
+    let column = batch.column_by_name(name).ok_or_else(|| ArrowError::SchemaError(format!("there is no column `{name}`")))?;
+    cast(column, kind)
+}
+
+/// The columns that fact and mart share.
+struct Rows {
+    texts: [StringArray; 5],
+    figures: [Decimal128Array; 2],
+    days: Date32Array,
+    source_rows: Int64Array,
+}
+
+impl Rows {
+    fn of(batch: &RecordBatch) -> Result<Self, ArrowError> {
+        let text = |name: &str| Ok::<_, ArrowError>(column(batch, name, &DataType::Utf8)?.as_string::<i32>().clone());
+        let figure = |name: &str| Ok::<_, ArrowError>(column(batch, name, &MONEY)?.as_primitive::<Decimal128Type>().clone());
+        Ok(Self {
+            texts: [text("event")?, text("detail")?, text("system")?, text("source")?, text("batch_id")?],
+            figures: [figure("value_before")?, figure("value_after")?],
+            days: column(batch, "happened_on", &DataType::Date32)?.as_primitive::<Date32Type>().clone(),
+            source_rows: column(batch, "source_row", &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
+        })
+    }
+
+    fn text(&self, at: usize, row: usize) -> Option<String> {
+        self.texts[at].is_valid(row).then(|| self.texts[at].value(row).to_owned())
+    }
+
+    fn figure(&self, at: usize, row: usize) -> Option<Decimal> {
+        let figures = &self.figures[at];
+        figures.is_valid(row).then(|| crate::money::to_decimal(figures.value(row))).flatten().map(|value| value.normalize())
+    }
+
+    /// A row, without finding and rank.
+    fn cause(&self, row: usize) -> Cause {
+        let day = Duration::days(i64::from(self.days.value(row)));
+        Cause {
             finding_id: String::new(),
             rank: 0,
-            event: events.value(row).to_owned(),
+            event: self.text(0, row).unwrap_or_default(),
             happened_on: NaiveDate::default().checked_add_signed(day).unwrap_or_default(),
-            before: amount(&befores, row),
-            after: amount(&afters, row),
-            detail: stated(&details, row).unwrap_or_default(),
-            system: stated(&systems, row),
-            source: sources.value(row).to_owned(),
-            row: stated(&batch_ids, row).filter(|_| source_rows.is_valid(row)).map(|id| (id, source_rows.value(row))),
-        };
-        cause.detail = sentence(&cause);
-        found.push((usize::try_from(places.value(row)).unwrap_or(usize::MAX), distances.value(row), scopes.value(row), cause));
+            before: self.figure(0, row),
+            after: self.figure(1, row),
+            detail: self.text(1, row).unwrap_or_default(),
+            system: self.text(2, row),
+            source: self.text(3, row).unwrap_or_default(),
+            row: self.text(4, row).filter(|_| self.source_rows.is_valid(row)).map(|id| (id, self.source_rows.value(row))),
+        }
+    }
+}
+
+/// The causes of one finding, of the run whose marts the session has; none in a lake that was written before there were any.
+///
+/// # Errors
+/// [`AnalyzeError`] if the mart cannot be read.
+pub async fn of_finding(ctx: &SessionContext, finding_id: &str) -> Result<Vec<Cause>, AnalyzeError> {
+    let sql = format!(
+        "SELECT finding_id, rank, event, happened_on, value_before, value_after, detail, system, source, batch_id, source_row
+         FROM marts.finding_cause WHERE finding_id = '{}' ORDER BY rank",
+        finding_id.replace('\'', "''")
+    );
+    let mut causes = Vec::new();
+    for batch in texts(ctx, &sql).await? {
+        let rows = Rows::of(&batch).map_err(AnalyzeError::arrow("reading causes"))?;
+        causes.extend((0..batch.num_rows()).map(|row| rows.cause(row)));
+    }
+    let ranked = causes.into_iter().zip(1..);
+    Ok(ranked.map(|(cause, rank)| Cause { finding_id: finding_id.to_owned(), rank, ..cause }).collect())
+}
+
+/// The most likely cause of each finding that has one, in a sentence.
+///
+/// # Errors
+/// [`AnalyzeError`] if the mart cannot be read.
+pub async fn most_likely(ctx: &SessionContext) -> Result<HashMap<String, String>, AnalyzeError> {
+    let mut found = HashMap::new();
+    for batch in texts(ctx, "SELECT finding_id, detail FROM marts.finding_cause WHERE rank = 1").await? {
+        for row in 0..batch.num_rows() {
+            found.insert(text_at(&batch, 0, row)?, text_at(&batch, 1, row)?);
+        }
     }
     Ok(found)
 }
@@ -226,8 +287,12 @@ fn sentence(cause: &Cause) -> String {
             format!("the PSA quantity {direction} from {before} to {after} ({system} {said})")
         }
         "contract_price_up" | "contract_price_down" => format!("the contract price {direction} from {before} to {after} {said}"),
-        "list_price_up" | "list_price_down" => format!("the list price of {said} ({system}) {direction} from {before} to {after}"),
-        "vendor_price_up" | "vendor_price_down" => format!("the vendor's unit cost {direction} from {before} to {after} ({said})"),
+        "list_price_up" | "list_price_down" => {
+            format!("the list price of {said} ({system}) {direction} from {before} to {after}")
+        }
+        "vendor_price_up" | "vendor_price_down" => {
+            format!("the vendor's unit cost {direction} from {before} to {after} ({said})")
+        }
         "escalator" => format!("the escalator of {after} % took effect"),
         "source_migration" => format!("what is {what} comes from {system}, until then from {said}"),
         "first_record" => format!("first month of which {system} tells what was {what}: what was before is not known"),

@@ -198,8 +198,7 @@ fn evidence(results: Results<'_>, quarter: &str) -> Result<RecordBatch, ArrowErr
 }
 
 fn causes(causes: &[Cause], quarter: &str, run_id: &str) -> Result<RecordBatch, ArrowError> {
-    let text =
-        |get: &dyn Fn(&Cause) -> Option<String>| -> ArrayRef { Arc::new(causes.iter().map(get).collect::<StringArray>()) };
+    let text = |get: &dyn Fn(&Cause) -> Option<String>| -> ArrayRef { Arc::new(causes.iter().map(get).collect::<StringArray>()) };
     let figure = |get: fn(&Cause) -> Option<Decimal>| money(causes.iter().map(|c| get(c).and_then(from_decimal)).collect());
     let whole = |get: fn(&Cause) -> Option<i64>| -> ArrayRef { Arc::new(causes.iter().map(get).collect::<Int64Array>()) };
     batch(vec![
