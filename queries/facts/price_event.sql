@@ -30,20 +30,28 @@ vendor AS (
   SELECT *, count(*) OVER (PARTITION BY service_key, month, event) AS alike
   FROM moved WHERE is_change
 ),
+-- A list that names two prices for one thing (by term, by volume) tells neither.
 listed AS (
+  SELECT alias.service_key, product.system, product.native_sku, product.recorded_at, product.batch_id, min(product.source_row) AS source_row,
+         CASE WHEN min(product.unit_price) = max(product.unit_price) THEN min(product.unit_price) END AS unit_price,
+         CASE WHEN min(product.unit_cost) = max(product.unit_cost) THEN min(product.unit_cost) END AS unit_cost
+  FROM core_history.product AS product
+  JOIN facts.service_alias AS alias ON product.system = alias.system AND normalise_id(product.native_sku) = alias.native_sku
+  GROUP BY alias.service_key, product.system, product.native_sku, product.recorded_at, product.batch_id
+),
+compared AS (
   SELECT *, lag(unit_price) OVER line AS price_before, lag(unit_cost) OVER line AS cost_before
-  FROM core_history.product
-  WINDOW line AS (PARTITION BY system, native_sku ORDER BY recorded_at, batch_id)
+  FROM listed
+  WINDOW line AS (PARTITION BY service_key, system, native_sku ORDER BY recorded_at, batch_id)
 ),
 priced AS (
-  SELECT alias.service_key, CAST(listed.recorded_at AS DATE) AS day, listed.system, listed.batch_id, listed.source_row, listed.native_sku,
+  SELECT service_key, CAST(recorded_at AS DATE) AS day, system, batch_id, source_row, native_sku,
          unnest(make_array(
            named_struct('event', CASE WHEN unit_price > price_before THEN 'list_price_up' WHEN unit_price < price_before THEN 'list_price_down' END,
                         'before', price_before, 'after', unit_price),
            named_struct('event', CASE WHEN unit_cost > cost_before THEN 'vendor_price_up' WHEN unit_cost < cost_before THEN 'vendor_price_down' END,
                         'before', cost_before, 'after', unit_cost))) AS it
-  FROM listed
-  JOIN facts.service_alias AS alias ON listed.system = alias.system AND normalise_id(listed.native_sku) = alias.native_sku
+  FROM compared
 )
 SELECT customer_key, service_key, month, month AS happened_on, event, unit_cost_before AS value_before, unit_cost AS value_after,
        coalesce(cost_currency, '') || CASE WHEN customers >= 3 AND 2 * alike > customers

@@ -280,7 +280,12 @@ fn sentence(cause: &Cause) -> String {
     let what = if cause.source == "invoice" { "invoiced" } else { "delivered" };
     let direction = if cause.event.ends_with("_up") { "rose" } else { "fell" };
     let subjects = if after == "1" { "1 user or device was".to_owned() } else { format!("{after} users or devices were") };
+    // Some lines state no quantity.
+    let units = cause.before.unwrap_or_default().max(cause.after.unwrap_or_default());
     let told = match cause.event.as_str() {
+        "contract_began" | "contract_ended" if units.is_zero() => {
+            format!("a contract line {} ({system} {said})", if cause.event == "contract_began" { "began" } else { "ended" })
+        }
         "contract_began" => format!("the PSA began to commit to {after} ({system} {said})"),
         "contract_ended" => format!("the PSA's commitment to {before} ended ({system} {said})"),
         "contract_quantity_up" | "contract_quantity_down" => {
