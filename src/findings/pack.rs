@@ -25,7 +25,7 @@ use super::status::is_open;
 use crate::lake::{Lake, truth};
 use crate::query::catalog::Catalog;
 use crate::query::header::Header;
-use crate::query::run::{Parameters, build_facts, rows};
+use crate::query::run::{Parameters, build_facts, plan};
 use crate::query::session;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -160,15 +160,21 @@ impl Evidence {
 
     /// What the signal's rows say, and the scope of this finding, which only its id remembers.
     async fn columns(&self, finding: &Finding, signal: &Signal) -> Result<Columns, PackError> {
-        let (schema, batches) = rows(&self.ctx, &signal.query, self.parameters).await.map_err(AnalyzeError::from)?;
+        let frame = plan(&self.ctx, &signal.query, self.parameters).await.map_err(AnalyzeError::from)?;
+        let schema = Arc::new(frame.schema().as_arrow().clone());
         let has = |name: &str| schema.field_with_name(name).is_ok();
-        let cells = cells(signal, &schema, &batches).map_err(AnalyzeError::from)?;
-        let own = cells.iter().find(|cell| identity(&signal.id, &cell.subject, cell.basis) == finding.finding_id);
+        let mut scope = None;
+        if has("scope") {
+            let batches = frame.collect().await.map_err(AnalyzeError::engine("reading the evidence"))?;
+            let cells = cells(signal, &schema, &batches).map_err(AnalyzeError::from)?;
+            let own = cells.into_iter().find(|cell| identity(&signal.id, &cell.subject, cell.basis) == finding.finding_id);
+            scope = own.and_then(|cell| cell.subject.scope);
+        }
         Ok(Columns {
             basis: has("basis"),
             amount_low: has("amount_low"),
             amount_high: has("amount_high"),
-            scope: own.and_then(|cell| cell.subject.scope.clone()),
+            scope,
         })
     }
 }

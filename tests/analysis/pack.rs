@@ -143,12 +143,13 @@ fn duckdb_computes_every_figure_of_a_finding_of_every_signal_again() {
     worked.analyze("2026Q3");
     let mut shown: BTreeSet<(String, &str)> = BTreeSet::new();
     for book in [&simulated, &worked] {
-        let findings = open_findings(book);
+        // One of each kind of money of each signal.
+        let mut findings = open_findings(book);
+        findings.retain(|finding| shown.insert((finding.signal.clone(), finding.basis.as_str())));
         let written = packs(book, &findings, out.path());
         let figures = by_duckdb(&written);
         for finding in &findings {
             everything_is_recomputed(finding, figures.get(&finding.finding_id).map_or(&[], Vec::as_slice));
-            shown.insert((finding.signal.clone(), finding.basis.as_str()));
         }
     }
     let signals = Signal::load_all(&Catalog::load(None).expect("queries")).expect("signals");
