@@ -170,12 +170,7 @@ impl Evidence {
             let own = cells.into_iter().find(|cell| identity(&signal.id, &cell.subject, cell.basis) == finding.finding_id);
             scope = own.and_then(|cell| cell.subject.scope);
         }
-        Ok(Columns {
-            basis: has("basis"),
-            amount_low: has("amount_low"),
-            amount_high: has("amount_high"),
-            scope,
-        })
+        Ok(Columns { basis: has("basis"), amount_low: has("amount_low"), amount_high: has("amount_high"), scope })
     }
 }
 
