@@ -20,8 +20,11 @@ WITH tested AS (
   SELECT *, bh_adjust(p_value) OVER () AS q_value
   FROM facts.trend_test WHERE measure = 'revenue_per_active'
 ),
+-- More than the terms make of the seats was never owed, whatever was charged before: the bridge explains no more either.
 hit AS (
-  SELECT *, line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high,
+  SELECT tested.* EXCEPT (level, level_low, level_high), least(level, CAST(1 AS DECIMAL(38, 18))) AS level,
+         least(level_low, CAST(1 AS DECIMAL(38, 18))) AS level_low, least(level_high, CAST(1 AS DECIMAL(38, 18))) AS level_high,
+         line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high,
          CAST(last_month_as_low_as_before + INTERVAL '1 month' AS DATE) AS change_month
   FROM tested
   WHERE q_value <= $max_q AND moved >= 0.02
