@@ -10,6 +10,7 @@ mod duckdb;
 mod false_alarms;
 mod identity;
 mod laws;
+mod onset;
 mod over_time;
 mod own_signals;
 mod pack;
