@@ -31,8 +31,11 @@ seats AS (
   WHERE tested.q_value <= $max_q
   GROUP BY tested.customer_key, tested.service_key, tested.currency
 ),
+-- More than the terms make of the seats was never owed, whatever was charged before: the bridge explains no more either.
 hit AS (
-  SELECT tested.*, line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high,
+  SELECT tested.* EXCEPT (level, level_low, level_high), least(level, CAST(1 AS DECIMAL(38, 18))) AS level,
+         least(level_low, CAST(1 AS DECIMAL(38, 18))) AS level_low, least(level_high, CAST(1 AS DECIMAL(38, 18))) AS level_high,
+         line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high,
          CAST(last_month_as_low_as_before + INTERVAL '1 month' AS DATE) AS change_month
   FROM tested
   JOIN seats ON tested.customer_key = seats.customer_key AND tested.service_key = seats.service_key AND tested.currency = seats.currency

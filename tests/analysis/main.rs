@@ -2,9 +2,11 @@
 //! and what the folders must hold.
 
 mod autotask;
+mod bridge;
 mod compare;
 mod coverage;
 mod detection;
+mod duckdb;
 mod false_alarms;
 mod identity;
 mod laws;
