@@ -3,29 +3,43 @@
 -- meaning: the history of quantities and prices that dated snapshots show, or that the PSA states by days. The first version of a snapshot's
 --   line holds from its effective date, a later one from the day of the snapshot that first shows it; an end that becomes known later ends
 --   the earlier versions as well. Stated days hold as they were last exported. An inactive line is in force no longer, and headings and
---   charges made once never are
+--   charges made once never are. A change in place was made on some day between two snapshots, and nobody says on which: what commits to less
+--   holds from the day after the last snapshot that still showed more, so that nothing is called owed that these days alone explain; what was
+--   delivered in them is due all the same. Assumed (inference): a line that became inactive did so on the day that first shows it, as
+--   what was billed until then is not without a contract
 -- reads: core_history.contract_line, known.contract, known.subject_state, facts.contract_period, facts.customer_currency
 WITH version AS (
-  SELECT *, row_hash(native_sku, quantity, included_quantity, unit_price, status, effective_from, effective_to) AS content
+  SELECT *, row_hash(native_sku, quantity, included_quantity, unit_price, status, effective_from, effective_to) AS content,
+         CASE WHEN coalesce(status, 'Billable') = 'Billable' THEN greatest(quantity - coalesce(included_quantity, 0), 0)
+              ELSE CAST(0 AS DECIMAL(38, 18)) END AS units
   FROM core_history.contract_line
   WHERE coalesce(measure, 'level') = 'level'
 ),
 compared AS (
-  SELECT *, lag(content) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id) AS before
+  SELECT *, lag(content) OVER said AS before, lag(native_sku) OVER said AS sku_before, lag(units) OVER said AS units_before,
+         lag(recorded_at) OVER said AS last_seen_at
   FROM version
+  WINDOW said AS (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id)
+),
+changed AS (
+  SELECT *,
+         CASE WHEN sku_before = native_sku AND coalesce(status, '') NOT IN ('Inactive', 'OneTime', 'Heading')
+                AND units < units_before
+              THEN least(recorded_at, date_trunc('day', last_seen_at) + INTERVAL '1 day') ELSE recorded_at END AS since_at
+  FROM compared
+  WHERE before IS DISTINCT FROM content
 ),
 numbered AS (
   SELECT *,
          row_number() OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id) AS number,
-         lead(recorded_at) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id) AS replaced_at,
+         lead(since_at) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id) AS replaced_at,
          first_value(effective_to) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at DESC, batch_id DESC) AS final_end
-  FROM compared
-  WHERE before IS DISTINCT FROM content
+  FROM changed
 ),
 segment AS (
   SELECT system, contract_id, line_id, native_sku, quantity, coalesce(included_quantity, CAST(0 AS DECIMAL(38, 18))) AS included_quantity,
          unit_price, status = 'Billable' AS is_billable,
-         CASE WHEN number = 1 THEN effective_from ELSE greatest(recorded_at, effective_from) END AS from_at,
+         CASE WHEN number = 1 THEN effective_from ELSE greatest(since_at, effective_from) END AS from_at,
          least(replaced_at, final_end) AS to_at
   FROM numbered
   WHERE coalesce(status, '') NOT IN ('Inactive', 'OneTime', 'Heading')

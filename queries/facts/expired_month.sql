@@ -15,6 +15,6 @@ FROM ended
 JOIN facts.fact_monthly AS fact
   ON ended.customer_key = fact.customer_key AND ended.service_key = fact.service_key AND ended.currency = fact.currency
   AND fact.month > ended.contracted_until
-JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key AND fact.month <= closed.month
 WHERE NOT fact.is_billed AND coalesce(fact.one_off_revenue, 0) = 0 AND (fact.is_delivered OR fact.cost > 0)
   AND NOT fact.is_trial AND NOT coalesce(ended.was_not_billable, false)

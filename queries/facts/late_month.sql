@@ -14,7 +14,7 @@ WITH short AS (
          CASE WHEN fact.expected_revenue IS NULL THEN yield.revenue_per_unit END AS unit_yield, coalesce(fact.revenue, 0) AS revenue,
          greatest(coalesce(cutoff.rebilled, 0), 0) AS rebilled
   FROM facts.fact_monthly AS fact
-  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key AND fact.month <= closed.month
   LEFT JOIN facts.yield_history AS yield
     ON fact.customer_key = yield.customer_key AND fact.service_key = yield.service_key AND fact.currency = yield.currency
   JOIN facts.billing_cutoff AS cutoff
