@@ -2,10 +2,10 @@
 -- grain: customer x service
 -- meaning: up to which service month the billing of the pair has run: the latest month that a line of the pair covers to its end, or that should
 --   have been invoiced by now, or the month before last of the newest invoice in the book. Later months may still be billed and are not judged.
---   Some services are billed in advance and others in arrears, also to one customer: a pair's month is due as long after its end as the pair's
---   months were first invoiced at the latest, of the last twelve; a pair that was never invoiced as its customer's latest and, at least,
---   as half of the pairs of its service. Now is the day of the newest invoice that is known, so that a pair which is billed no more closes with
---   the run in which it is missing. Assumed (inference): a billing run that holds a day's invoices holds all of that day
+--   A customer has services that are billed in advance and others in arrears: a month is due as many days after its end as the pair's months were
+--   first invoiced at the latest, of the last twelve; for a pair that was never invoiced as many as the latest service of its customer, or, if
+--   that is more, as is usual (the median) for its service. Now is the day of the newest invoice that is known: a pair which is billed no more
+--   closes with the run in which it is missing. Assumed (inference): what is dated a day holds all invoices of that day
 -- reads: facts.billed_line, facts.invoice_line, facts.fact_monthly
 WITH book AS (
   SELECT CAST(max(invoice_date) AS DATE) AS day FROM facts.invoice_line

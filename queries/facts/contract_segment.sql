@@ -18,7 +18,7 @@ WITH version AS (
   WHERE coalesce(measure, 'level') = 'level'
 ),
 compared AS (
-  SELECT *, lag(content) OVER said AS before, lag(native_sku) OVER said AS sku_before, lag(units) OVER said AS units_before,
+  SELECT *, lag(content) OVER said AS before, lag(native_sku) OVER said AS sku_before, lag(units) OVER said AS units_before, lag(unit_price) OVER said AS price_before,
          lag(recorded_at) OVER said AS last_seen_at
   FROM version
   WINDOW said AS (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id)
@@ -41,10 +41,18 @@ numbered AS (
 segment AS (
   SELECT system, contract_id, line_id, native_sku, quantity, coalesce(included_quantity, CAST(0 AS DECIMAL(38, 18))) AS included_quantity,
          unit_price, billing_cycle IS NULL AS is_per_cycle, status = 'Billable' AS is_billable,
-         CASE WHEN number = 1 THEN effective_from ELSE greatest(since_at, effective_from) END AS from_at,
+         CASE WHEN number = 1 THEN effective_from
+              WHEN unit_price IS NOT DISTINCT FROM price_before THEN greatest(since_at, effective_from)
+              ELSE greatest(recorded_at, effective_from) END AS from_at,
          least(replaced_at, final_end) AS to_at
   FROM numbered
   WHERE coalesce(status, '') NOT IN ('Inactive', 'OneTime', 'Heading')
+  UNION ALL
+  -- Fewer units at another price: the days between two snapshots have the fewer units at the price before.
+  SELECT system, contract_id, line_id, native_sku, quantity, coalesce(included_quantity, CAST(0 AS DECIMAL(38, 18))), price_before,
+         billing_cycle IS NULL, status = 'Billable', greatest(since_at, effective_from), least(recorded_at, final_end)
+  FROM numbered
+  WHERE since_at < recorded_at AND unit_price IS DISTINCT FROM price_before
   UNION ALL
   SELECT system, contract_id, line_id, native_sku, quantity, CAST(0 AS DECIMAL(38, 18)), unit_price, false,
          -- Units at no price are given away.
