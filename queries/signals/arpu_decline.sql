@@ -12,6 +12,7 @@
 -- stays_silent_when: seats leave, the contract records the lower price, free units, proration and new seats explain it, the series is
 --   shorter than six months
 -- known_false_alarms: seats that are delivered but not billed also lower the revenue per seat; their money is counted there
+-- caused_by: contract_price_up, renewal, escalator, list_price_up, provisioned, source_migration, first_record
 -- action: compare the invoice's unit price with the contract; end the discount
 -- explanation: {customer} has {active_subjects} active seats of {service} but pays less for each: at the rate before, the quarter would have
 --   brought {leakage} {currency} more

@@ -12,6 +12,7 @@
 -- stays_silent_when: the price was raised with the cost, the contract records a lower price, only the exchange rate moved (the ratio is
 --   taken in the vendor's currency), the series is shorter than six months
 -- known_false_alarms: a vendor promotion that ends looks like a rise unless it began within the window
+-- caused_by: vendor_price_up, contract_price_down, renewal, source_migration, first_record
 -- action: pass the price on at renewal, or change the vendor plan
 -- explanation: A unit of {service} costs {customer}'s account more each month while the charge stays: {leakage} {currency} of cost in
 --   the quarter is above what the margin before would have allowed (cost {cost} {currency} in {last_month})

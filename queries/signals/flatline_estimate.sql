@@ -7,13 +7,14 @@
 -- grain: customer x service x month
 -- reads: facts.fact_monthly, facts.closed_month, facts.billed_line
 -- kernels: run_length, heaping, bh_adjust
--- fires_when: the billed quantity has been the same for four months or more, up to the quarter, while what should have been billed moved by
---   more than 10 %, more than once; or its different values are multiples of 5 and 10 more often than by chance, lately or ever, or lately of 50, 100, 500 and so on (q <= 0.05
+-- fires_when: the billed quantity has been the same for four months or more, up to the quarter, while what should have been billed moved, by
+--   more than 10 % of it, more than once; or its different values are multiples of 5 and 10 more often than by chance, lately or ever, or lately of 50, 100, 500 and so on (q <= 0.05
 --   over all tested pairs), and off by 2 % in half of these months, while the delivered ones are not round
 -- stays_silent_when: the delivered quantity lies within what was committed, included or the minimum, a fixed fee or a mark-up on cost was
 --   agreed, it moved in one step (that is a change that was not billed), invoice and delivery count in different units and no contract
 --   prices them, the month may still be billed, the estimate is too high
 -- known_false_alarms: a service that is agreed in blocks of ten without its contract saying so
+-- caused_by: contract_quantity_down, contract_quantity_up, source_migration, contract_began, delivery_began, first_record
 -- action: bill the vendor's quantity instead of a typed one; settle the months since
 -- explanation: {customer} is billed {billed_quantity} of {service} in {last_month}, {pattern}, while {least} to {most} were due in those
 --   months: {leakage} {currency} in the quarter; {manual_percent} % of the lines are one-off lines
@@ -54,7 +55,7 @@ stuck AS (
   SELECT customer_key, service_key, currency, run_start, run_months, min(billable_quantity) AS least, max(billable_quantity) AS most
   FROM moving
   GROUP BY customer_key, service_key, currency, run_start, run_months
-  HAVING max(month) >= $quarter_start AND max(billable_quantity) > 1.1 * min(billable_quantity)
+  HAVING max(month) >= $quarter_start AND max(billable_quantity) - min(billable_quantity) > 0.1 * max(billed_quantity)
     -- A change in the middle of a month shows as two movements the same way, one after the other: still one step.
     AND (count(*) FILTER (WHERE x > run_start AND abs(change) > 0.005 * billable_quantity) >= 3
       OR (count(*) FILTER (WHERE x > run_start AND abs(change) > 0.005 * billable_quantity) = 2

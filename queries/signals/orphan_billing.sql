@@ -10,6 +10,7 @@
 -- stays_silent_when: the PSA's history does not reach back to the month, a single project invoice or manual line, charges that were taken
 --   back by credits or proration; a line that repeats another invoice's is duplicate_billing
 -- known_false_alarms: services that are sold without ever entering the PSA
+-- caused_by: contract_ended, cancelled, delivery_ended, source_migration, first_record
 -- action: stop the charge or enter the contract; return what was charged without one
 -- explanation: {customer} is billed {revenue} {currency} a month for {service} with no contract line in force since {first_month};
 --   {overbilled} {currency} in the quarter

@@ -13,6 +13,7 @@
 -- stays_silent_when: a contract price says what the usage is worth (then the seam signals judge it), a fixed fee was agreed, the series
 --   is shorter than six months, the month may still be billed
 -- known_false_alarms: a price cut that no contract records
+-- caused_by: contract_price_down, contract_quantity_down, renewal, provisioned, source_migration, first_record
 -- action: bill the delivered quantity; replace the typed quantity by the vendor's
 -- explanation: {service} usage at {customer} grew to {delivered_quantity} a month while the charge stayed at {revenue} {currency};
 --   at the {level} {currency} a unit earned before, {months} months of the quarter are {leakage} {currency} short

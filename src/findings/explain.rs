@@ -1,6 +1,7 @@
 //! From a finding down to the lines of the exports that it rests on.
 
 use super::analyze::{AnalyzeError, findings_of, parameters};
+use super::cause::{self, Cause};
 use super::marts::{self, Run};
 use super::schema::Finding;
 use crate::ingest::original::original_rows;
@@ -17,6 +18,9 @@ use chrono::{DateTime, Duration, NaiveDate};
 use datafusion::prelude::SessionContext;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
+
+/// The signal whose claim rests on what happened to users, devices and seats.
+const ABOUT_SUBJECTS: &str = "suspended_still_charged";
 
 /// Rows of each kind that are shown with their original line.
 const SHOWN: usize = 12;
@@ -37,7 +41,7 @@ pub struct MonthLine {
 /// One source row.
 #[derive(Clone, Debug)]
 pub struct SourceRow {
-    /// `usage`, `invoice` or `contract`.
+    /// `usage`, `invoice`, `contract` or `event`.
     pub kind: String,
     /// The file as it was ingested.
     pub file: String,
@@ -60,6 +64,8 @@ pub struct Explanation {
     pub rows: Vec<SourceRow>,
     /// How many there are of each kind.
     pub row_counts: BTreeMap<String, u64>,
+    /// What happened when it began, the most likely cause first, with the row that states or shows it.
+    pub causes: Vec<(Cause, Option<SourceRow>)>,
 }
 
 /// Figures that explain a month.
@@ -92,7 +98,12 @@ pub async fn explain(lake: &Lake, run: &Run, id: &str, threads: usize) -> Result
     build_facts(&ctx, &catalog, parameters, Some(&["customer_alias", "service_alias", "billed_line"])).await?;
     let months = months(&ctx, &finding).await?;
     let (rows, row_counts) = source_rows(&ctx, lake, &finding, SHOWN).await?;
-    Ok(Some(Explanation { finding, months, rows, row_counts }))
+    let mut causes = Vec::new();
+    for cause in cause::of_finding(&ctx, &finding.finding_id).await? {
+        let row = row_of_cause(&ctx, lake, &finding, &cause).await?;
+        causes.push((cause, row));
+    }
+    Ok(Some(Explanation { finding, months, rows, row_counts, causes }))
 }
 
 async fn query(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, AnalyzeError> {
@@ -154,10 +165,44 @@ pub(super) async fn source_rows(
     finding: &Finding,
     shown: usize,
 ) -> Result<(Vec<SourceRow>, BTreeMap<String, u64>), AnalyzeError> {
+    let mut found: Vec<SourceRow> = Vec::new();
+    let mut counts = BTreeMap::new();
+    let (first, last) = (finding.quarter.first_month().max(finding.first_month), finding.quarter.last_month());
+    for (kind, rows) in queries(finding, first, last) {
+        let (of_kind, count) = originals(ctx, lake, kind, &rows, shown).await?;
+        counts.insert(kind.to_owned(), count);
+        found.extend(of_kind);
+    }
+    Ok((found, counts))
+}
+
+/// The row that states a cause; where a month of rows shows it, the first of them.
+async fn row_of_cause(
+    ctx: &SessionContext,
+    lake: &Lake,
+    finding: &Finding,
+    cause: &Cause,
+) -> Result<Option<SourceRow>, AnalyzeError> {
+    let rows = match &cause.row {
+        Some((batch_id, source_row)) => {
+            Some(format!("SELECT {} AS batch_id, CAST({source_row} AS BIGINT) AS source_row", quoted(Some(batch_id))))
+        }
+        None => {
+            // What ended is shown by the last month that it was there.
+            let month = Month::of(cause.happened_on).plus(if cause.event == "delivery_ended" { -1 } else { 0 });
+            queries(finding, month, month).into_iter().find(|(kind, _)| *kind == cause.source).map(|(_, rows)| rows)
+        }
+    };
+    let Some(rows) = rows else { return Ok(None) };
+    Ok(originals(ctx, lake, &cause.source, &rows, 1).await?.0.into_iter().next())
+}
+
+/// By kind, the query for the source rows of a finding's customer and service in these months.
+fn queries(finding: &Finding, first: Month, last: Month) -> Vec<(&'static str, String)> {
     let (customer, service) = (quoted(finding.customer_key.as_ref()), quoted(finding.service_key.as_ref()));
     let day = |month: Month| format!("DATE '{}'", month.first_day());
-    let (first, last) = (finding.quarter.first_month().max(finding.first_month), finding.quarter.last_month());
     let span = format!("BETWEEN {} AND {}", day(first), day(last));
+    let (from, until) = (day(first), day(last.plus(1)));
     let from_customer = |system: &str, id: &str| {
         format!(
             "JOIN facts.customer_alias AS customer ON {system} = customer.system AND normalise_id({id}) = customer.native_id
@@ -170,11 +215,13 @@ pub(super) async fn source_rows(
              AND (normalise_id({sku}) = service.native_sku OR split_part(normalise_id({sku}), ':', 1) = service.native_sku)"
         )
     };
-    let queries = [
+    let mut queries = vec![
         (
             "usage",
+            // What reaches into the months, a cycle that began before them too.
             format!(
-                "SELECT DISTINCT usage.batch_id, usage.source_row FROM known.vendor_usage AS usage {} {} WHERE usage.service_month {span}",
+                "SELECT DISTINCT usage.batch_id, usage.source_row FROM known.vendor_usage AS usage {} {}
+             WHERE usage.service_month {span} OR (usage.period_start < {until} AND usage.period_end > {from})",
                 from_customer("usage.system", "usage.customer_native_id"),
                 from_service("usage.system", "usage.native_sku")
             ),
@@ -188,49 +235,82 @@ pub(super) async fn source_rows(
         ),
         (
             "contract",
+            // Every version that held on some day of the months: the quantity of a month may rest on several.
             format!(
-                "SELECT DISTINCT line.batch_id, line.source_row FROM known.contract_line AS line
+                "WITH changed AS (
+               SELECT *, lag(content) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id, source_row) AS before
+               FROM (SELECT *, row_hash(quantity, included_quantity, unit_price, status, effective_from, effective_to) AS content
+                     FROM core_history.contract_line)
+             ),
+             version AS (
+               SELECT *, row_number() OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id, source_row) AS number,
+                      lead(recorded_at) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id, source_row) AS replaced_at
+               FROM changed WHERE before IS DISTINCT FROM content
+             )
+             SELECT DISTINCT line.batch_id, line.source_row FROM version AS line
              JOIN known.contract AS contract ON line.system = contract.system AND line.contract_id = contract.contract_id {} {}
-             WHERE (line.effective_from IS NULL OR CAST(line.effective_from AS DATE) < {})
-               AND (line.effective_to IS NULL OR CAST(line.effective_to AS DATE) > {})",
+             WHERE (line.effective_from IS NULL OR line.effective_from < {until}) AND (line.effective_to IS NULL OR line.effective_to > {from})
+               AND (line.number = 1 OR line.recorded_at < {until}) AND (line.replaced_at IS NULL OR line.replaced_at > {from})",
                 from_customer("contract.system", "contract.customer_native_id"),
-                from_service("line.system", "line.native_sku"),
-                day(last.plus(1)),
-                day(first)
+                from_service("line.system", "line.native_sku")
             ),
         ),
     ];
-    let mut found: Vec<SourceRow> = Vec::new();
-    let mut counts = BTreeMap::new();
-    for (kind, rows) in queries {
-        let sql = format!(
-            "SELECT batch.file, batch.sha256, batch.system, batch.entity, batch.batch_id, rows.source_row FROM ({rows}) AS rows
-             JOIN core.batch AS batch ON rows.batch_id = batch.batch_id ORDER BY batch.file, rows.source_row"
+    if finding.signal == ABOUT_SUBJECTS {
+        let events = format!(
+            "SELECT DISTINCT event.batch_id, event.source_row FROM known.lifecycle_event AS event {} {}
+             WHERE event.event <> 'provisioned' AND event.event_at < {until}
+             UNION
+             SELECT batch_id, source_row FROM (
+               SELECT listed.batch_id, listed.source_row, listed.state, listed.recorded_at,
+                      lag(listed.state) OVER (PARTITION BY listed.system, listed.subject_kind, listed.subject_id ORDER BY listed.recorded_at) AS before
+               FROM core_history.subject_state AS listed {} {})
+             WHERE state <> 'active' AND before IS DISTINCT FROM state AND recorded_at < {until}",
+            from_customer("event.system", "event.customer_native_id"),
+            from_service("event.system", "event.native_sku"),
+            from_customer("listed.system", "listed.customer_native_id"),
+            from_service("listed.system", "listed.native_sku")
         );
-        let mut wanted: BTreeMap<[String; 5], Vec<u64>> = BTreeMap::new();
-        let mut count = 0_u64;
-        for batch in query(ctx, &sql).await? {
-            let text = |at: usize, row: usize| -> Result<String, AnalyzeError> {
-                Ok(column(&batch, at, &DataType::Utf8)?.as_string::<i32>().value(row).to_owned())
-            };
-            for row in 0..batch.num_rows() {
-                count += 1;
-                if wanted.values().map(Vec::len).sum::<usize>() < shown {
-                    let number = batch.column(5).as_primitive::<Int64Type>().value(row).cast_unsigned();
-                    wanted
-                        .entry([text(0, row)?, text(1, row)?, text(2, row)?, text(3, row)?, text(4, row)?])
-                        .or_default()
-                        .push(number);
-                }
-            }
-        }
-        counts.insert(kind.to_owned(), count);
-        for ([file, sha256, system, entity, batch_id], rows) in wanted {
-            for (source_row, line) in original_rows(lake, &sha256, &system, &entity, &rows)? {
-                let (file, batch_id) = (file.clone(), batch_id.clone());
-                found.push(SourceRow { kind: kind.to_owned(), file, batch_id, source_row, line });
+        queries.push(("event", events));
+    }
+    queries
+}
+
+/// The original lines of the first few rows of a query for `batch_id` and `source_row`, and how many rows there are.
+async fn originals(
+    ctx: &SessionContext,
+    lake: &Lake,
+    kind: &str,
+    rows: &str,
+    shown: usize,
+) -> Result<(Vec<SourceRow>, u64), AnalyzeError> {
+    let sql = format!(
+        "SELECT batch.file, batch.sha256, batch.system, batch.entity, batch.batch_id, rows.source_row FROM ({rows}) AS rows
+         JOIN core.batch AS batch ON rows.batch_id = batch.batch_id ORDER BY batch.file, rows.source_row"
+    );
+    let mut wanted: BTreeMap<[String; 5], Vec<u64>> = BTreeMap::new();
+    let mut count = 0_u64;
+    for batch in query(ctx, &sql).await? {
+        let text = |at: usize, row: usize| -> Result<String, AnalyzeError> {
+            Ok(column(&batch, at, &DataType::Utf8)?.as_string::<i32>().value(row).to_owned())
+        };
+        for row in 0..batch.num_rows() {
+            count += 1;
+            if wanted.values().map(Vec::len).sum::<usize>() < shown {
+                let number = batch.column(5).as_primitive::<Int64Type>().value(row).cast_unsigned();
+                wanted
+                    .entry([text(0, row)?, text(1, row)?, text(2, row)?, text(3, row)?, text(4, row)?])
+                    .or_default()
+                    .push(number);
             }
         }
     }
-    Ok((found, counts))
+    let mut found: Vec<SourceRow> = Vec::new();
+    for ([file, sha256, system, entity, batch_id], rows) in wanted {
+        for (source_row, line) in original_rows(lake, &sha256, &system, &entity, &rows)? {
+            let (file, batch_id) = (file.clone(), batch_id.clone());
+            found.push(SourceRow { kind: kind.to_owned(), file, batch_id, source_row, line });
+        }
+    }
+    Ok((found, count))
 }

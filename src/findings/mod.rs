@@ -5,6 +5,7 @@
 //! ```
 
 pub mod analyze;
+pub mod cause;
 pub mod cell;
 pub mod compare;
 pub mod coverage;

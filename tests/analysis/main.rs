@@ -8,6 +8,7 @@ mod detection;
 mod false_alarms;
 mod identity;
 mod laws;
+mod onset;
 mod over_time;
 mod own_signals;
 mod pack;
