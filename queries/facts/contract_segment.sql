@@ -4,8 +4,8 @@
 --   line holds from its effective date, a later one from the day of the snapshot that first shows it; an end that becomes known later ends
 --   the earlier versions as well. Stated days hold as they were last exported. An inactive line is in force no longer, and headings and
 --   charges made once never are. A unit is added or taken away on some day between two snapshots, and nobody says on which: fewer units hold
---   from the day after the last snapshot that showed more, so that nothing is called owed which these days alone explain; what was delivered
---   in them is due all the same. A price holds from the snapshot that shows it. Assumed (inference): a line that became inactive did so on
+--   from the day after the last snapshot that showed more, if that is a week old at most (rarer ones say too little), so that
+--   nothing is called owed which these days alone explain; what was delivered in them is due all the same. A price holds from the snapshot that shows it. Assumed (inference): a line that became inactive did so on
 --   the day that first shows it, as what was billed until then is not without a contract. Assumed (inference): where an agreement is
 --   billed by the quarter or year (ConnectWise's billing cycle), the price of an addition is for that cycle; a line with a cycle of its own states
 --   a price a month. `batch_id`, `source_row`: the row that states it; `end_batch_id`, `end_source_row`: the one that states its end
@@ -26,7 +26,7 @@ compared AS (
 changed AS (
   SELECT *,
          CASE WHEN sku_before = native_sku AND coalesce(status, '') NOT IN ('Inactive', 'OneTime', 'Heading')
-                AND units < units_before
+                AND units < units_before AND recorded_at <= last_seen_at + INTERVAL '8 days'
               THEN least(recorded_at, date_trunc('day', last_seen_at) + INTERVAL '1 day') ELSE recorded_at END AS since_at
   FROM compared
   WHERE before IS DISTINCT FROM content
