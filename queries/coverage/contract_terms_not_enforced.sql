@@ -12,5 +12,5 @@ SELECT fact.customer_key, fact.service_key, fact.currency,
        fact.revenue AS money
 FROM facts.fact_monthly AS fact
 CROSS JOIN psa
-LEFT JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key
+LEFT JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key
 WHERE fact.month BETWEEN $quarter_start AND $last_month AND fact.is_billed

@@ -11,5 +11,5 @@ SELECT fact.customer_key, fact.service_key, fact.currency,
        coalesce(fact.expected_revenue, fact.revenue, fact.cost) AS money
 FROM facts.fact_monthly AS fact
 LEFT JOIN agreed ON fact.customer_key = agreed.customer_key AND fact.service_key = agreed.service_key
-LEFT JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key
+LEFT JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key
 WHERE fact.month BETWEEN $quarter_start AND $last_month AND (fact.is_delivered OR fact.cost > 0)

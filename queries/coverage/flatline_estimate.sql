@@ -11,7 +11,7 @@ pair AS (
          sum(CASE WHEN fact.month >= $quarter_start THEN fact.revenue END) AS money,
          count(*) FILTER (WHERE fact.is_delivered AND fact.month <= closed.month) AS months
   FROM facts.fact_monthly AS fact
-  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key
   WHERE fact.month BETWEEN $window_start AND $last_month AND fact.is_billed AND NOT fact.is_trial AND fact.billed_quantity > 0
     AND fact.price_model IN ('per_unit', 'tiered', 'flat_fee_overage', 'unpriced')
   GROUP BY fact.customer_key, fact.service_key, fact.currency

@@ -12,6 +12,6 @@ SELECT fact.customer_key, fact.service_key, fact.currency,
        coalesce(fact.expected_revenue, fact.revenue, fact.cost) AS money
 FROM facts.fact_monthly AS fact
 LEFT JOIN heard ON fact.service_key = heard.service_key
-LEFT JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key
+LEFT JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key
 WHERE fact.month BETWEEN $quarter_start AND $last_month AND coalesce(fact.price_model, '') <> 'flat_fee'
   AND (fact.is_delivered OR (heard.service_key IS NULL AND (fact.is_contracted OR fact.is_billed)))

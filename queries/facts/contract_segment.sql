@@ -3,36 +3,59 @@
 -- meaning: the history of quantities and prices that dated snapshots show, or that the PSA states by days. The first version of a snapshot's
 --   line holds from its effective date, a later one from the day of the snapshot that first shows it; an end that becomes known later ends
 --   the earlier versions as well. Stated days hold as they were last exported. An inactive line is in force no longer, and headings and
---   charges made once never are. Assumed (inference): where an agreement is
+--   charges made once never are. A unit is added or taken away on some day between two snapshots, and nobody says on which: fewer units hold
+--   from the day after the last snapshot that showed more, if that is a week old at most (rarer ones say too little), so that
+--   nothing is called owed which these days alone explain; what was delivered in them is due all the same. A price holds from the snapshot that shows it. Assumed (inference): a line that became inactive did so on
+--   the day that first shows it, as what was billed until then is not without a contract. Assumed (inference): where an agreement is
 --   billed by the quarter or year (ConnectWise's billing cycle), the price of an addition is for that cycle; a line with a cycle of its own states
 --   a price a month. `batch_id`, `source_row`: the row that states it; `end_batch_id`, `end_source_row`: the one that states its end
 -- reads: core_history.contract_line, known.contract, known.subject_state, facts.contract_period, facts.customer_currency
 WITH version AS (
-  SELECT *, row_hash(native_sku, quantity, included_quantity, unit_price, status, effective_from, effective_to) AS content
+  SELECT *, row_hash(native_sku, quantity, included_quantity, unit_price, status, effective_from, effective_to) AS content,
+         CASE WHEN coalesce(status, 'Billable') = 'Billable' THEN greatest(quantity - coalesce(included_quantity, 0), 0)
+              ELSE CAST(0 AS DECIMAL(38, 18)) END AS units
   FROM core_history.contract_line
   WHERE coalesce(measure, 'level') = 'level'
 ),
 compared AS (
-  SELECT *, lag(content) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id) AS before
+  SELECT *, lag(content) OVER said AS before, lag(native_sku) OVER said AS sku_before, lag(units) OVER said AS units_before, lag(unit_price) OVER said AS price_before,
+         lag(recorded_at) OVER said AS last_seen_at
   FROM version
+  WINDOW said AS (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id)
+),
+changed AS (
+  SELECT *,
+         CASE WHEN sku_before = native_sku AND coalesce(status, '') NOT IN ('Inactive', 'OneTime', 'Heading')
+                AND units < units_before AND recorded_at <= last_seen_at + INTERVAL '8 days'
+              THEN least(recorded_at, date_trunc('day', last_seen_at) + INTERVAL '1 day') ELSE recorded_at END AS since_at
+  FROM compared
+  WHERE before IS DISTINCT FROM content
 ),
 numbered AS (
   SELECT *,
          row_number() OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id) AS number,
-         lead(recorded_at) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id) AS replaced_at,
+         lead(since_at) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id) AS replaced_at,
          first_value(effective_to) OVER final AS final_end, first_value(batch_id) OVER final AS final_batch_id,
          first_value(source_row) OVER final AS final_source_row
-  FROM compared
-  WHERE before IS DISTINCT FROM content
+  FROM changed
   WINDOW final AS (PARTITION BY system, contract_id, line_id ORDER BY recorded_at DESC, batch_id DESC)
 ),
 segment AS (
   SELECT system, contract_id, line_id, native_sku, quantity, coalesce(included_quantity, CAST(0 AS DECIMAL(38, 18))) AS included_quantity,
          unit_price, billing_cycle IS NULL AS is_per_cycle, status = 'Billable' AS is_billable,
-         CASE WHEN number = 1 THEN effective_from ELSE greatest(recorded_at, effective_from) END AS from_at,
+         CASE WHEN number = 1 THEN effective_from
+              WHEN unit_price IS NOT DISTINCT FROM price_before THEN greatest(since_at, effective_from)
+              ELSE greatest(recorded_at, effective_from) END AS from_at,
          least(replaced_at, final_end) AS to_at, batch_id, source_row, final_batch_id AS end_batch_id, final_source_row AS end_source_row
   FROM numbered
   WHERE coalesce(status, '') NOT IN ('Inactive', 'OneTime', 'Heading')
+  UNION ALL
+  -- Fewer units at another price: the days between two snapshots have the fewer units at the price before.
+  SELECT system, contract_id, line_id, native_sku, quantity, coalesce(included_quantity, CAST(0 AS DECIMAL(38, 18))), price_before,
+         billing_cycle IS NULL, status = 'Billable', greatest(since_at, effective_from), least(recorded_at, final_end),
+         batch_id, source_row, final_batch_id, final_source_row
+  FROM numbered
+  WHERE since_at < recorded_at AND unit_price IS DISTINCT FROM price_before
   UNION ALL
   SELECT system, contract_id, line_id, native_sku, quantity, CAST(0 AS DECIMAL(38, 18)), unit_price, false,
          -- Units at no price are given away.

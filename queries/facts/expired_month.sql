@@ -17,7 +17,7 @@ FROM ended
 JOIN facts.fact_monthly AS fact
   ON ended.customer_key = fact.customer_key AND ended.service_key = fact.service_key AND ended.currency = fact.currency
   AND fact.month > ended.contracted_until
-JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key AND fact.month <= closed.month
 WHERE NOT fact.is_billed AND coalesce(fact.one_off_revenue, 0) = 0 AND (fact.is_delivered OR fact.cost > 0)
   AND NOT fact.is_trial AND NOT coalesce(ended.was_not_billable, false)
 UNION ALL
@@ -32,7 +32,7 @@ JOIN facts.fact_monthly AS next
   AND next.month = CAST(ended.contracted_until + INTERVAL '1 month' AS DATE)
 JOIN facts.billed_month AS line
   ON fact.customer_key = line.customer_key AND fact.service_key = line.service_key AND fact.month = line.month AND fact.currency = line.currency
-JOIN facts.closed_month AS closed ON next.customer_key = closed.customer_key AND next.month <= closed.month
+JOIN facts.closed_month AS closed ON next.customer_key = closed.customer_key AND next.service_key = closed.service_key AND next.month <= closed.month
 WHERE line.to_day < fact.month + INTERVAL '1 month' AND fact.is_billed AND fact.is_delivered AND next.is_delivered AND NOT next.is_billed
   AND fact.contracted_quantity < fact.delivered_quantity AND coalesce(fact.one_off_revenue, 0) = 0 AND NOT fact.is_trial
   AND ended.last_price IS NOT NULL AND NOT coalesce(ended.was_not_billable, false)

@@ -29,7 +29,7 @@ cell AS (
                    fact.is_billed, fact.is_contracted,
                    fact.is_delivered) AS split
   FROM facts.fact_monthly AS fact
-  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key AND fact.month <= closed.month
   LEFT JOIN facts.repeated_month AS repeated
     ON fact.customer_key = repeated.customer_key AND fact.service_key = repeated.service_key AND fact.month = repeated.month
     AND fact.currency = repeated.currency

@@ -24,7 +24,7 @@ short AS (
          fact.unit_yield, coalesce(fact.revenue, 0) + CASE WHEN fact.expected_revenue IS NULL THEN greatest(coalesce(fact.one_off_revenue, 0), 0) ELSE 0 END AS revenue,
          greatest(coalesce(cutoff.rebilled, 0), 0) AS rebilled
   FROM priced AS fact
-  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key AND fact.month <= closed.month
   JOIN facts.billing_cutoff AS cutoff
     ON fact.customer_key = cutoff.customer_key AND fact.service_key = cutoff.service_key AND fact.month = cutoff.month
     AND fact.currency = cutoff.currency

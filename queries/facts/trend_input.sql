@@ -6,7 +6,7 @@ WITH stepped AS (
   SELECT fact.*, fact.revenue + coalesce(line.calendar, 0) AS levelled_revenue, lag(fact.contract_price) OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month)
            AS price_before
   FROM facts.fact_monthly AS fact
-  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key AND fact.month <= closed.month
   LEFT JOIN facts.billed_month AS line
     ON fact.customer_key = line.customer_key AND fact.service_key = line.service_key AND fact.month = line.month AND fact.currency = line.currency
   WHERE fact.month BETWEEN $window_start AND $last_month AND NOT fact.is_trial

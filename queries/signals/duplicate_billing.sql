@@ -20,7 +20,7 @@ WITH repeated AS (
   UNION ALL
   SELECT owed.customer_key, owed.service_key, owed.currency, owed.month, owed.expected, owed.billed, owed.expected - owed.billed, repeated.repeated
   FROM facts.repeated_month AS repeated
-  JOIN facts.closed_month AS closed ON repeated.customer_key = closed.customer_key AND repeated.month <= closed.month
+  JOIN facts.closed_month AS closed ON repeated.customer_key = closed.customer_key AND repeated.service_key = closed.service_key AND repeated.month <= closed.month
   JOIN (
     SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
            round_money(exact_product(fact.delivered_quantity, yield.revenue_per_unit), fact.currency) AS expected,

@@ -24,7 +24,7 @@ WITH month AS (
          fact.billable_quantity - lag(fact.billable_quantity)
            OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month) AS change
   FROM facts.fact_monthly AS fact
-  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key AND fact.month <= closed.month
   WHERE fact.month BETWEEN $window_start AND $last_month AND fact.is_billed AND fact.is_delivered AND NOT fact.is_trial
     AND fact.billed_quantity > 0 AND fact.price_model IN ('per_unit', 'tiered', 'flat_fee_overage', 'unpriced')
 ),

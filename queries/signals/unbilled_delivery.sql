@@ -20,7 +20,7 @@
 WITH open_month AS (
   SELECT fact.*
   FROM facts.fact_monthly AS fact
-  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key AND fact.month <= closed.month
   WHERE fact.is_delivered AND NOT fact.is_billed AND coalesce(fact.one_off_revenue, 0) = 0
     AND NOT fact.is_trial AND NOT fact.is_not_billable AND fact.price_model <> 'flat_fee'
 ),

@@ -118,8 +118,7 @@ fn compared(before: (Decimal, usize), now: (Decimal, usize)) -> &'static str {
 
 /// A finding that has stopped: no money, and the months of the quarter that show it.
 fn ended(finding: &Finding, quarter: Quarter, explanation: String, tested: &Tested<'_>) -> Folded {
-    let closed = finding.customer_key.as_ref().and_then(|customer| tested.closed.get(customer)).copied();
-    let shown = closed.unwrap_or(quarter.last_month()).min(quarter.last_month());
+    let shown = tested.closed(finding).unwrap_or(quarter.last_month()).min(quarter.last_month());
     let subject = subject_of(finding);
     let months = (quarter.first_month().index()..=shown.index()).map(Month::from_index);
     let ended = Finding {
@@ -164,8 +163,8 @@ pub struct Tested<'a> {
     parameters: Parameters,
     quarter: Quarter,
     coverage: &'a [Coverage],
-    /// Up to which month a customer's billing has run.
-    closed: HashMap<String, Month>,
+    /// Up to which month the billing of a customer and service has run.
+    closed: HashMap<String, HashMap<String, Month>>,
     /// Services of which anything is known in the quarter.
     active: HashSet<String>,
     /// Subjects that a signal looked at, once it was asked.
@@ -184,15 +183,16 @@ impl<'a> Tested<'a> {
         quarter: Quarter,
         coverage: &'a [Coverage],
     ) -> Result<Self, AnalyzeError> {
-        let mut closed = HashMap::new();
+        let mut closed: HashMap<String, HashMap<String, Month>> = HashMap::new();
         let failed = AnalyzeError::arrow("reading facts");
-        let sql = "SELECT customer_key, month FROM facts.closed_month WHERE month IS NOT NULL";
+        let sql = "SELECT customer_key, service_key, month FROM facts.closed_month WHERE month IS NOT NULL";
         for batch in super::analyze::texts(ctx, sql).await? {
-            let days = cast(batch.column(1), &DataType::Date32).map_err(&failed)?;
+            let days = cast(batch.column(2), &DataType::Date32).map_err(&failed)?;
             for row in 0..batch.num_rows() {
                 let since = Duration::days(i64::from(days.as_primitive::<Date32Type>().value(row)));
                 let month = Month::of(NaiveDate::default().checked_add_signed(since).unwrap_or_default());
-                closed.insert(super::analyze::text_at(&batch, 0, row)?, month);
+                let customer = closed.entry(super::analyze::text_at(&batch, 0, row)?).or_default();
+                customer.insert(super::analyze::text_at(&batch, 1, row)?, month);
             }
         }
         let mut active = HashSet::new();
@@ -204,13 +204,18 @@ impl<'a> Tested<'a> {
         Ok(Self { ctx, catalog, parameters, quarter, coverage, closed, active, subjects: HashMap::new() })
     }
 
+    /// Up to which month the finding's billing has run: that of its service, or of any if it names none that the customer has.
+    fn closed(&self, finding: &Finding) -> Option<Month> {
+        let services = self.closed.get(finding.customer_key.as_ref()?)?;
+        let own = finding.service_key.as_ref().and_then(|service| services.get(service));
+        own.or_else(|| services.values().max()).copied()
+    }
+
     /// Whether the finding's signal could look at its customer and service in the quarter: billing has run for at least one of its months;
     /// and a unit of the two was tested, or there is none any more although the signal and the service have others.
     async fn has_looked_at(&mut self, finding: &Finding) -> Result<bool, AnalyzeError> {
         let Some(coverage) = self.coverage.iter().find(|c| c.signal == finding.signal) else { return Ok(false) };
-        if let Some(customer) = &finding.customer_key
-            && self.closed.get(customer).is_none_or(|month| *month < self.quarter.first_month())
-        {
+        if finding.customer_key.is_some() && self.closed(finding).is_none_or(|month| month < self.quarter.first_month()) {
             return Ok(false);
         }
         if !self.subjects.contains_key(&finding.signal) {
