@@ -92,7 +92,7 @@ const NAMED: usize = 5;
 fn told_once(refused: &[(String, String)]) -> Vec<(&str, usize)> {
     let mut told: Vec<(String, &str, usize)> = Vec::new();
     for (file, reason) in refused {
-        let without_file = reason.replace(file.as_str(), "");
+        let without_file = reason.replace(&format!("`{file}`"), "");
         match told.iter_mut().find(|(known, _, _)| *known == without_file) {
             Some((_, _, others)) => *others += 1,
             None => told.push((without_file, reason, 0)),
@@ -179,7 +179,7 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
             );
         }
         for (reason, others) in told_once(&refused) {
-            let more = if others == 0 { String::new() } else { format!("; so are {others} more files, for the same reason") };
+            let more = if others == 0 { String::new() } else { format!(" (the same holds for {others} more files)") };
             render::note(&format!("warning: not ingested: {reason}{more}"));
         }
         if !refused.is_empty() {

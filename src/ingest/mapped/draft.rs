@@ -505,3 +505,17 @@ fn columns(out: &mut String, sample: &Sample, guess: &Guess) {
         let _ = writeln!(out, "# not used: {}", left.join(", ").replace(['\n', '\r'], " "));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_customer_is_preferred_to_its_name() {
+        let found = |names: &[&str]| customer_id(&names.iter().map(|name| words(name)).collect::<Vec<_>>());
+        assert_eq!(found(&["Kunde", "Kundennr"]), Some(1));
+        assert_eq!(found(&["Customer", "CustomerNumber", "Tenant ID"]), Some(2));
+        assert_eq!(found(&["Client", "Client No."]), Some(1));
+        assert_eq!(found(&["Customer", "Account Manager", "Company name"]), None);
+    }
+}
