@@ -5,7 +5,9 @@
 --   movements of balances) and purchases are no revenue. `amount_by_month` is what the line would come to if each month of its
 --   period cost the same, however many days it has: a contract states a price a month. `from_day` to `to_day` are the line's days in the month;
 --   without a period, all of it
--- reads: facts.invoice_line, facts.customer_alias, facts.service_alias, facts.service
+-- Assumed (inference): a line of which its system does not say whether it recurs (`sale`) is a single charge (`one_off`) if the customer has the
+--   article on no other invoice, and nothing was contracted or delivered of the service; else it recurs
+-- reads: facts.invoice_line, facts.customer_alias, facts.service_alias, facts.service, facts.contract_month, facts.terms_month, facts.delivered_month
 WITH origin AS (
   -- Lines that others take money off, each once: a fee may be known from before it came to an invoice.
   SELECT system, line_id, kind, native_sku, native_product, period_start, period_end
@@ -62,6 +64,31 @@ keyed AS (
     AND (product.valid_to IS NULL OR product.valid_to > CAST(line.from_at AS DATE))
   LEFT JOIN facts.service AS own ON normalise_id(line.native_sku) = own.match_key
 ),
+-- What a customer was ever owed for: contracted, or delivered.
+owed AS (
+  SELECT customer_key, service_key FROM facts.contract_month
+  UNION
+  SELECT customer_key, service_key FROM facts.terms_month
+  UNION
+  SELECT customer_key, service_key FROM facts.delivered_month
+),
+single AS (
+  SELECT system, customer_native_id, native_sku
+  FROM facts.invoice_line
+  WHERE kind IN ('sale', 'recurring') AND system IN (SELECT system FROM facts.invoice_line WHERE kind = 'sale')
+  GROUP BY system, customer_native_id, native_sku
+  HAVING min(invoice_id) = max(invoice_id)
+),
+sold AS (
+  SELECT keyed.* EXCEPT (kind),
+         coalesce(CASE WHEN keyed.kind = 'sale' AND single.system IS NOT NULL AND owed.customer_key IS NULL THEN 'one_off'
+                       WHEN keyed.kind = 'sale' THEN 'recurring' END, keyed.kind) AS kind
+  FROM keyed
+  LEFT JOIN single
+    ON keyed.kind = 'sale' AND keyed.system = single.system AND keyed.customer_native_id = single.customer_native_id
+    AND keyed.native_sku = single.native_sku
+  LEFT JOIN owed ON keyed.kind = 'sale' AND keyed.customer_key = owed.customer_key AND keyed.service_key = owed.service_key
+),
 -- Months of the period: whole ones from one day of a month to the same day of another, or to the last of a shorter one; of other periods longer
 -- than a month as many as a year has in their days. What is shorter was pro-rated, and says nothing of a month, unless it ends with a
 -- month's period of the same thing: then it is as much of that month as it has of its days.
@@ -74,7 +101,7 @@ measured AS (
               WHEN CAST(to_at AS DATE) - CAST(from_at AS DATE) > 31
               THEN exact_quotient(CAST((CAST(to_at AS DATE) - CAST(from_at AS DATE)) * 12 AS DECIMAL(38, 18)), CAST(365 AS DECIMAL(38, 18)))
          END AS own_months
-  FROM keyed
+  FROM sold
 ),
 enclosed AS (
   SELECT *, max(CASE WHEN own_months = 1 AND kind = 'recurring' THEN from_at END)

@@ -33,7 +33,7 @@ SELECT system, invoice_id, line_id, customer_native_id, customer_native_name, na
        coalesce(currency, header_currency, customer_currency, own_currency, 'XXX') AS currency,
        coalesce(period_start, header_from) AS period_start,
        CASE
-         WHEN period_end IS NOT NULL OR kind NOT IN ('recurring', 'usage') THEN period_end
+         WHEN period_end IS NOT NULL OR kind NOT IN ('recurring', 'usage', 'sale') THEN period_end
          WHEN term_to IS NOT NULL THEN term_to
          WHEN period_start IS NULL OR (period_start >= header_from AND period_start < header_to) THEN header_to
        END AS period_end,

@@ -1,7 +1,10 @@
 -- Product items are invoice lines once they carry an invoice; until then they are posted, not billed. What was cancelled of an item is
 -- not billed: an item cancelled as a whole is void. On a credit memo an item takes back, whichever sign it has.
+-- An item of an agreement is for the period that its description states, if that holds the item's date.
 WITH item AS (
-  SELECT *, CASE WHEN "cancelledFlag" AND "quantityCancelled" IS NULL THEN CAST(0 AS DECIMAL(38, 18))
+  SELECT *, CASE WHEN "productClass" = 'Agreement'
+                 THEN period_in_text(description, CAST(coalesce("invoice.date", "purchaseDate") AS DATE), CAST(NULL AS VARCHAR)) END AS stated,
+         CASE WHEN "cancelledFlag" AND "quantityCancelled" IS NULL THEN CAST(0 AS DECIMAL(38, 18))
                  ELSE CAST(quantity - coalesce("quantityCancelled", CAST(0 AS DECIMAL(38, 18))) AS DECIMAL(38, 18)) END AS kept
   FROM raw
 )
@@ -25,7 +28,9 @@ SELECT
   CASE WHEN "invoice.billingType" = 'CreditMemo' THEN -abs(exact_product(kept, price))
        ELSE exact_product(CAST(CASE WHEN kept = 0 THEN quantity ELSE kept END AS DECIMAL(38, 18)), price) END AS amount,
   "currency.currencyCode" AS currency,
-  coalesce("purchaseDate", "invoice.date") AS period_start,
+  coalesce(CASE WHEN "purchaseDate" IS NULL OR ("purchaseDate" >= stated['from'] AND "purchaseDate" < stated['to']) THEN stated['from'] END,
+           "purchaseDate", "invoice.date") AS period_start,
+  CASE WHEN "purchaseDate" IS NULL OR ("purchaseDate" >= stated['from'] AND "purchaseDate" < stated['to']) THEN stated['to'] END AS period_end,
   CAST(coalesce("invoice.date", "purchaseDate") AS DATE) AS invoice_date,
   source_row
 FROM item

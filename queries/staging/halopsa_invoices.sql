@@ -1,6 +1,10 @@
 -- Invoice lines in the client's currency, without tax. A credit note takes back, whichever sign its lines have. A recurring invoice that
 -- gives back more units than it charges has a negative total too and is none: its lines say what changed.
-WITH dated AS (
+-- Days are those of the line, else of the invoice, else the period that the line's text states.
+WITH texts AS (
+  SELECT *, coalesce("line.item_longdescription", "line.item_shortdescription") AS text FROM raw
+),
+dated AS (
   SELECT *,
          coalesce(nullif(nullif(creditlinkedtoinvoiceid, '0'), '-1') IS NOT NULL, false)
            OR coalesce(total < 0, false)
@@ -9,13 +13,14 @@ WITH dated AS (
          date_trunc('day', coalesce("line.startdate", period_start_date)) AS from_day,
          date_trunc('day', CASE WHEN "line.startdate" IS NULL AND "line.enddate" IS NULL THEN period_end_date ELSE "line.enddate" END)
            AS end_day,
+         period_in_text(text, CAST(invoice_date AS DATE), CAST(NULL AS VARCHAR)) AS stated,
          coalesce("line.unit_price_converted", "line.unit_price") AS price,
          coalesce("line.net_amount_converted", "line.net_amount",
                   exact_product(exact_product("line.qty_order", coalesce("line.unit_price_converted", "line.unit_price")),
                                 exact_quotient(CAST(100 AS DECIMAL(38, 18)) - coalesce("line.discount_perc", CAST(0 AS DECIMAL(38, 18))),
                                                CAST(100 AS DECIMAL(38, 18)))),
                   CASE WHEN "line.isgroupdesc" THEN CAST(0 AS DECIMAL(38, 18)) END) AS net
-  FROM raw
+  FROM texts
 )
 SELECT
   id AS invoice_id,
@@ -46,9 +51,9 @@ SELECT
   price AS unit_price,
   CASE WHEN is_credit AND (total > 0 OR (total IS NULL AND net > 0)) THEN -net ELSE net END AS amount,
   currency_code_name AS currency,
-  coalesce(from_day, date_trunc('day', invoice_date)) AS period_start,
+  coalesce(from_day, stated['from'], date_trunc('day', invoice_date)) AS period_start,
   CASE
-    WHEN from_day IS NULL THEN NULL
+    WHEN from_day IS NULL THEN stated['to']
     -- Whole months: the end is the first day of the next period.
     WHEN date_part('day', end_day) = date_part('day', from_day) AND end_day > from_day THEN end_day
     ELSE end_day + INTERVAL '1 day'

@@ -1,4 +1,20 @@
 -- Credit memos: positive amounts that take money back; a discount within one takes less back.
+-- A line is for the period that its text states, if that holds the line's date.
+WITH ordered AS (
+  SELECT *, min(day_order_in_text("line.Description")) OVER (PARTITION BY "Id") AS first_order,
+         max(day_order_in_text("line.Description")) OVER (PARTITION BY "Id") AS last_order
+  FROM raw
+),
+worded AS (
+  SELECT *, period_in_text("line.Description", CAST("TxnDate" AS DATE), CASE WHEN first_order = last_order THEN first_order END) AS stated FROM ordered
+),
+dated AS (
+  -- A date of its own counts; a stated period that holds it says how long it is.
+  SELECT *, CASE WHEN "line.SalesItemLineDetail.ServiceDate" IS NULL
+                   OR ("line.SalesItemLineDetail.ServiceDate" >= stated['from'] AND "line.SalesItemLineDetail.ServiceDate" < stated['to'])
+                 THEN stated END AS period
+  FROM worded
+)
 SELECT
   'CreditMemo ' || "Id" AS invoice_id,
   coalesce("line.Id", "line.DetailType" || coalesce(' ' || "line.TaxLineDetail.TaxRateRef.value", '')) AS line_id,
@@ -19,8 +35,9 @@ SELECT
        WHEN "line.DetailType" IN ('DescriptionOnly', 'SubTotalLineDetail', 'GroupLineDetail') THEN -coalesce("line.Amount", CAST(0 AS DECIMAL(38, 18)))
        ELSE -"line.Amount" END AS amount,
   "CurrencyRef.value" AS currency,
-  coalesce("line.SalesItemLineDetail.ServiceDate", "TxnDate") AS period_start,
+  coalesce(period['from'], "line.SalesItemLineDetail.ServiceDate", "TxnDate") AS period_start,
+  period['to'] AS period_end,
   CAST("TxnDate" AS DATE) AS invoice_date,
   coalesce("MetaData.CreateTime", arrived_at) AS recorded_at,
   source_row
-FROM raw
+FROM dated

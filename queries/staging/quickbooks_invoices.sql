@@ -1,4 +1,21 @@
--- Invoice lines. Discounts take money off; bundles, subtotals and texts are memos, unless a bundle comes without its inner lines.
+-- Invoice lines. Discounts take money off; bundles, subtotals and texts are memos, unless a bundle comes without its inner lines. The only
+-- field for a period is one date: the text of the line says how long it is. A line for a stated period recurs; of any other nothing
+-- says whether it does (`sale`).
+WITH ordered AS (
+  SELECT *, min(day_order_in_text("line.Description")) OVER (PARTITION BY "Id") AS first_order,
+         max(day_order_in_text("line.Description")) OVER (PARTITION BY "Id") AS last_order
+  FROM raw
+),
+worded AS (
+  SELECT *, period_in_text("line.Description", CAST("TxnDate" AS DATE), CASE WHEN first_order = last_order THEN first_order END) AS stated FROM ordered
+),
+dated AS (
+  -- A date of its own counts; a stated period that holds it says how long it is.
+  SELECT *, CASE WHEN "line.SalesItemLineDetail.ServiceDate" IS NULL
+                   OR ("line.SalesItemLineDetail.ServiceDate" >= stated['from'] AND "line.SalesItemLineDetail.ServiceDate" < stated['to'])
+                 THEN stated END AS period
+  FROM worded
+)
 SELECT
   "Id" AS invoice_id,
   coalesce("line.Id", "line.DetailType" || coalesce(' ' || "line.TaxLineDetail.TaxRateRef.value", '')) AS line_id,
@@ -8,10 +25,12 @@ SELECT
        ELSE coalesce("line.SalesItemLineDetail.ItemRef.value", "line.GroupLineDetail.GroupItemRef.value") END AS native_sku,
   coalesce("line.SalesItemLineDetail.ItemRef.name", "line.GroupLineDetail.GroupItemRef.name", "line.Description") AS native_name,
   CASE WHEN "line.SalesItemLineDetail.ItemRef.value" = 'SHIPPING_ITEM_ID' THEN 'one_off'
-       WHEN "line.DetailType" IN ('SalesItemLineDetail', 'DiscountLineDetail') THEN 'recurring'
+       WHEN "line.DetailType" = 'DiscountLineDetail' THEN 'recurring'
+       WHEN "line.DetailType" = 'SalesItemLineDetail' THEN CASE WHEN period IS NULL THEN 'sale' ELSE 'recurring' END
        WHEN "line.DetailType" = 'TaxLineDetail' THEN 'tax'
        WHEN "line.DetailType" IN ('SubTotalLineDetail', 'DescriptionOnly') THEN 'memo'
-       WHEN "line.DetailType" = 'GroupLineDetail' THEN CASE WHEN "line.GroupLineDetail.Line" IS NULL THEN 'recurring' ELSE 'memo' END
+       WHEN "line.DetailType" = 'GroupLineDetail' THEN CASE WHEN "line.GroupLineDetail.Line" IS NOT NULL THEN 'memo'
+                                                              WHEN period IS NULL THEN 'sale' ELSE 'recurring' END
        ELSE 'one_off' END AS kind,
   false AS is_proration,
   CASE WHEN "PrivateNote" LIKE 'Voided%' AND "TotalAmt" = 0 THEN 'voided'
@@ -22,8 +41,9 @@ SELECT
        WHEN "line.DetailType" IN ('DescriptionOnly', 'SubTotalLineDetail', 'GroupLineDetail') THEN coalesce("line.Amount", CAST(0 AS DECIMAL(38, 18)))
        ELSE "line.Amount" END AS amount,
   "CurrencyRef.value" AS currency,
-  coalesce("line.SalesItemLineDetail.ServiceDate", "TxnDate") AS period_start,
+  coalesce(period['from'], "line.SalesItemLineDetail.ServiceDate", "TxnDate") AS period_start,
+  period['to'] AS period_end,
   CAST("TxnDate" AS DATE) AS invoice_date,
   coalesce("MetaData.CreateTime", arrived_at) AS recorded_at,
   source_row
-FROM raw
+FROM dated

@@ -1,4 +1,13 @@
--- Credit notes: positive amounts that take money back. Those of vendors are no sales.
+-- Credit notes: positive amounts that take money back, for the period that the text of a line states, else at the note's date. Those of
+-- vendors are no sales.
+WITH ordered AS (
+  SELECT *, min(day_order_in_text("line.Description")) OVER (PARTITION BY "CreditNoteID") AS first_order,
+         max(day_order_in_text("line.Description")) OVER (PARTITION BY "CreditNoteID") AS last_order
+  FROM raw
+),
+worded AS (
+  SELECT *, period_in_text("line.Description", CAST(coalesce("DateString", "Date", "UpdatedDateUTC", arrived_at) AS DATE), CASE WHEN first_order = last_order THEN first_order END) AS stated FROM ordered
+)
 SELECT
   "CreditNoteID" AS invoice_id,
   "line.LineItemID" AS line_id,
@@ -18,8 +27,9 @@ SELECT
        WHEN "LineAmountTypes" = 'Inclusive' THEN coalesce("line.TaxAmount", CAST(0 AS DECIMAL(38, 18))) - "line.LineAmount"
        ELSE -"line.LineAmount" END AS amount,
   "CurrencyCode" AS currency,
-  coalesce("DateString", "Date", "UpdatedDateUTC", arrived_at) AS period_start,
+  coalesce(stated['from'], "DateString", "Date", "UpdatedDateUTC", arrived_at) AS period_start,
+  stated['to'] AS period_end,
   CAST(coalesce("DateString", "Date", "UpdatedDateUTC", arrived_at) AS DATE) AS invoice_date,
   coalesce("UpdatedDateUTC", arrived_at) AS recorded_at,
   source_row
-FROM raw
+FROM worded

@@ -114,6 +114,9 @@ fn scorecard(scores: &[Score]) {
     render::table(&["scorecard", "currency", "now", "before", "trend"], &rows, &[2, 3]);
 }
 
+const NO_INVOICES: &str = "the lake holds no invoice line: nothing can be compared with what was billed. Ingest the exports of the billing \
+                           system (`shortfall sources` lists them), and see whether the last ingest refused some";
+
 /// Prints what an analysis says.
 pub(super) fn summary(context: &Context, analysis: &Analysis) {
     let totals = totals(&analysis.findings);
@@ -168,9 +171,12 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
             "muted": analysis.muted.len(), "recoverable": recoverable,
             "scorecard": scorecard,
             "resolved": analysis.findings.len() - open.len(), "not_tested_again": analysis.untested.len(),
-            "fact_rows": analysis.fact_rows, "totals": totals, "coverage": coverage, "unmapped": unmapped,
+            "fact_rows": analysis.fact_rows, "has_invoices": analysis.has_invoices, "totals": totals, "coverage": coverage, "unmapped": unmapped,
         }));
         return;
+    }
+    if !analysis.has_invoices {
+        render::note(&format!("warning: {NO_INVOICES}"));
     }
     findings::print_table(&analysis.findings, 20);
     let quarter = analysis.quarter;

@@ -85,6 +85,22 @@ fn inputs(context: &Context, arguments: &Arguments) -> Result<Vec<Input>, Failur
     Ok(inputs)
 }
 
+/// Files with rejects that are named; JSON names all.
+const NAMED: usize = 5;
+
+/// Reasons for which files were refused, each with its first file, and how many others it applies to.
+fn told_once(refused: &[(String, String)]) -> Vec<(&str, usize)> {
+    let mut told: Vec<(String, &str, usize)> = Vec::new();
+    for (file, reason) in refused {
+        let without_file = reason.replace(&format!("`{file}`"), "");
+        match told.iter_mut().find(|(known, _, _)| *known == without_file) {
+            Some((_, _, others)) => *others += 1,
+            None => told.push((without_file, reason, 0)),
+        }
+    }
+    told.into_iter().map(|(_, reason, others)| (reason, others)).collect()
+}
+
 /// Prints what became of the files.
 pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outcome)]) -> Result<Exit, Failure> {
     let mut landed = std::collections::BTreeMap::<(&str, &str), (u64, u64, u64, u64)>::new();
@@ -150,16 +166,21 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
         if !passed_over.is_empty() {
             render::note(&format!("passed over, as they are no exports: {}", passed_over.join(", ")));
         }
-        for (file, rows) in &rejected_in {
+        for (file, rows) in rejected_in.iter().take(NAMED) {
             render::note(&format!("warning: {rows} rows of `{file}` were rejected"));
+        }
+        if let Some(others) = rejected_in.get(NAMED..).filter(|others| !others.is_empty()) {
+            let rows: u64 = others.iter().map(|(_, rows)| rows).sum();
+            render::note(&format!("warning: {rows} rows of {} more files were rejected", others.len()));
         }
         if !rejected_in.is_empty() {
             render::note(
                 "hint: `shortfall sql --lake DIR \"SELECT * FROM core.reject\"` shows each with column, value and reason",
             );
         }
-        for (_, reason) in &refused {
-            render::note(&format!("warning: not ingested: {reason}"));
+        for (reason, others) in told_once(&refused) {
+            let more = if others == 0 { String::new() } else { format!(" (the same holds for {others} more files)") };
+            render::note(&format!("warning: not ingested: {reason}{more}"));
         }
         if !refused.is_empty() {
             render::note("hint: `shortfall sources` lists what is understood");

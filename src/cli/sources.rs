@@ -13,7 +13,7 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
                     "title": r.source.title,
                     "export": r.export.entity,
                     "recognised_by": r.export.signature,
-                    "required_columns": required(r.export),
+                    "required_columns": r.export.needed(),
                     "lands_in": format!("{}.{}", r.export.target.area(), r.export.target.name()),
                     "how_to_export": r.export.how_to_export,
                 })
@@ -27,15 +27,11 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
             vec![
                 r.source.system.to_owned(),
                 r.export.entity.to_owned(),
-                required(r.export).join(", "),
+                r.export.needed().join(", "),
                 r.export.how_to_export.to_owned(),
             ]
         })
         .collect();
     render::table(&["system", "export", "required columns", "how to export it"], &rows, &[]);
     Ok(Exit::Done)
-}
-
-fn required(export: &crate::sources::Export) -> Vec<&'static str> {
-    export.columns.iter().filter(|c| c.required).map(|c| c.name).collect()
 }

@@ -88,6 +88,8 @@ pub struct Analysis {
     pub unmapped: Vec<Unmapped>,
     /// Rows of `fact_monthly`.
     pub fact_rows: u64,
+    /// Whether the lake knows of a single invoice line; without any, nothing can be compared with what was billed.
+    pub has_invoices: bool,
     /// What each fact cost.
     pub timings: Vec<FactTiming>,
 }
@@ -105,6 +107,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     let parameters = parameters(lake, request.quarter, request.as_of).await?;
     let timings = run::build_facts(&ctx, &catalog, parameters, None).await?;
     let fact_rows = count(&ctx, "facts.fact_monthly").await?;
+    let has_invoices = count(&ctx, "facts.invoice_line").await? > 0;
     // Open contracts reach into every quarter to come; only deliveries and charges make one that can be judged.
     if count(&ctx, "facts.quarter_activity").await? == 0 {
         let unmapped = unmapped(&ctx).await?;
@@ -195,6 +198,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
         coverage: coverage.into_iter().filter(|coverage| is_wanted(&coverage.signal)).collect(),
         unmapped,
         fact_rows,
+        has_invoices,
         timings,
     })
 }

@@ -5,6 +5,7 @@ pub(crate) mod exact;
 mod guids_under;
 pub mod normalise_id;
 pub(crate) mod period;
+mod period_in_text;
 mod rate;
 mod row_hash;
 
@@ -22,6 +23,7 @@ pub fn all() -> Vec<ScalarUDF> {
         vec![normalise_id::function(), row_hash::function(), rate::function(), bridge::function(), guids_under::function()];
     functions.extend(exact::functions());
     functions.extend(period::functions());
+    functions.extend(period_in_text::functions());
     functions
 }
 

@@ -514,14 +514,16 @@ fn of_empty_page(system: Option<&str>, seen: &BTreeMap<&'static str, Seen>) -> O
     (!is_mixed && empty.all(|other| other.source.system == first.source.system)).then_some(first)
 }
 
-/// The export with the longest signature that is wholly there; else the one of which most is there.
+/// The export with the longest signature that is wholly there, of equal ones that of which most other columns are; else the one of which
+/// most is there. Where two have the same signature, one of the columns that only one has must be there.
 ///
 /// `names` gives the columns that an export sees in the file, if it can be of the export's shape at all.
 fn best_match<'n>(
     system: Option<&str>,
     names: impl Fn(&Export) -> Option<&'n [String]>,
 ) -> Result<Recognised, Option<(Recognised, Vec<&'static str>)>> {
-    let mut best: Option<Recognised> = None;
+    let mut best: Option<(Recognised, (usize, usize))> = None;
+    let mut twin: Option<Recognised> = None;
     let mut near: Vec<(Recognised, Vec<&'static str>, usize)> = Vec::new();
     for candidate in all_exports() {
         if system.is_some_and(|wanted| wanted != candidate.source.system) {
@@ -531,18 +533,28 @@ fn best_match<'n>(
         let is_missing = |column: &&'static str| candidate.export.position(column, names).is_none();
         let missing: Vec<&'static str> = candidate.export.signature.iter().copied().filter(is_missing).collect();
         let present = candidate.export.signature.len() - missing.len();
+        let columns = candidate.export.columns.iter().filter(|column| column.position(names).is_some()).count();
         if missing.is_empty() {
-            if best.is_none_or(|b| candidate.export.signature.len() > b.export.signature.len()) {
-                best = Some(candidate);
+            let weight = (present, columns);
+            match best {
+                Some((known, heaviest)) if weight <= heaviest => {
+                    let is_twin = weight == heaviest && known.export.signature == candidate.export.signature;
+                    twin = twin.or(is_twin.then_some(candidate));
+                }
+                _ => (best, twin) = (Some((candidate, weight)), None),
             }
         } else if present >= 2 {
-            let columns = candidate.export.columns.iter().filter(|column| column.position(names).is_some()).count();
             near.push((candidate, missing, columns));
         }
     }
+    if let (Some((best, _)), Some(twin)) = (best, twin) {
+        let is_own = |name: &&'static str| !twin.export.columns.iter().any(|column| column.name == *name);
+        let own = best.export.columns.iter().map(|column| column.name).filter(is_own).collect();
+        return Err(Some((best, own)));
+    }
     // Of those that lack equally much, the one whose other columns are there is meant.
     let nearest = near.into_iter().min_by_key(|(_, missing, columns)| (missing.len(), Reverse(*columns)));
-    best.ok_or(nearest.map(|(candidate, missing, _)| (candidate, missing)))
+    best.map(|(best, _)| best).ok_or(nearest.map(|(candidate, missing, _)| (candidate, missing)))
 }
 
 fn unrecognised(path: &Path, names: &[String], near: Option<(Recognised, Vec<&'static str>)>) -> IngestError {

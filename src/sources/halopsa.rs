@@ -26,6 +26,8 @@
 //! one that automated billing ignores is `not_billable`. Licences are what the vendor holds ready (category `entitled`), for the month of
 //! the list; vendor files state the same seats and their cost, so neither is summed from here.
 //!
+//! **Period.** The line's days, else the invoice's, else what the line's text states (`period_in_text`).
+//!
 //! Assumed: an invoice's period that ends on the day of the month on which it began is whole months, and that day is no longer billed; any
 //! other end is the last day that is. The end of a contract and of its lines is the last day, and a rolling contract goes on beyond it. A
 //! calculated quantity is net of free units; a line set inactive ended with the first list that says so; recurring items are priced by the
@@ -146,8 +148,9 @@ pub static SOURCE: Source = Source {
             entity: "recurring_invoices",
             how_to_export: "API: GET /api/RecurringInvoice?includelines=true&pageinate=true, one folder per day with its date in the name",
             shape: page_with_lines("invoices|recurringinvoices"),
-            signature: &["client_id", "nextcreationdate", "period"],
+            signature: &["id", "client_id", "nextcreationdate"],
             columns: &[
+                Column::boolean("is_recurring_invoice"),
                 Column::id("id").required(),
                 Column::id("client_id").required(),
                 Column::text("client_name"),
@@ -210,8 +213,10 @@ pub static SOURCE: Source = Source {
             entity: "invoices",
             how_to_export: "API: GET /api/Invoice?includelines=true&includecredits=true&includeinvoices=true&pageinate=true, every page saved as it came",
             shape: page_with_lines("invoices"),
-            signature: &["client_id", "invoice_date", "invoicenumber", "duedate"],
+            signature: &["client_id", "invoice_date", "invoicenumber"],
             columns: &[
+                Column::text("invoicenumber"),
+                Column::text("duedate"),
                 Column::id("id").required(),
                 Column::id("client_id").required(),
                 Column::text("client_name"),
@@ -232,6 +237,7 @@ pub static SOURCE: Source = Source {
                 Column::text("line.item_code"),
                 Column::id("line._itemid"),
                 Column::text("line.item_shortdescription"),
+                Column::text("line.item_longdescription"),
                 Column::decimal("line.qty_order"),
                 Column::decimal("line.unit_price"),
                 Column::decimal("line.unit_price_converted"),

@@ -75,6 +75,19 @@ impl Export {
         self.target == Table::VendorUsage && self.unique.is_empty() && is_cut_by_size
     }
 
+    /// What a file must have: the columns by which it is recognised, and those that every row needs.
+    #[must_use]
+    pub fn needed(&self) -> Vec<&'static str> {
+        let required: Vec<&'static str> =
+            self.columns.iter().filter(|column| column.required).map(|column| column.name).collect();
+        let stands_for = |name: &str, column: &str| {
+            let head = column.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
+            head && column.as_bytes().get(name.len()).is_none_or(|&next| next == b'.')
+        };
+        let is_new = |name: &&'static str| !required.iter().any(|column| stands_for(name, column));
+        self.signature.iter().copied().filter(is_new).chain(required.iter().copied()).collect()
+    }
+
     /// Where a column of the signature stands in a header.
     #[must_use]
     pub fn position(&self, name: &str, header: &[String]) -> Option<usize> {

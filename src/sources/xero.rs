@@ -14,10 +14,14 @@
 //! - `VOIDED` and `DELETED` stay in the list, with the lines; `DRAFT` and `SUBMITTED` (not approved) are drafts.
 //! - Credit notes are documents of their own with positive amounts: negative lines of their own item and date. Their allocations name
 //!   invoices, never lines.
-//! - No line has a period: a charge belongs to the month of its invoice's date.
+//! - No field has a line's period. Templates of repeating invoices write it into the description, from which it is read (`period_in_text`);
+//!   where none is stated, the charge belongs to the month of the invoice's date.
 //! - `ContactNumber` is the contact's id in another system, as an integration wrote it; `AccountNumber` the one that people gave it.
 //!
-//! Assumed: sales lines recur, as nothing in a line says whether it does; an invoice became known when it was last updated.
+//! Assumed: a line of a repeating invoice, or one for a stated period, recurs; any other is a `sale`, of which `facts/billed_line` tells from the
+//! rest of the book whether it does; an invoice became known when it was last updated. Without a stated period a line that is billed
+//! in arrears, or for a quarter or a year, counts in the one month of its invoice: have the period written into the description
+//! (`[Month] [Year]` in templates of repeating invoices).
 
 use super::{Column, DateFormat, Export, Shape, Source};
 use crate::lake::Table;
@@ -39,6 +43,7 @@ macro_rules! columns {
             Column::instant("DateString", DATES),
             Column::text("Status").required(),
             Column::text("LineAmountTypes"),
+            Column::text("RepeatingInvoiceID"),
             Column::currency("CurrencyCode").required(),
             Column::instant("UpdatedDateUTC", DATES),
             Column::text("line.LineItemID").required_or(NO_LINES),
@@ -49,6 +54,7 @@ macro_rules! columns {
             Column::text("line.Item.ItemID"),
             Column::text("line.Item.Name"),
             Column::text("line.AccountCode"),
+            Column::text("line.RepeatingInvoiceID"),
             Column::decimal("line.TaxAmount"),
             Column::decimal("line.LineAmount"),
         ]

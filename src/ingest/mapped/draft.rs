@@ -27,7 +27,22 @@ const USAGE: Words = &[
             "account",
         ],
     ),
-    ("customer_native_name", &["tenant name", "customer name", "client name", "company name", "account name"]),
+    (
+        "customer_native_name",
+        &[
+            "tenant name",
+            "customer name",
+            "client name",
+            "company name",
+            "account name",
+            "kundenname",
+            "customer",
+            "client",
+            "tenant",
+            "company",
+            "kunde",
+        ],
+    ),
     (
         "native_sku",
         &[
@@ -85,6 +100,14 @@ const INVOICE: Words = &[
     ("invoice_date", &["invoice date", "issue date", "date", "datum"]),
 ];
 
+/// Words, or their beginnings, for a customer, and those that make an id of it: where an id stands beside a name, it is the id that is stable.
+const CUSTOMERS: &[&str] = &["tenant", "customer", "client", "company", "kunde", "debitor", "mandant", "account"];
+const IDS: &[&str] = &["id", "no", "nr", "num", "number", "nummer", "code", "ref", "reference", "key", "guid", "uuid"];
+
+/// Names that a column has which tells a row from every other.
+const KEYS: &[&str] =
+    &["beleg", "document", "doc", "voucher", "entry", "line", "row", "record", "transaction", "posten", "position", "zeile"];
+
 /// What the columns of a sample seem to be.
 struct Guess {
     table: Table,
@@ -114,6 +137,10 @@ fn guess(sample: &Sample, table: Table, roles: Words) -> Guess {
     let names: Vec<String> = sample.header.iter().map(|name| words(name)).collect();
     let mut taken = vec![false; names.len()];
     let mut found = Vec::new();
+    if let Some(at) = customer_id(&names) {
+        taken[at] = true;
+        found.push(("customer_native_id", at));
+    }
     // Whole names first, so that `price` does not take what is `unit price` to another.
     for is_whole in [true, false] {
         for (role, synonyms) in roles {
@@ -131,7 +158,40 @@ fn guess(sample: &Sample, table: Table, roles: Words) -> Guess {
             }
         }
     }
+    if table == Table::VendorUsage
+        && let Some(at) = line_key(sample, &names, &taken)
+    {
+        found.push(("line_key", at));
+    }
     Guess { table, found }
+}
+
+/// The column that is an id of the customer by its name, such as `Client ID`, `Kundennr`.
+fn customer_id(names: &[String]) -> Option<usize> {
+    let is_id = |name: &String, stem: &str| {
+        let parts: Vec<&str> = name.split(' ').collect();
+        parts.iter().enumerate().any(|(at, part)| {
+            let rest = part.strip_prefix(stem);
+            let is_next = parts.get(at + 1).is_some_and(|next| IDS.contains(next));
+            // `kunde` and `nr` are `kundennr`, with or without a space.
+            rest.is_some_and(|rest| {
+                IDS.contains(&rest.strip_prefix('n').unwrap_or(rest)) || IDS.contains(&rest) || (rest.len() < 2 && is_next)
+            })
+        })
+    };
+    CUSTOMERS.iter().find_map(|stem| names.iter().position(|name| is_id(name, stem)))
+}
+
+/// The column that tells a row from every other: filled and different in all rows looked at, and an id by its name.
+fn line_key(sample: &Sample, names: &[String], taken: &[bool]) -> Option<usize> {
+    let is_unique = |at: &usize| {
+        let mut seen = std::collections::HashSet::new();
+        let texts: Vec<&str> = values(sample, *at).map(|(text, _)| text).filter(|text| !text.is_empty()).collect();
+        texts.len() == sample.rows.len() && texts.len() > 1 && texts.iter().all(|text| seen.insert(*text))
+    };
+    let is_key =
+        |at: &usize| names[*at].split(' ').any(|word| IDS.contains(&word) || KEYS.iter().any(|key| word.starts_with(key)));
+    (0..names.len()).filter(|at| !taken[*at] && is_key(at)).find(is_unique)
 }
 
 fn values(sample: &Sample, at: usize) -> impl Iterator<Item = (&str, bool)> {
@@ -416,6 +476,15 @@ fn columns(out: &mut String, sample: &Sample, guess: &Guess) {
             None => {}
         }
     }
+    if let Some((_, at)) = guess.found.iter().find(|(role, _)| *role == "line_key") {
+        let _ = writeln!(
+            out,
+            "line_key = {}  # different in each of the {} rows looked at. A row of a later file replaces the one with its key; without a key, the one of \
+             the same customer, article and period",
+            quoted(&sample.header[*at]),
+            sample.rows.len()
+        );
+    }
     if guess.table == Table::InvoiceLine {
         let _ = writeln!(
             out,
@@ -434,5 +503,19 @@ fn columns(out: &mut String, sample: &Sample, guess: &Guess) {
         .collect();
     if !left.is_empty() {
         let _ = writeln!(out, "# not used: {}", left.join(", ").replace(['\n', '\r'], " "));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_customer_is_preferred_to_its_name() {
+        let found = |names: &[&str]| customer_id(&names.iter().map(|name| words(name)).collect::<Vec<_>>());
+        assert_eq!(found(&["Kunde", "Kundennr"]), Some(1));
+        assert_eq!(found(&["Customer", "CustomerNumber", "Tenant ID"]), Some(2));
+        assert_eq!(found(&["Client", "Client No."]), Some(1));
+        assert_eq!(found(&["Customer", "Account Manager", "Company name"]), None);
     }
 }
