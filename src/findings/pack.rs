@@ -301,8 +301,12 @@ fn recompute(finding: &Finding, signal: &Signal, facts: &[&str], parameters: Par
 
 /// One SELECT per figure.
 fn stated(finding: &Finding, signal: &Signal) -> String {
-    let money = "CAST(round_money(CAST(sum(counted) AS DECIMAL(38, 18)), 'currency') AS VARCHAR) FROM counted";
-    let money = money.replace("'currency'", &quoted(&finding.currency));
+    // A finding that corroborates tells of the money that is counted with another.
+    let told = if finding.leakage.is_zero() && finding.overbilled.is_zero() { "amount" } else { "counted" };
+    let money = format!(
+        "CAST(round_money(CAST(sum({told}) AS DECIMAL(38, 18)), {}) AS VARCHAR) FROM counted",
+        quoted(&finding.currency)
+    );
     let mut selects = Vec::new();
     for (name, value) in figures(&signal.explanation, finding) {
         let recomputed = match name.as_str() {
