@@ -82,6 +82,8 @@ SELECT customer_key, service_key, currency, month,
        -- Whose move it was: half a percent is rounding.
        CASE WHEN cost_of_unit > 1.005 * unit_cost_before AND charge_of_unit < 0.995 * unit_charge_before
               THEN 'the vendor''s price rose while the charge fell'
+            WHEN cost_of_unit > 1.005 * unit_cost_before AND charge_of_unit > 1.005 * unit_charge_before
+              THEN 'the vendor''s price rose and only a part of it was passed on'
             WHEN cost_of_unit > 1.005 * unit_cost_before THEN 'the vendor''s price rose and was not passed on'
             WHEN charge_of_unit < 0.995 * unit_charge_before THEN 'the charge fell while the vendor''s price stayed'
             ELSE 'what the vendor charges and what is charged have parted' END AS story

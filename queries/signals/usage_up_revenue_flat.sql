@@ -16,7 +16,8 @@
 -- known_false_alarms: a price of a flow (gigabytes, hours) that was cut and that no contract records
 -- action: bill the delivered quantity; replace the typed quantity by the vendor's
 -- explanation: {service} usage at {customer} grew from {quantity_before} in {before} to {delivered_quantity} in {last_month}, the charge went
---   from {revenue_before} to {revenue} {currency}: at the {unit_rate} {currency} that a unit {worth}, the quarter is {leakage} {currency} short
+--   from {revenue_before} to {revenue} {currency}: at the {unit_rate} {currency} that a unit would earn, billed as before, the
+--   quarter is {leakage} {currency} short
 -- owner: revenue operations
 WITH tested AS (
   SELECT *, bh_adjust(p_value) OVER () AS q_value
@@ -82,9 +83,7 @@ SELECT hit.customer_key, hit.service_key, hit.currency, input.month,
        hit.p_value, hit.q_value, hit.slope, hit.slope_low, hit.slope_high, hit.change_month,
        input.delivered_quantity, input.revenue, hit.level, to_char(before.month, '%Y-%m') AS before, before.quantity AS quantity_before,
        before.revenue AS revenue_before,
-       CASE WHEN input.price_model = 'unpriced' THEN 'earned before' ELSE 'comes to by the contract' END AS worth,
-       CAST(round(exact_quotient(exact_product(input.usage_worth, CASE WHEN input.price_model = 'unpriced' THEN hit.level ELSE 1 END),
-                                 input.delivered_quantity), 4) AS DECIMAL(38, 18)) AS unit_rate
+       CAST(round(exact_quotient(exact_product(input.usage_worth, hit.level), input.delivered_quantity), 4) AS DECIMAL(38, 18)) AS unit_rate
 FROM hit
 JOIN before ON hit.customer_key = before.customer_key AND hit.service_key = before.service_key AND hit.currency = before.currency
 JOIN facts.trend_input AS input
