@@ -4,16 +4,17 @@
 --   whenever they were exported). The billing calendar says when: that of the system which bills the service, else the latest of
 --   the customer; without one it is the first invoice that covers the month of this service, else the customer's last such first
 --   invoice. Where no invoice covers the month it is still open. Assumed (inference): what is billed in advance is settled for its
---   usage by the run after next, so that its usage is late a month after the month's end; `rebilled` is what was billed after that day
+--   usage by the run after next, so that its usage is late a month after the month's end; `rebilled` is what was billed after that day,
+--   by a charge made once too
 -- reads: facts.fact_monthly, facts.billed_line, known.billing_calendar
 WITH line AS (
-  SELECT system, customer_key, service_key, month, currency, amount, CAST(invoice_date AS DATE) AS invoice_date
+  SELECT system, customer_key, service_key, month, currency, amount, kind = 'one_off' AS is_one_off, CAST(invoice_date AS DATE) AS invoice_date
   FROM facts.billed_line
-  WHERE kind IN ('recurring', 'usage') AND month BETWEEN $window_start AND $last_month
+  WHERE (kind IN ('recurring', 'usage') OR (kind = 'one_off' AND amount > 0)) AND month BETWEEN $window_start AND $last_month
 ),
 first_invoice AS (
   SELECT customer_key, service_key, month, min(invoice_date) AS day, first_value(system ORDER BY invoice_date, system) AS system
-  FROM line WHERE customer_key IS NOT NULL AND service_key IS NOT NULL
+  FROM line WHERE customer_key IS NOT NULL AND service_key IS NOT NULL AND NOT is_one_off
   GROUP BY customer_key, service_key, month
 ),
 last_run AS (
@@ -42,7 +43,7 @@ dated AS (
   WHERE fact.month BETWEEN $window_start AND $last_month
 )
 SELECT dated.customer_key, dated.service_key, dated.month, dated.currency, dated.cutoff_date, dated.usage_cutoff_date,
-       sum(CASE WHEN line.invoice_date <= dated.cutoff_date THEN line.amount END) AS billed_by_cutoff,
+       sum(CASE WHEN line.invoice_date <= dated.cutoff_date AND NOT line.is_one_off THEN line.amount END) AS billed_by_cutoff,
        sum(CASE WHEN line.invoice_date > dated.usage_cutoff_date THEN line.amount END) AS rebilled
 FROM dated
 LEFT JOIN line

@@ -3,7 +3,9 @@
 -- meaning: the history of quantities and prices that dated snapshots show, or that the PSA states by days. The first version of a snapshot's
 --   line holds from its effective date, a later one from the day of the snapshot that first shows it; an end that becomes known later ends
 --   the earlier versions as well. Stated days hold as they were last exported. An inactive line is in force no longer, and headings and
---   charges made once never are
+--   charges made once never are. Assumed (inference): where an agreement is
+--   billed by the quarter or year (ConnectWise's billing cycle), the price of an addition is for that cycle; a line with a cycle of its own states
+--   a price a month
 -- reads: core_history.contract_line, known.contract, known.subject_state, facts.contract_period, facts.customer_currency
 WITH version AS (
   SELECT *, row_hash(native_sku, quantity, included_quantity, unit_price, status, effective_from, effective_to) AS content
@@ -24,13 +26,13 @@ numbered AS (
 ),
 segment AS (
   SELECT system, contract_id, line_id, native_sku, quantity, coalesce(included_quantity, CAST(0 AS DECIMAL(38, 18))) AS included_quantity,
-         unit_price, status = 'Billable' AS is_billable,
+         unit_price, billing_cycle IS NULL AS is_per_cycle, status = 'Billable' AS is_billable,
          CASE WHEN number = 1 THEN effective_from ELSE greatest(recorded_at, effective_from) END AS from_at,
          least(replaced_at, final_end) AS to_at
   FROM numbered
   WHERE coalesce(status, '') NOT IN ('Inactive', 'OneTime', 'Heading')
   UNION ALL
-  SELECT system, contract_id, line_id, native_sku, quantity, CAST(0 AS DECIMAL(38, 18)), unit_price,
+  SELECT system, contract_id, line_id, native_sku, quantity, CAST(0 AS DECIMAL(38, 18)), unit_price, false,
          -- Units at no price are given away.
          coalesce(unit_price <> CAST(0 AS DECIMAL(38, 18)), true), from_at, to_at
   FROM facts.contract_period
@@ -43,13 +45,19 @@ device AS (
 ),
 header AS (
   SELECT contract.system, contract.contract_id, coalesce(contract.customer_native_id, device.customer_native_id) AS customer_native_id,
-         contract.currency, contract.status, contract.effective_to
+         contract.currency, contract.status, contract.effective_to,
+         CASE WHEN lower(contract.billing_cycle) LIKE 'quarter%' THEN 3
+              WHEN lower(contract.billing_cycle) LIKE 'semi%' OR lower(contract.billing_cycle) LIKE 'half%' THEN 6
+              WHEN lower(contract.billing_cycle) LIKE 'annual%' OR lower(contract.billing_cycle) LIKE 'year%' THEN 12
+              WHEN lower(contract.billing_cycle) LIKE 'bi%month%' THEN 2 END AS cycle_months
   FROM known.contract AS contract
   LEFT JOIN device ON contract.system = device.system AND contract.subject_id = device.subject_id
 )
 SELECT segment.system, segment.contract_id, segment.line_id, header.customer_native_id, segment.native_sku,
        coalesce(header.currency, customer.currency, own.currency) AS currency,
-       segment.quantity, segment.included_quantity, segment.unit_price,
+       segment.quantity, segment.included_quantity,
+       coalesce(CASE WHEN is_per_cycle THEN exact_quotient(segment.unit_price, CAST(header.cycle_months AS DECIMAL(38, 18))) END,
+                segment.unit_price) AS unit_price,
        segment.is_billable AND coalesce(header.status, '') <> 'DoNotInvoice' AS is_billable,
        CAST(segment.from_at AS DATE) AS from_day, CAST(least(segment.to_at, header.effective_to) AS DATE) AS to_day
 FROM segment

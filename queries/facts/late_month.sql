@@ -8,21 +8,28 @@
 --   nothing is told
 -- reads: facts.fact_monthly, facts.closed_month, facts.yield_history, facts.billing_cutoff, facts.usage_keyed, facts.usage_month, facts.fx_month, facts.contract_month, facts.terms_month,
 --   facts.lifecycle_month
-WITH short AS (
-  SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, cutoff.usage_cutoff_date AS cutoff_date, greatest(cutoff.cutoff_date, fact.month) AS billed_on,
-         coalesce(fact.expected_revenue, round_money(exact_product(fact.delivered_quantity, yield.revenue_per_unit), fact.currency)) AS expected_revenue,
-         CASE WHEN fact.expected_revenue IS NULL THEN yield.revenue_per_unit END AS unit_yield, coalesce(fact.revenue, 0) AS revenue,
-         greatest(coalesce(cutoff.rebilled, 0), 0) AS rebilled
+-- Where no contract prices a unit: the invoice's own price, if it counts like the vendor, as the pair's yield is what came late spread over all.
+WITH priced AS (
+  SELECT fact.*, CASE WHEN fact.expected_revenue IS NULL THEN coalesce(
+           CASE WHEN fact.delivered_quantity BETWEEN 0.5 * fact.billed_quantity AND 2.0 * fact.billed_quantity THEN fact.billed_price END,
+           yield.revenue_per_unit) END AS unit_yield
   FROM facts.fact_monthly AS fact
-  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
   LEFT JOIN facts.yield_history AS yield
     ON fact.customer_key = yield.customer_key AND fact.service_key = yield.service_key AND fact.currency = yield.currency
+  WHERE fact.month BETWEEN $window_start AND $last_month AND NOT fact.is_trial
+),
+short AS (
+  SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, cutoff.usage_cutoff_date AS cutoff_date, greatest(cutoff.cutoff_date, fact.month) AS billed_on,
+         coalesce(fact.expected_revenue, round_money(exact_product(fact.delivered_quantity, fact.unit_yield), fact.currency)) AS expected_revenue,
+         fact.unit_yield, coalesce(fact.revenue, 0) + CASE WHEN fact.expected_revenue IS NULL THEN greatest(coalesce(fact.one_off_revenue, 0), 0) ELSE 0 END AS revenue,
+         greatest(coalesce(cutoff.rebilled, 0), 0) AS rebilled
+  FROM priced AS fact
+  JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
   JOIN facts.billing_cutoff AS cutoff
     ON fact.customer_key = cutoff.customer_key AND fact.service_key = cutoff.service_key AND fact.month = cutoff.month
     AND fact.currency = cutoff.currency
-  WHERE fact.month BETWEEN $window_start AND $last_month AND NOT fact.is_trial
-    AND cutoff.usage_cutoff_date IS NOT NULL
-    AND coalesce(fact.expected_revenue, exact_product(fact.delivered_quantity, yield.revenue_per_unit)) > coalesce(fact.revenue, 0)
+  WHERE cutoff.usage_cutoff_date IS NOT NULL
+    AND coalesce(fact.expected_revenue, exact_product(fact.delivered_quantity, fact.unit_yield)) > coalesce(fact.revenue, 0)
 ),
 dated AS (
   SELECT usage.*, CASE WHEN usage.new_on > usage.month THEN short.cutoff_date ELSE short.billed_on END AS settled_on

@@ -3,7 +3,7 @@
 -- meaning: usage of the window that became known, or was replaced, after its month's regular report: every version with the day on which it
 --   became the truth (`known_on`), the day on which it no longer was (`gone_on`), and the day on which the thing itself was first reported
 --   (`new_on`; none for what the vendor calls a correction). Rows of statements have no lasting ids: they are new if nothing of their
---   customer and SKU was reported for the month before. Assumed (inference), where a source does not say what corrects: a row for just the
+--   customer, SKU and period was reported before. Assumed (inference), where a source does not say what corrects: a row for just the
 --   subscription and period, longer than a day, that the regular report had charged restates it. What the regular report said counts as known since
 --   the month began
 -- reads: core_history.vendor_usage_version, facts.usage_report, known.vendor_usage
@@ -11,7 +11,8 @@ WITH version AS (
   SELECT usage.system, usage.customer_native_id, usage.native_sku, usage.service_month, usage.currency, usage.measure, usage.category, usage.subject_id,
          usage.period_start, coalesce(usage.period_end, usage.period_start + INTERVAL '1 day') AS period_end, usage.quantity, usage.cost,
          usage.is_correction, usage.known_from, usage.known_to, usage.first_known_at, report.reported_at,
-         min(usage.known_from) OVER (PARTITION BY usage.system, usage.customer_native_id, usage.native_sku, usage.service_month) AS first_said_at
+         min(usage.known_from) OVER (PARTITION BY usage.system, usage.customer_native_id, usage.native_sku, usage.service_month,
+                                                   usage.period_start, usage.period_end) AS first_said_at
   FROM facts.usage_report AS report
   JOIN core_history.vendor_usage_version AS usage
     ON report.system = usage.system AND report.entity = usage.entity AND report.provider = coalesce(usage.provider, '')

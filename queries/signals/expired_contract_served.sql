@@ -7,9 +7,9 @@
 -- grain: customer x service x month
 -- reads: facts.expired_month, facts.gap_part, facts.fact_monthly, facts.yield_history
 -- fires_when: every PSA contract line of the service had ended before the month, vendors still show a delivery or a cost, and no invoice
---   line of any kind covers the month. Priced by written terms that go on, else at the last agreed price, else at what a unit earned in
+--   line of any kind covers the month; in the month of the end, the days after the last one that was billed. Priced by written terms that go on, else at the last agreed price, else at what a unit earned in
 --   billed months; what is not delivered any more, at its cost
--- stays_silent_when: a line is in force on some day of the month, the lines were never billable, the month is billed all the same (then
+-- stays_silent_when: the lines were never billable, the month is billed all the same (then
 --   orphan_billing speaks), billing of the month has not run yet
 -- known_false_alarms: a vendor's term that outlasts the customer's contract by a month or two
 -- action: renew the contract and bill the months since its end, or cancel the service with the vendor
@@ -19,7 +19,12 @@
 WITH served AS (
   SELECT fact.customer_key, fact.service_key, fact.currency, fact.month, fact.delivered_quantity, fact.cost, fact.is_delivered,
          expired.contracted_until, expired.last_price,
-         coalesce(part.amount,
+         coalesce(CASE WHEN fact.is_billed
+                       THEN round_money(exact_product(exact_product(fact.delivered_quantity, expired.last_price),
+                                                      exact_quotient(CAST(expired.open_days AS DECIMAL(38, 18)),
+                                                                     CAST(CAST(fact.month + INTERVAL '1 month' AS DATE) - fact.month AS DECIMAL(38, 18)))),
+                                        fact.currency) END,
+                  part.amount,
                   CASE WHEN fact.is_delivered
                        THEN round_money(exact_product(fact.delivered_quantity, coalesce(expired.last_price, yield.revenue_per_unit)), fact.currency) END,
                   round_money(fact.cost, fact.currency)) AS amount

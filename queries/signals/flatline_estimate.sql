@@ -7,8 +7,8 @@
 -- grain: customer x service x month
 -- reads: facts.fact_monthly, facts.closed_month, facts.billed_line
 -- kernels: run_length, heaping, bh_adjust
--- fires_when: the billed quantity has been the same for four months or more, up to the quarter, while what should have been billed moved by
---   more than 10 %, more than once; or its different values are multiples of 5 and 10 more often than by chance, lately or ever (q <= 0.05
+-- fires_when: the billed quantity has been the same for four months or more, up to the quarter, while what should have been billed moved, by
+--   more than 10 % of it, more than once; or its different values are multiples of 5 and 10 more often than by chance, lately or ever, or lately of 50, 100, 500 and so on (q <= 0.05
 --   over all tested pairs), and off by 2 % in half of these months, while the delivered ones are not round
 -- stays_silent_when: the delivered quantity lies within what was committed, included or the minimum, a fixed fee or a mark-up on cost was
 --   agreed, it moved in one step (that is a change that was not billed), invoice and delivery count in different units and no contract
@@ -35,9 +35,10 @@ measured AS (
 ),
 series AS (
   SELECT customer_key, service_key, currency, run['start'] AS run_start, run['length'] AS run_months, digits['p'] AS p_value,
-         CASE WHEN digits['stretch'] >= 3 THEN digits['start'] ELSE 0 END AS round_start,
-         CASE WHEN digits['stretch'] >= 3 THEN digits['stretch'] ELSE digits['fives'] END AS fives,
-         CASE WHEN digits['stretch'] >= 3 THEN digits['stretch'] ELSE digits['n'] END AS quantities,
+         CASE WHEN digits['coarse'] >= 50 THEN digits['coarse_start'] WHEN digits['stretch'] >= 3 THEN digits['start'] ELSE 0 END AS round_start,
+         CASE WHEN digits['coarse'] >= 50 THEN digits['coarse_stretch'] WHEN digits['stretch'] >= 3 THEN digits['stretch'] ELSE digits['fives'] END AS multiples,
+         CASE WHEN digits['coarse'] >= 50 THEN digits['coarse_stretch'] WHEN digits['stretch'] >= 3 THEN digits['stretch'] ELSE digits['n'] END AS quantities,
+         CASE WHEN digits['coarse'] >= 50 THEN digits['coarse'] ELSE 5 END AS scale,
          coalesce(delivered_digits['p'], 1.0) AS delivered_p
   FROM measured
 ),
@@ -53,7 +54,7 @@ stuck AS (
   SELECT customer_key, service_key, currency, run_start, run_months, min(billable_quantity) AS least, max(billable_quantity) AS most
   FROM moving
   GROUP BY customer_key, service_key, currency, run_start, run_months
-  HAVING max(month) >= $quarter_start AND max(billable_quantity) > 1.1 * min(billable_quantity)
+  HAVING max(month) >= $quarter_start AND max(billable_quantity) - min(billable_quantity) > 0.1 * max(billed_quantity)
     -- A change in the middle of a month shows as two movements the same way, one after the other: still one step.
     AND (count(*) FILTER (WHERE x > run_start AND abs(change) > 0.005 * billable_quantity) >= 3
       OR (count(*) FILTER (WHERE x > run_start AND abs(change) > 0.005 * billable_quantity) = 2
@@ -66,14 +67,14 @@ heaped AS (
   SELECT *, bh_adjust(p_value) OVER () AS q_value FROM series
 ),
 round AS (
-  SELECT heaped.customer_key, heaped.service_key, heaped.currency, heaped.round_start, heaped.quantities, heaped.fives, heaped.p_value,
+  SELECT heaped.customer_key, heaped.service_key, heaped.currency, heaped.round_start, heaped.quantities, heaped.multiples, heaped.scale, heaped.p_value,
          heaped.q_value, min(month.billable_quantity) AS least, max(month.billable_quantity) AS most
   FROM heaped
   JOIN month
     ON heaped.customer_key = month.customer_key AND heaped.service_key = month.service_key AND heaped.currency = month.currency
     AND month.x >= heaped.round_start
   WHERE heaped.q_value <= $max_q AND heaped.delivered_p > 0.05
-  GROUP BY heaped.customer_key, heaped.service_key, heaped.currency, heaped.round_start, heaped.quantities, heaped.fives, heaped.p_value,
+  GROUP BY heaped.customer_key, heaped.service_key, heaped.currency, heaped.round_start, heaped.quantities, heaped.multiples, heaped.scale, heaped.p_value,
            heaped.q_value
   HAVING max(month.billable_quantity) > 1.1 * min(month.billable_quantity)
     AND 2 * count(*) FILTER (WHERE abs(month.billable_quantity - month.billed_quantity) > 0.02 * month.billable_quantity) >= count(*)
@@ -95,7 +96,7 @@ judged AS (
          CASE WHEN stuck.customer_key IS NULL THEN round.q_value END AS q_value,
          coalesce(stuck.least, round.least) AS least, coalesce(stuck.most, round.most) AS most,
          CASE WHEN stuck.customer_key IS NOT NULL THEN 'the same for ' || stuck.run_months || ' months'
-              ELSE round.fives || ' of ' || round.quantities || ' different quantities multiples of five' END AS pattern
+              ELSE round.multiples || ' of ' || round.quantities || ' different quantities multiples of ' || round.scale END AS pattern
   FROM month
   LEFT JOIN stuck
     ON month.customer_key = stuck.customer_key AND month.service_key = stuck.service_key AND month.currency = stuck.currency

@@ -39,7 +39,7 @@ owed AS (
   WHERE fact.expected_revenue IS NULL
   UNION ALL
   SELECT fact.customer_key, fact.service_key, fact.currency, fact.month, part.amount, fact.billable_quantity, fact.delivered_quantity, fact.cost,
-         concat(CAST(CAST(line.month + INTERVAL '1 month' AS DATE) - line.month - (line.to_day - line.from_day) AS VARCHAR), ' days of it')
+         (CAST(line.month + INTERVAL '1 month' AS DATE) - line.month - (line.to_day - line.from_day)) || ' days of it'
   FROM facts.fact_monthly AS fact
   JOIN facts.gap_part AS part
     ON fact.customer_key = part.customer_key AND fact.service_key = part.service_key AND fact.month = part.month AND fact.currency = part.currency

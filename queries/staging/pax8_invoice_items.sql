@@ -1,4 +1,5 @@
--- Seats over their period, or the flow of a month where the charge is in arrears; payments, credits and rebates carry cost alone.
+-- Seats over their period, or the flow of a month where the charge is in arrears; payments, credits and rebates carry cost alone. A credit with a
+-- negative quantity of a subscription takes units back, before they are charged anew.
 WITH item AS (
   SELECT *, replace(lower("type"), '_', '-') AS kind, lower(term) AS lower_term,
          date_trunc('day', "startPeriod") AS first_day, date_trunc('day', "endPeriod") AS end_day
@@ -15,6 +16,7 @@ SELECT
   CASE
     WHEN lower_term = 'trial' THEN 'trial'
     WHEN kind IN ('subscription', 'prorate') THEN 'usage'
+    WHEN kind IN ('service-credit', 'invoice-credit') AND quantity < 0 AND "subscriptionId" IS NOT NULL THEN 'usage'
     WHEN kind IN ('rebate', 'payment-credit', 'service-credit', 'invoice-credit') THEN 'credit'
     WHEN kind IN ('one-time', 'service-charge') THEN 'purchase'
     ELSE kind

@@ -6,7 +6,10 @@ SELECT
   customer_name AS customer_native_name,
   coalesce("line.pricing.price_details.price", "line.price.id", "line.pricing.price_details.product", "line.price.product") AS native_sku,
   coalesce("line.pricing.price_details.product", "line.price.product") AS native_product,
-  "line.description" AS native_name,
+  -- Stripe's own text: "6 × Name (at $22.00 / month)", "Remaining time on 6 × Name after 16 Jul 2026".
+  regexp_replace(
+    regexp_replace("line.description", '^((Remaining|Unused) time on )?([0-9][0-9.,]* [×x] )?', ''),
+    '( [(]at .*[)]| after [0-9]{1,2} [A-Z][a-z]{2} [0-9]{4})$', '') AS native_name,
   CASE
     WHEN coalesce("line.proration", "line.parent.invoice_item_details.proration", "line.parent.subscription_item_details.proration", false)
       THEN 'recurring'

@@ -2,12 +2,18 @@
 
 use super::{Failure, OutputFormat};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, TableComponent};
 use serde_json::{Value, json};
 use std::io::{IsTerminal as _, Write as _};
 
 /// Width of tables where standard output is no terminal.
 const PLAIN_WIDTH: u16 = 160;
+
+/// Longest first column that is never broken.
+const LONGEST_ID: usize = 40;
+
+/// Lines of a table beside its rows: two borders, a header and its rule.
+const RULES_AND_HEADER: usize = 4;
 
 /// An error and its hint.
 pub(super) fn failure(failure: &Failure, output: OutputFormat) {
@@ -54,7 +60,7 @@ pub(super) fn bytes(data: &[u8]) -> std::io::Result<()> {
     out.flush()
 }
 
-/// A table that fits the window; the columns in `right` are numbers.
+/// A table that fits the window; the columns in `right` are numbers. Ids, which stand first, are not broken: people copy them.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
@@ -70,7 +76,17 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    put(&table.to_string());
+    let is_id = |row: &Vec<String>| row.first().is_some_and(|id| id.len() <= LONGEST_ID && !id.contains(' '));
+    if let Some(first) = table.column_mut(0).filter(|_| rows.iter().all(is_id)) {
+        first.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    let ruled = table.to_string();
+    // Rules between rows help only where a row takes several lines.
+    table.remove_style(TableComponent::HorizontalLines);
+    table.remove_style(TableComponent::MiddleIntersections);
+    let plain = table.to_string();
+    let one_line_each = plain.lines().count() <= rows.len() + RULES_AND_HEADER;
+    put(if one_line_each { &plain } else { &ruled });
 }
 
 /// Names come from other people's systems: what would steer a terminal is shown as a replacement character.

@@ -121,6 +121,7 @@ fn heaping_agrees_with_scipy() {
         let counts = [digits.n, digits.tens, digits.fives, digits.stretch].map(|count| count.to_string());
         assert_eq!(counts, ["n", "tens", "fives", "stretch"].map(|column| row[column].clone()), "{name}");
         assert_eq!(digits.start.map(|x| x.to_string()).unwrap_or_default(), row["start"], "{name}");
+        assert_eq!(digits.coarse.map(|scale| scale.to_string()).unwrap_or_default(), row["coarse"], "{name}");
         match digits.p {
             Some(p) => close(p, &row["p"], 1e-10, name),
             None => assert_eq!(row["p"], "", "{name}"),

@@ -180,6 +180,8 @@ def main():
         ("fractions", [20.5, 30.25, 40.0, 50.0, 61.0]),
         ("uniform", RANDOM.integers(20, 1000, size=36).tolist()),
         ("rounded", (RANDOM.integers(5, 100, size=24) * 10).tolist()),
+        ("to_full_500", [1730.5, 1812, 1655.25, 2000, 2500, 2000, 2500, 3000]),
+        ("two_full_thousands", [4000, 5000, 4000, 5000, 4000, 4321.5, 6000, 7000]),
         ("rounded_lately", [101, 118.5, 133, 147.25, 160.5, 171, 150, 165, 180, 180, 195, 205]),
     ]:
         judged = {abs(v) for v in y if abs(v) >= 20}
@@ -187,11 +189,18 @@ def main():
         last = list(itertools.takewhile(lambda v: abs(v) >= 20 and v % 5 == 0, reversed(y)))
         stretch = len(set(last))
         smallest = min(stats.binom.sf(tens - 1, n, 0.1), stats.binom.sf(fives - 1, n, 0.2), stats.binom.pmf(stretch, stretch, 0.2))
-        rows.append([name, listed(y), n, tens, fives, stretch, len(y) - len(last) if last else "", min(1.0, 3 * smallest) if n >= 3 else ""])
+        coarse = []
+        for k, s in enumerate([10, 50, 100, 500, 1000, 5000], start=1):
+            ends = set(itertools.takewhile(lambda v: abs(v) >= max(20, 4 * s) and v % s == 0, reversed(y)))
+            if len(ends) >= 2:
+                coarse.append((2**k * stats.binom.pmf(len(ends), len(ends), 1 / s), s))
+        smallest = min([smallest] + [p for p, _ in coarse])
+        scale = min(coarse)[1] if coarse else ""
+        rows.append([name, listed(y), n, tens, fives, stretch, len(y) - len(last) if last else "", scale, min(1.0, 4 * smallest) if n >= 3 else ""])
     write(
         "heaping.csv",
         "scipy 1.17.1 binom over distinct values of at least 20; to 1e-10; months count from 0",
-        ["name", "y", "n", "tens", "fives", "stretch", "start", "p"],
+        ["name", "y", "n", "tens", "fives", "stretch", "start", "coarse", "p"],
         rows,
     )
 
