@@ -13,7 +13,8 @@ WITH measured AS (
 )
 SELECT alias.service_key, normalise_id(alias.service_key) AS match_key, min(alias.service_name) AS service_name,
        min(alias.unit) AS unit, coalesce(bool_or(measured.is_flow), false) AS is_flow,
-       coalesce(bool_or(regexp_like(lower(trim(alias.unit)), '^[0-9., ]*([kmgtp]i?b|(kilo|mega|giga|tera|peta)bytes?|seconds?|min(ute)?s?|h|hrs?|hours?|days?)([ /-].*)?$')),
+       coalesce(bool_or(regexp_like(lower(trim(alias.unit)),
+                                    '^[0-9., ]*([kmgtp]i?b|(kilo|mega|giga|tera|peta)bytes?|seconds?|min(ute)?s?|h|hrs?|hours?|days?)([ /-].*)?$')),
                 false) AS is_volume
 FROM facts.service_alias AS alias
 LEFT JOIN measured ON alias.service_key = measured.service_key

@@ -14,7 +14,8 @@ WITH stepped AS (
   WHERE fact.month BETWEEN $window_start AND $last_month AND NOT fact.is_trial
 ),
 -- A price a month that is billed from the 15th to the 15th has other days' worth in each month: `levelled_revenue` is without that.
--- Seats are those that the vendor's level says are alive, or those of a list; it charges for the suspended ones too. Every price cut that the contract records, added up: the charge is compared as if none had been made.
+-- Seats are those that the vendor's level says are alive, or those of a list; it charges for the suspended ones too.
+-- Every price cut that the contract records, added up: the charge is compared as if none had been made.
 cut AS (
   SELECT *, CASE WHEN active_subjects > 0 AND reported_quantity IS NOT NULL THEN delivered_quantity ELSE active_subjects END AS seats,
          greatest(delivered_quantity, coalesce(reported_quantity, 0)) AS cost_units,
@@ -38,7 +39,8 @@ SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
        CAST(date_part('year', fact.month) * 12 + date_part('month', fact.month) AS BIGINT) AS x,
        fact.delivered_quantity, fact.revenue, fact.levelled_revenue, fact.cost, fact.cost_original, fact.cost_currency, fact.expected_revenue,
        fact.expected_billed_revenue, fact.billed_quantity, fact.one_off_revenue, fact.seats,
-       fact.billed_price, exact_product(fact.billed_price, exact_quotient(fact.levelled_revenue, nullif(fact.revenue, 0))) AS levelled_price, fact.contract_price, fact.price_model,
+       fact.billed_price, exact_product(fact.billed_price, exact_quotient(fact.levelled_revenue, nullif(fact.revenue, 0))) AS levelled_price,
+       fact.contract_price, fact.price_model,
        -- What the usage is worth: at the contract's terms, so that free units, minimum, commitments and tiers do not count; the quantity
        -- itself where no price is known. A series is of one kind: a pair is tested in the months that were priced as its last one.
        usage_worth, usage_charge,

@@ -54,7 +54,8 @@ judged AS (
   FROM measured
 )
 SELECT customer_key, service_key, currency, measure, months, level, level_low, level_high, moved,
-       trend, line, step, rising, rising_line, resting, resting_line, own_moved, other_moved, last_month_as_high_as_before, last_month_as_low_as_before,
+       trend, line, step, rising, rising_line, resting, resting_line, own_moved, other_moved,
+       last_month_as_high_as_before, last_month_as_low_as_before,
        least(1.0, 1.5 * least(
          CASE WHEN harmful * line['slope'] > 0 THEN trend['p'] ELSE 1.0 END,
          CASE WHEN harmful * step['step'] > 0 THEN step['p'] ELSE 1.0 END,

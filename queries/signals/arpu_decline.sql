@@ -11,8 +11,8 @@
 --   facts/trend_test.sql; q <= 0.05 over all tested pairs) by at least 2 %, at least half of it because a billed seat is charged less, while
 --   the number of seats does not fall from then on
 -- stays_silent_when: seats leave, seats are delivered but not billed (usage_up_revenue_flat and the seam signals), what is delivered is no
---   seat (gigabytes, hours), only the contract's price rose, the contract records the lower price, free units, proration and new seats explain it, the series is shorter
---   than six months
+--   seat (gigabytes, hours), only the contract's price rose, the contract records the lower price, free units, proration and new seats
+--   explain it, the series is shorter than six months
 -- known_false_alarms: a price cut that was agreed and that no contract records
 -- action: compare the invoice's unit price with the contract; end the discount
 -- explanation: {customer} pays less for each seat of {service}: {seat_before} {currency} in {before}, {seat_now} {currency} in {last_month} for

@@ -5,7 +5,7 @@
 -- basis: cost
 -- precedence: 60
 -- grain: customer x service x month
--- reads: facts.trend_test, facts.trend_input
+-- reads: facts.trend_test, facts.trend_input, facts.trend_baseline
 -- kernels: bh_adjust
 -- fires_when: cost by charge rises (trend, step or quarter against baseline, see facts/trend_test.sql; q <= 0.05 over all tested pairs)
 --   by at least 3 %; per unit where units are priced

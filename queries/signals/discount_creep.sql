@@ -17,7 +17,7 @@
 -- known_false_alarms: a price cut that was agreed and never entered in the PSA; a contract price that rose without the invoice following is
 --   found too, as the price of a unit under the contract's is the same loss
 -- action: compare the invoice's unit price with the contract; end the discount or enter it in the PSA with its end
--- explanation: {service} of {customer} was charged at {paid} {currency} {each} in {last_month}, by the contract it is {due}; before {change}
+-- explanation: {service} of {customer} was charged at {paid} {currency} {paid_for} in {last_month}, by the contract it is {due}; before {change}
 --   {share_before} % of the contract's price was paid, now {share_now} %: {leakage} {currency} in the quarter
 -- owner: finance
 WITH tested AS (
@@ -87,7 +87,7 @@ SELECT customer_key, service_key, currency, month, amount,
        CAST(round(100.0 * CAST(level AS DOUBLE), 1) AS DECIMAL(9, 1)) AS share_before,
        CAST(round(100.0 * CAST(exact_quotient(revenue, expected_billed_revenue) AS DOUBLE), 1) AS DECIMAL(9, 1)) AS share_now,
        -- The price of a unit tells it, unless it is a fee, a minimum or a tier that is missing.
-       CASE WHEN billed_price < 0.995 * contract_price THEN 'a unit' ELSE 'for the billed quantity' END AS each,
+       CASE WHEN billed_price < 0.995 * contract_price THEN 'a unit' ELSE 'for the billed quantity' END AS paid_for,
        CASE WHEN billed_price < 0.995 * contract_price THEN billed_price ELSE revenue END AS paid,
        CASE WHEN billed_price < 0.995 * contract_price THEN contract_price ELSE expected_billed_revenue END AS due
 FROM cell
