@@ -32,11 +32,21 @@ line AS (
   WHERE coalesce(line.status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced', 'itemised', 'planned')
     AND line.kind NOT IN ('tax', 'memo', 'purchase') AND coalesce(origin.kind, line.kind) NOT IN ('tax', 'memo', 'purchase')
 ),
+-- Periods that begin at a time of day are days all the same: from the day of the one edge to the day of the other. Assumed (inference): a full
+-- hour from eight in the evening on is midnight of the next day somewhere east of Greenwich.
+dayed AS (
+  SELECT * EXCLUDE (from_at, to_at),
+         CASE WHEN is_timed THEN date_trunc('day', from_at + CASE WHEN date_part('hour', from_at) >= 20 AND from_at = date_trunc('hour', from_at)
+                                                             THEN INTERVAL '4 hours' ELSE INTERVAL '0 hours' END) ELSE from_at END AS from_at,
+         CASE WHEN is_timed THEN date_trunc('day', to_at + CASE WHEN date_part('hour', to_at) >= 20 AND to_at = date_trunc('hour', to_at)
+                                                           THEN INTERVAL '4 hours' ELSE INTERVAL '0 hours' END) ELSE to_at END AS to_at
+  FROM (SELECT *, coalesce(to_at >= from_at + INTERVAL '1 day' AND from_at > date_trunc('day', from_at), false) AS is_timed FROM line)
+),
 keyed AS (
   SELECT line.*, customer.customer_key, coalesce(exact.service_key, product.service_key, own.service_key) AS service_key,
          coalesce(exact.unit_factor, product.unit_factor, CAST(1 AS DECIMAL(38, 18))) AS unit_factor,
          coalesce(exact.share_from, product.share_from) AS share_from, coalesce(exact.share_to, product.share_to) AS share_to
-  FROM line
+  FROM dayed AS line
   LEFT JOIN facts.customer_alias AS customer
     ON line.system = customer.system AND normalise_id(line.customer_native_id) = customer.native_id
     AND (customer.valid_from IS NULL OR customer.valid_from <= CAST(line.from_at AS DATE))

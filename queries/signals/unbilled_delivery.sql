@@ -6,7 +6,8 @@
 -- precedence: 10
 -- grain: customer x service x month
 -- reads: facts.gap_part, facts.fact_monthly, facts.billed_month, facts.closed_month, facts.yield_history, facts.expired_month
--- fires_when: vendors or lifecycle events show a delivery, a price is known (contract, or what a unit of the pair earned in billed months),
+-- fires_when: vendors or lifecycle events show a delivery, a price is known (contract, what a unit of the pair earned in billed months, what the
+--   other customers' contracts say, and without all of these its cost),
 --   and no invoice line of any kind covers the service month, or the first or last days of it, where lines cover the others
 -- stays_silent_when: trial, internal use (not billable in the PSA), free units cover all of it, a fixed fee covers the service, billing of the
 --   month has not run yet; after the contract's end expired_contract_served speaks, of usage that came late late_usage_not_rebilled
@@ -21,6 +22,14 @@ WITH open_month AS (
   JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
   WHERE fact.is_delivered AND NOT fact.is_billed AND coalesce(fact.one_off_revenue, 0) = 0
     AND NOT fact.is_trial AND NOT fact.is_not_billable AND fact.price_model <> 'flat_fee'
+),
+-- What the PSA ever knew of has said something about its price, if only that there is none.
+agreed AS (SELECT DISTINCT customer_key, service_key FROM facts.fact_monthly WHERE is_contracted),
+-- A customer who was never billed has no price of his own.
+usual AS (
+  SELECT service_key, currency, median(contract_price) AS price
+  FROM facts.fact_monthly WHERE month BETWEEN $quarter_start AND $last_month AND contract_price > 0
+  GROUP BY service_key, currency
 ),
 owed AS (
   SELECT fact.customer_key, fact.service_key, fact.currency, fact.month, part.amount, fact.billable_quantity, fact.delivered_quantity, fact.cost,
@@ -37,6 +46,16 @@ owed AS (
   JOIN facts.yield_history AS yield
     ON fact.customer_key = yield.customer_key AND fact.service_key = yield.service_key AND fact.currency = yield.currency
   WHERE fact.expected_revenue IS NULL
+  UNION ALL
+  SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
+         coalesce(round_money(exact_product(fact.delivered_quantity, usual.price), fact.currency), fact.cost), fact.billable_quantity, fact.delivered_quantity,
+         fact.cost, 'it'
+  FROM open_month AS fact
+  LEFT JOIN usual ON fact.service_key = usual.service_key AND fact.currency = usual.currency
+  LEFT ANTI JOIN facts.yield_history AS yield
+    ON fact.customer_key = yield.customer_key AND fact.service_key = yield.service_key AND fact.currency = yield.currency
+  LEFT ANTI JOIN agreed ON fact.customer_key = agreed.customer_key AND fact.service_key = agreed.service_key
+  WHERE fact.expected_revenue IS NULL AND fact.cost > 0
   UNION ALL
   SELECT fact.customer_key, fact.service_key, fact.currency, fact.month, part.amount, fact.billable_quantity, fact.delivered_quantity, fact.cost,
          (CAST(line.month + INTERVAL '1 month' AS DATE) - line.month - (line.to_day - line.from_day)) || ' days of it'

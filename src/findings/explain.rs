@@ -18,6 +18,9 @@ use datafusion::prelude::SessionContext;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
+/// The signal whose claim rests on what happened to users, devices and seats.
+const ABOUT_SUBJECTS: &str = "suspended_still_charged";
+
 /// Rows of each kind that are shown with their original line.
 const SHOWN: usize = 12;
 
@@ -37,7 +40,7 @@ pub struct MonthLine {
 /// One source row.
 #[derive(Clone, Debug)]
 pub struct SourceRow {
-    /// `usage`, `invoice` or `contract`.
+    /// `usage`, `invoice`, `contract` or `event`.
     pub kind: String,
     /// The file as it was ingested.
     pub file: String,
@@ -158,6 +161,7 @@ pub(super) async fn source_rows(
     let day = |month: Month| format!("DATE '{}'", month.first_day());
     let (first, last) = (finding.quarter.first_month().max(finding.first_month), finding.quarter.last_month());
     let span = format!("BETWEEN {} AND {}", day(first), day(last));
+    let (from, until) = (day(first), day(last.plus(1)));
     let from_customer = |system: &str, id: &str| {
         format!(
             "JOIN facts.customer_alias AS customer ON {system} = customer.system AND normalise_id({id}) = customer.native_id
@@ -170,11 +174,13 @@ pub(super) async fn source_rows(
              AND (normalise_id({sku}) = service.native_sku OR split_part(normalise_id({sku}), ':', 1) = service.native_sku)"
         )
     };
-    let queries = [
+    let mut queries = vec![
         (
             "usage",
+            // What reaches into the months, a cycle that began before them too.
             format!(
-                "SELECT DISTINCT usage.batch_id, usage.source_row FROM known.vendor_usage AS usage {} {} WHERE usage.service_month {span}",
+                "SELECT DISTINCT usage.batch_id, usage.source_row FROM known.vendor_usage AS usage {} {}
+             WHERE usage.service_month {span} OR (usage.period_start < {until} AND usage.period_end > {from})",
                 from_customer("usage.system", "usage.customer_native_id"),
                 from_service("usage.system", "usage.native_sku")
             ),
@@ -188,18 +194,44 @@ pub(super) async fn source_rows(
         ),
         (
             "contract",
+            // Every version that held on some day of the months: the quantity of a month may rest on several.
             format!(
-                "SELECT DISTINCT line.batch_id, line.source_row FROM known.contract_line AS line
+                "WITH changed AS (
+               SELECT *, lag(content) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id, source_row) AS before
+               FROM (SELECT *, row_hash(quantity, included_quantity, unit_price, status, effective_from, effective_to) AS content
+                     FROM core_history.contract_line)
+             ),
+             version AS (
+               SELECT *, row_number() OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id, source_row) AS number,
+                      lead(recorded_at) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id, source_row) AS replaced_at
+               FROM changed WHERE before IS DISTINCT FROM content
+             )
+             SELECT DISTINCT line.batch_id, line.source_row FROM version AS line
              JOIN known.contract AS contract ON line.system = contract.system AND line.contract_id = contract.contract_id {} {}
-             WHERE (line.effective_from IS NULL OR CAST(line.effective_from AS DATE) < {})
-               AND (line.effective_to IS NULL OR CAST(line.effective_to AS DATE) > {})",
+             WHERE (line.effective_from IS NULL OR line.effective_from < {until}) AND (line.effective_to IS NULL OR line.effective_to > {from})
+               AND (line.number = 1 OR line.recorded_at < {until}) AND (line.replaced_at IS NULL OR line.replaced_at > {from})",
                 from_customer("contract.system", "contract.customer_native_id"),
-                from_service("line.system", "line.native_sku"),
-                day(last.plus(1)),
-                day(first)
+                from_service("line.system", "line.native_sku")
             ),
         ),
     ];
+    if finding.signal == ABOUT_SUBJECTS {
+        let events = format!(
+            "SELECT DISTINCT event.batch_id, event.source_row FROM known.lifecycle_event AS event {} {}
+             WHERE event.event <> 'provisioned' AND event.event_at < {until}
+             UNION
+             SELECT batch_id, source_row FROM (
+               SELECT listed.batch_id, listed.source_row, listed.state, listed.recorded_at,
+                      lag(listed.state) OVER (PARTITION BY listed.system, listed.subject_kind, listed.subject_id ORDER BY listed.recorded_at) AS before
+               FROM core_history.subject_state AS listed {} {})
+             WHERE state <> 'active' AND before IS DISTINCT FROM state AND recorded_at < {until}",
+            from_customer("event.system", "event.customer_native_id"),
+            from_service("event.system", "event.native_sku"),
+            from_customer("listed.system", "listed.customer_native_id"),
+            from_service("listed.system", "listed.native_sku")
+        );
+        queries.push(("event", events));
+    }
     let mut found: Vec<SourceRow> = Vec::new();
     let mut counts = BTreeMap::new();
     for (kind, rows) in queries {
