@@ -166,6 +166,11 @@ fn data(findings: Vec<Finding>) -> ReportData {
         lake: "s3://northstar-msp/lake".into(),
         totals,
         by_signal,
+        causes: findings
+            .iter()
+            .take(1)
+            .map(|f| (f.finding_id.clone(), "2026-02-03: the PSA quantity rose <by> 6".into()))
+            .collect(),
         findings,
         charts,
         coverage: coverage(),
@@ -249,6 +254,7 @@ fn every_finding_unfolds_to_its_explanation_and_chart() {
     assert_eq!(html.matches("<details>").count(), data.findings.len());
     assert_eq!(html.matches(r#"role="img""#).count(), 2 * data.findings.len());
     assert!(html.contains("Change: Feb 2026"));
+    assert_eq!(html.matches("What happened then: 2026-02-03: the PSA quantity rose &lt;by&gt; 6").count(), 1);
     assert!(html.contains("-3.3% a month (95% interval -4.6% to -2.1%)"));
     let drawings = html.split("<svg class=\"chart").skip(1).filter_map(|svg| svg.split("</svg>").next());
     for drawing in drawings {

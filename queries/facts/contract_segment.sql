@@ -5,7 +5,7 @@
 --   the earlier versions as well. Stated days hold as they were last exported. An inactive line is in force no longer, and headings and
 --   charges made once never are. Assumed (inference): where an agreement is
 --   billed by the quarter or year (ConnectWise's billing cycle), the price of an addition is for that cycle; a line with a cycle of its own states
---   a price a month
+--   a price a month. `batch_id`, `source_row`: the row that states it; `end_batch_id`, `end_source_row`: the one that states its end
 -- reads: core_history.contract_line, known.contract, known.subject_state, facts.contract_period, facts.customer_currency
 WITH version AS (
   SELECT *, row_hash(native_sku, quantity, included_quantity, unit_price, status, effective_from, effective_to) AS content
@@ -20,21 +20,24 @@ numbered AS (
   SELECT *,
          row_number() OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id) AS number,
          lead(recorded_at) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at, batch_id) AS replaced_at,
-         first_value(effective_to) OVER (PARTITION BY system, contract_id, line_id ORDER BY recorded_at DESC, batch_id DESC) AS final_end
+         first_value(effective_to) OVER final AS final_end, first_value(batch_id) OVER final AS final_batch_id,
+         first_value(source_row) OVER final AS final_source_row
   FROM compared
   WHERE before IS DISTINCT FROM content
+  WINDOW final AS (PARTITION BY system, contract_id, line_id ORDER BY recorded_at DESC, batch_id DESC)
 ),
 segment AS (
   SELECT system, contract_id, line_id, native_sku, quantity, coalesce(included_quantity, CAST(0 AS DECIMAL(38, 18))) AS included_quantity,
          unit_price, billing_cycle IS NULL AS is_per_cycle, status = 'Billable' AS is_billable,
          CASE WHEN number = 1 THEN effective_from ELSE greatest(recorded_at, effective_from) END AS from_at,
-         least(replaced_at, final_end) AS to_at
+         least(replaced_at, final_end) AS to_at, batch_id, source_row, final_batch_id AS end_batch_id, final_source_row AS end_source_row
   FROM numbered
   WHERE coalesce(status, '') NOT IN ('Inactive', 'OneTime', 'Heading')
   UNION ALL
   SELECT system, contract_id, line_id, native_sku, quantity, CAST(0 AS DECIMAL(38, 18)), unit_price, false,
          -- Units at no price are given away.
-         coalesce(unit_price <> CAST(0 AS DECIMAL(38, 18)), true), from_at, to_at
+         coalesce(unit_price <> CAST(0 AS DECIMAL(38, 18)), true), from_at, to_at, batch_id, source_row,
+         batch_id AS end_batch_id, source_row AS end_source_row
   FROM facts.contract_period
 ),
 -- A device that moves from one customer to another takes its contract with it.
@@ -45,7 +48,7 @@ device AS (
 ),
 header AS (
   SELECT contract.system, contract.contract_id, coalesce(contract.customer_native_id, device.customer_native_id) AS customer_native_id,
-         contract.currency, contract.status, contract.effective_to,
+         contract.currency, contract.status, contract.effective_to, contract.batch_id, contract.source_row,
          CASE WHEN lower(contract.billing_cycle) LIKE 'quarter%' THEN 3
               WHEN lower(contract.billing_cycle) LIKE 'semi%' OR lower(contract.billing_cycle) LIKE 'half%' THEN 6
               WHEN lower(contract.billing_cycle) LIKE 'annual%' OR lower(contract.billing_cycle) LIKE 'year%' THEN 12
@@ -59,7 +62,10 @@ SELECT segment.system, segment.contract_id, segment.line_id, header.customer_nat
        coalesce(CASE WHEN is_per_cycle THEN exact_quotient(segment.unit_price, CAST(header.cycle_months AS DECIMAL(38, 18))) END,
                 segment.unit_price) AS unit_price,
        segment.is_billable AND coalesce(header.status, '') <> 'DoNotInvoice' AS is_billable,
-       CAST(segment.from_at AS DATE) AS from_day, CAST(least(segment.to_at, header.effective_to) AS DATE) AS to_day
+       CAST(segment.from_at AS DATE) AS from_day, CAST(least(segment.to_at, header.effective_to) AS DATE) AS to_day,
+       segment.batch_id, segment.source_row,
+       CASE WHEN header.effective_to < segment.to_at OR segment.to_at IS NULL THEN header.batch_id ELSE segment.end_batch_id END AS end_batch_id,
+       CASE WHEN header.effective_to < segment.to_at OR segment.to_at IS NULL THEN header.source_row ELSE segment.end_source_row END AS end_source_row
 FROM segment
 JOIN header ON segment.system = header.system AND segment.contract_id = header.contract_id
 LEFT JOIN facts.customer_currency AS customer

@@ -1,7 +1,7 @@
 -- fact: gap_part
 -- grain: customer x service x month x currency x cause, months whose billing has run; cells in order only of the quarter
 -- meaning: expected less billed, split into causes that sum exactly (`split_gap`, src/rating/bridge.rs). A cell in order has one row without
---   a cause. Cells without a known price have no expectation and stand in coverage. What came late is told apart in the window;
+--   a cause. Cells without a known price have no expectation and stand in coverage. What came late is told apart in the year up to the quarter;
 --   before it, it stands among the units that were not billed
 -- reads: facts.fact_monthly, facts.closed_month, facts.repeated_month, facts.late_month, facts.billed_month
 WITH uncovered AS (

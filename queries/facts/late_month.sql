@@ -1,10 +1,10 @@
 -- fact: late_month
--- grain: customer x service x month x currency, months of the window that lack revenue and whose usage changed after the cut-off
+-- grain: customer x service x month x currency, months of the year up to the quarter that lack revenue and whose usage changed after the cut-off
 -- meaning: how much of what should have been billed rests on what became known after the month was billed (facts/billing_cutoff.sql): usage that
 --   is new after the last day on which it was billable (`late`), usage or cost that was restated after the invoice (`corrected`), less what
 --   was billed since, of late usage first. The cell is rated again by the same terms and contract with its deliveries as they stood then, and
 --   as they would stand with what is new alone; all other cells are never rated twice. Where no price is known, a unit is worth what the
---   pair's units have earned. What was taken back since makes what came late smaller. Of a month whose level began before the window
+--   pair's units have earned. What was taken back since makes what came late smaller. Of a month whose level began before that year
 --   nothing is told
 -- reads: facts.fact_monthly, facts.closed_month, facts.yield_history, facts.billing_cutoff, facts.usage_keyed, facts.usage_month, facts.fx_month, facts.contract_month, facts.terms_month,
 --   facts.lifecycle_month
@@ -16,7 +16,7 @@ WITH priced AS (
   FROM facts.fact_monthly AS fact
   LEFT JOIN facts.yield_history AS yield
     ON fact.customer_key = yield.customer_key AND fact.service_key = yield.service_key AND fact.currency = yield.currency
-  WHERE fact.month BETWEEN $window_start AND $last_month AND NOT fact.is_trial
+  WHERE fact.month BETWEEN $quarter_start - INTERVAL '9 months' AND $last_month AND NOT fact.is_trial
 ),
 short AS (
   SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, cutoff.usage_cutoff_date AS cutoff_date, greatest(cutoff.cutoff_date, fact.month) AS billed_on,

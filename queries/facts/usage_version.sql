@@ -1,6 +1,6 @@
 -- fact: usage_version
 -- grain: native customer x SKU x month x currency x period x days of knowledge
--- meaning: usage of the window that became known, or was replaced, after its month's regular report: every version with the day on which it
+-- meaning: usage of the year up to the quarter that became known, or was replaced, after its month's regular report: every version with the day on which it
 --   became the truth (`known_on`), the day on which it no longer was (`gone_on`), and the day on which the thing itself was first reported
 --   (`new_on`; none for what the vendor calls a correction). Rows of statements have no lasting ids: they are new if nothing of their
 --   customer, SKU and period was reported before. Assumed (inference), where a source does not say what corrects: a row for just the
@@ -17,7 +17,7 @@ WITH version AS (
   JOIN core_history.vendor_usage_version AS usage
     ON report.system = usage.system AND report.entity = usage.entity AND report.provider = coalesce(usage.provider, '')
     AND report.service_month = usage.service_month
-  WHERE usage.service_month BETWEEN $window_start AND $last_month
+  WHERE usage.service_month BETWEEN $quarter_start - INTERVAL '9 months' AND $last_month
     AND (usage.known_from > report.reported_at OR usage.known_to > report.reported_at)
 ),
 charged AS (
@@ -28,7 +28,7 @@ charged AS (
     AND version.subject_id = usage.subject_id AND version.service_month = usage.service_month AND version.period_start = usage.period_start
     AND version.period_end = usage.period_end
   WHERE version.is_correction IS NULL AND version.period_end > version.period_start + INTERVAL '1 day' AND version.known_from > version.reported_at AND usage.recorded_at <= version.reported_at
-    AND usage.service_month BETWEEN $window_start AND $last_month
+    AND usage.service_month BETWEEN $quarter_start - INTERVAL '9 months' AND $last_month
 ),
 dated AS (
   SELECT version.*, CASE WHEN known_from <= reported_at THEN service_month ELSE CAST(known_from AS DATE) END AS known_on,

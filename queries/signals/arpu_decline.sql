@@ -14,6 +14,7 @@
 --   seat (gigabytes, hours), only the contract's price rose, the contract records the lower price, free units, proration and new seats
 --   explain it, the series is shorter than six months
 -- known_false_alarms: a price cut that was agreed and that no contract records
+-- caused_by: contract_price_up, renewal, escalator, list_price_up, provisioned, source_migration, first_record
 -- action: compare the invoice's unit price with the contract; end the discount
 -- explanation: {customer} pays less for each seat of {service}: {seat_before} {currency} in {before}, {seat_now} {currency} in {last_month} for
 --   {seats} seats. At the rate before, the quarter would have brought {leakage} {currency} more
@@ -30,15 +31,20 @@ seats AS (
                   min(input.month)) AS month_before,
          avg(CASE WHEN input.month >= $quarter_start THEN exact_quotient(input.levelled_revenue, input.seats) END) AS rate_now,
          avg(CASE WHEN input.month <= tested.last_month_as_low_as_before THEN exact_quotient(input.levelled_revenue, input.seats) END)
-           AS rate_before
+           AS rate_before, bool_or(input.price_model <> 'unpriced') AS is_priced
   FROM tested
   JOIN facts.trend_input AS input
     ON tested.customer_key = input.customer_key AND tested.service_key = input.service_key AND tested.currency = input.currency
   WHERE tested.q_value <= $max_q AND input.revenue_per_active IS NOT NULL
   GROUP BY tested.customer_key, tested.service_key, tested.currency
 ),
+-- More than the terms make of the seats was never owed, whatever was charged before: the bridge explains no more either.
 hit AS (
-  SELECT tested.*, line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high, seats.month_before,
+  SELECT tested.* EXCEPT (level, level_low, level_high),
+         CASE WHEN seats.is_priced THEN least(level, CAST(1 AS DECIMAL(38, 18))) ELSE level END AS level,
+         CASE WHEN seats.is_priced THEN least(level_low, CAST(1 AS DECIMAL(38, 18))) ELSE level_low END AS level_low,
+         CASE WHEN seats.is_priced THEN least(level_high, CAST(1 AS DECIMAL(38, 18))) ELSE level_high END AS level_high,
+         line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high, seats.month_before,
          CAST(last_month_as_low_as_before + INTERVAL '1 month' AS DATE) AS change_month
   FROM tested
   JOIN seats ON tested.customer_key = seats.customer_key AND tested.service_key = seats.service_key AND tested.currency = seats.currency

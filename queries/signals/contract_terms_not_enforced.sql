@@ -13,6 +13,7 @@
 --   of the service: a fee, support, a licence without a vendor's file
 -- stays_silent_when: the contract records the lower price, proration explains it, units are missing (then the signals about quantities speak)
 -- known_false_alarms: a rise that was waived by word of mouth
+-- caused_by: contract_price_up, escalator, renewal, contract_began, source_migration, first_record
 -- action: correct price or terms on the recurring invoice; bill the difference since the terms took effect
 -- explanation: By its terms ({terms}) {service} of {customer} comes to {due} {currency} in {last_month}, the invoice says {charged}: {leakage} {currency} in the quarter. Where a trend signal tells how the price came down, the money is counted there
 -- owner: finance

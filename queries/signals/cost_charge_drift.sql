@@ -13,6 +13,7 @@
 --   taken in the vendor's currency), it is the charge for a unit that fell and not its cost that rose (discount_creep, arpu_decline,
 --   usage_up_revenue_flat), the series is shorter than six months
 -- known_false_alarms: a vendor promotion that ends looks like a rise unless it began within the window
+-- caused_by: vendor_price_up, contract_price_down, renewal, source_migration, first_record
 -- action: pass the price on at renewal, or change the vendor plan
 -- explanation: {service} for {customer}: {story}. {unit} cost {unit_cost_before} {cost_currency} and costs {unit_cost_now} now; it was charged
 --   at {unit_charge_before} {currency} and is charged at {unit_charge_now} now. {leakage} {currency} of cost in the quarter is above what the

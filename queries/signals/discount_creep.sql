@@ -16,6 +16,7 @@
 --   line made up for it, the series is shorter than six months
 -- known_false_alarms: a price cut that was agreed and never entered in the PSA; a contract price that rose without the invoice following is
 --   found too, as the price of a unit under the contract's is the same loss
+-- caused_by: contract_price_up, renewal, escalator, list_price_up, source_migration, first_record
 -- action: compare the invoice's unit price with the contract; end the discount or enter it in the PSA with its end
 -- explanation: {service} of {customer} was charged at {paid} {currency} {paid_for} in {last_month}, by the contract it is {due}; before {change}
 --   {share_before} % of the contract's price was paid, now {share_now} %: {leakage} {currency} in the quarter

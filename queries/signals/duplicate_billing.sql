@@ -10,6 +10,7 @@
 --   contract makes of the month, or, without a known price, than the pair's units have earned
 -- stays_silent_when: both lines were due (two sites, two packs), a credit took the second one back, no price is known to tell what was due
 -- known_false_alarms: a second, wanted order of the same size that the PSA does not know yet
+-- caused_by: source_migration, renewal, contract_began, first_record
 -- action: credit the repeated line; find out which run wrote it
 -- explanation: {customer} was billed {billed} {currency} for {service} in {last_month} where {expected} {currency} were due, as a line is repeated on
 --   another invoice: {overbilled} {currency} in the quarter are the customer's

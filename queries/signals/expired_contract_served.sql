@@ -12,6 +12,7 @@
 -- stays_silent_when: the lines were never billable, the month is billed all the same (then
 --   orphan_billing speaks), billing of the month has not run yet
 -- known_false_alarms: a vendor's term that outlasts the customer's contract by a month or two
+-- caused_by: contract_ended, first_record
 -- action: renew the contract and bill the months since its end, or cancel the service with the vendor
 -- explanation: The last contract line for {service} at {customer} ended with {contracted_until}, {served} go on and no invoice line covers them:
 --   {months} months of the quarter, {leakage} {currency}

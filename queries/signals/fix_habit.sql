@@ -13,6 +13,7 @@
 -- stays_silent_when: a single project invoice or service credit, services that are only ever billed by one-off lines (projects, hardware),
 --   a credit that pays back the days after a change of the quantity, so that the month comes to what was expected
 -- known_false_alarms: a monthly rebate that was agreed and is paid by credit note
+-- caused_by: source_migration, renewal, contract_quantity_up, contract_quantity_down, first_record
 -- action: find what the lines put right, and put it right where it arises: contract, quantity or price
 -- explanation: {service} of {customer} was put right by hand in {fixed_months} of the six months to {newest_month}, by one-off lines and
 --   credits of {net} {currency} net; {leakage} {currency} of it was given away in the quarter

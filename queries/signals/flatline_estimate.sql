@@ -14,6 +14,7 @@
 --   agreed, it moved in one step (that is a change that was not billed), invoice and delivery count in different units and no contract
 --   prices them, the month may still be billed, the estimate is too high
 -- known_false_alarms: a service that is agreed in blocks of ten without its contract saying so
+-- caused_by: contract_quantity_down, contract_quantity_up, source_migration, contract_began, delivery_began, first_record
 -- action: bill the vendor's quantity instead of a typed one; settle the months since
 -- explanation: {customer} is billed {billed_quantity} of {service} in {last_month}, {pattern}, while {least} to {most} were due in those
 --   months: {leakage} {currency} in the quarter{manual}

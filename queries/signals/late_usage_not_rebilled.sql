@@ -12,6 +12,7 @@
 -- stays_silent_when: the late usage was billed later, free units or a fixed fee cover it, the PSA's commitment covers it, the amount is below one
 --   unit of money
 -- known_false_alarms: a first report of a new export may come long after the month without being late at the vendor
+-- caused_by: source_migration, first_record
 -- action: bill the late usage with the next invoice; move the cut-off behind the vendor's last report
 -- explanation: Usage of {service} at {customer} for {last_month} became known up to {late_on}, after the billing cut-off of {cutoff_date}, and was
 --   never billed: {leakage} {currency}

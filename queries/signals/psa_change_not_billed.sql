@@ -10,6 +10,7 @@
 -- stays_silent_when: proration, free units, a pro-rated correction line, or a credit explain the difference; below 1 % of the units or
 --   one unit of money
 -- known_false_alarms: a PSA quantity raised by mistake
+-- caused_by: contract_quantity_up, contract_began, contract_price_up, escalator, renewal, source_migration, first_record
 -- action: correct the recurring invoice and bill the months since the change
 -- explanation: The PSA commits {customer} to {billable_contracted_quantity} of {service}, the invoice of {last_month} carries
 --   {billed_quantity}: {leakage} {currency} in the quarter

@@ -14,6 +14,7 @@
 --   list of users nor a contract tells who is left, the amount is below one unit of money; a
 --   month's invoice that was written before a seat was given up, if the next one follows
 -- known_false_alarms: vendors release seats only at the end of their term: the cost is real, but may not be stopped before
+-- caused_by: suspended, cancelled, first_record
 -- action: release the seats with the vendor, or resume and bill them; return what the customer paid for them
 -- explanation: {suspended_subjects} suspended of {service} at {customer} go on being {charged} in {last_month}: {money} {currency} in the quarter
 -- owner: vendor management

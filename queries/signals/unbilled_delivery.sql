@@ -12,6 +12,7 @@
 -- stays_silent_when: trial, internal use (not billable in the PSA), free units cover all of it, a fixed fee covers the service, billing of the
 --   month has not run yet; after the contract's end expired_contract_served speaks, of usage that came late late_usage_not_rebilled
 -- known_false_alarms: services that the MSP gives away without saying so in the PSA
+-- caused_by: contract_began, delivery_began, provisioned, renewal, source_migration, first_record
 -- action: bill the months; find out why the service has no invoice line
 -- explanation: {customer} was delivered {billable_quantity} of {service} in {last_month} and no invoice line covers {open}: {months} months of
 --   the quarter, {leakage} {currency}

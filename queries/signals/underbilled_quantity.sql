@@ -12,6 +12,7 @@
 --   or one unit of money; what the PSA knows and the invoice does not is psa_change_not_billed, what became known after the billing
 --   cut-off is late_usage_not_rebilled or correction_not_passed_on
 -- known_false_alarms: a vendor that charges for released seats until the end of its term
+-- caused_by: provisioned, contract_quantity_down, delivery_began, renewal, source_migration, first_record
 -- action: raise the PSA quantity to what is delivered and bill the difference
 -- explanation: {customer} was delivered {billable_quantity} of {service} in {last_month}, billed were {billed_quantity}:
 --   {leakage} {currency} in the quarter at {contract_price} {currency} a unit

@@ -14,6 +14,7 @@
 -- stays_silent_when: free units, a minimum, commitments or tiers make it so, every unit is billed at a lower price (discount_creep,
 --   arpu_decline), a fixed fee was agreed, the series is shorter than six months, the month may still be billed
 -- known_false_alarms: a price of a flow (gigabytes, hours) that was cut and that no contract records
+-- caused_by: contract_price_down, contract_quantity_down, renewal, provisioned, source_migration, first_record
 -- action: bill the delivered quantity; replace the typed quantity by the vendor's
 -- explanation: {service} usage at {customer} grew from {quantity_before} in {before} to {delivered_quantity} in {last_month}, the charge went
 --   from {revenue_before} to {revenue} {currency}: at the {unit_rate} {currency} that a unit would earn, billed as before, the
@@ -75,18 +76,27 @@ before AS (
     ON hit.customer_key = input.customer_key AND hit.service_key = input.service_key AND hit.currency = input.currency
   WHERE input.usage_per_revenue IS NOT NULL
   GROUP BY hit.customer_key, hit.service_key, hit.currency
+),
+-- More than the terms make of the usage was never owed, whatever was charged before: the bridge explains no more either.
+rated AS (
+  SELECT input.*, CASE WHEN input.price_model = 'unpriced' THEN hit.level ELSE least(hit.level, CAST(1 AS DECIMAL(38, 18))) END AS level,
+         CASE WHEN input.price_model = 'unpriced' THEN hit.level_low ELSE least(hit.level_low, CAST(1 AS DECIMAL(38, 18))) END AS level_low,
+         CASE WHEN input.price_model = 'unpriced' THEN hit.level_high ELSE least(hit.level_high, CAST(1 AS DECIMAL(38, 18))) END AS level_high
+  FROM hit
+  JOIN facts.trend_input AS input
+    ON hit.customer_key = input.customer_key AND hit.service_key = input.service_key AND hit.currency = input.currency
 )
 SELECT hit.customer_key, hit.service_key, hit.currency, input.month,
-       round_money(exact_product(input.usage_worth, hit.level) - input.usage_charge, hit.currency) AS amount,
-       round_money(exact_product(input.usage_worth, hit.level_low) - input.usage_charge, hit.currency) AS amount_low,
-       round_money(exact_product(input.usage_worth, hit.level_high) - input.usage_charge, hit.currency) AS amount_high,
+       round_money(exact_product(input.usage_worth, input.level) - input.usage_charge, hit.currency) AS amount,
+       round_money(exact_product(input.usage_worth, input.level_low) - input.usage_charge, hit.currency) AS amount_low,
+       round_money(exact_product(input.usage_worth, input.level_high) - input.usage_charge, hit.currency) AS amount_high,
        hit.p_value, hit.q_value, hit.slope, hit.slope_low, hit.slope_high, hit.change_month,
-       input.delivered_quantity, input.revenue, hit.level, to_char(before.month, '%Y-%m') AS before, before.quantity AS quantity_before,
+       input.delivered_quantity, input.revenue, input.level, to_char(before.month, '%Y-%m') AS before, before.quantity AS quantity_before,
        before.revenue AS revenue_before,
-       CAST(round(exact_quotient(exact_product(input.usage_worth, hit.level), input.delivered_quantity), 4) AS DECIMAL(38, 18)) AS unit_rate
+       CAST(round(exact_quotient(exact_product(input.usage_worth, input.level), input.delivered_quantity), 4) AS DECIMAL(38, 18)) AS unit_rate
 FROM hit
 JOIN before ON hit.customer_key = before.customer_key AND hit.service_key = before.service_key AND hit.currency = before.currency
-JOIN facts.trend_input AS input
+JOIN rated AS input
   ON hit.customer_key = input.customer_key AND hit.service_key = input.service_key AND hit.currency = input.currency
 WHERE before.has_grown AND input.month >= coalesce(hit.change_month, $window_start) AND input.usage_per_revenue IS NOT NULL
-  AND input.usage_charge < 0.99 * exact_product(input.usage_worth, hit.level)
+  AND input.usage_charge < 0.99 * exact_product(input.usage_worth, input.level)

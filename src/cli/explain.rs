@@ -72,9 +72,19 @@ fn print(context: &Context, explanation: &Explanation) {
             .iter()
             .map(|r| json!({ "kind": r.kind, "file": r.file, "batch_id": r.batch_id, "row": r.source_row, "line": r.line }))
             .collect();
-        render::document(
-            &json!({ "finding": fields, "months": months, "source_rows": rows, "row_counts": explanation.row_counts }),
-        );
+        let causes: Vec<_> = explanation
+            .causes
+            .iter()
+            .map(|(cause, row)| {
+                let figure = |value: Option<rust_decimal::Decimal>| json!(value.map(|v| v.to_string()));
+                json!({ "event": cause.event, "happened_on": cause.happened_on.to_string(), "before": figure(cause.before),
+                        "after": figure(cause.after), "detail": cause.detail, "system": cause.system, "source": cause.source,
+                        "file": row.as_ref().map(|r| &r.file), "batch_id": row.as_ref().map(|r| &r.batch_id),
+                        "row": row.as_ref().map(|r| r.source_row), "line": row.as_ref().map(|r| &r.line) })
+            })
+            .collect();
+        render::document(&json!({ "finding": fields, "causes": causes, "months": months, "source_rows": rows,
+                                  "row_counts": explanation.row_counts }));
         return;
     }
     let money = if finding.basis == Basis::Overbilling { finding.overbilled } else { finding.leakage };
@@ -87,6 +97,13 @@ fn print(context: &Context, explanation: &Explanation) {
         finding.basis.as_str()
     ));
     render::lines(&finding.explanation);
+    for (cause, row) in &explanation.causes {
+        render::lines(&format!("{} {}", if cause.rank == 1 { "what happened then:" } else { "  also:" }, cause.detail));
+        if let Some(row) = row {
+            let line: String = row.line.chars().take(LINE_WIDTH).collect();
+            render::lines(&format!("    {} row {} (batch {})\n    {line}", row.file, row.source_row, row.batch_id));
+        }
+    }
     if let (Some(p), Some(q), Some(slope)) = (finding.p_value, finding.q_value, finding.slope) {
         let (low, high) = (finding.slope_low.unwrap_or(slope), finding.slope_high.unwrap_or(slope));
         render::lines(&format!(

@@ -1,5 +1,6 @@
 //! One analysis of a quarter: view of the lake, facts, signals, findings, marts.
 
+use super::cause::causes;
 use super::cell::cells;
 use super::coverage::{Coverage, coverage};
 use super::earlier::{Earlier, earlier};
@@ -145,6 +146,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     let billed = billed(&ctx, &keys).await?;
     let scorecard = scorecard(&ctx, &catalog, parameters, request.quarter, &before).await?;
     folded.sort_by(|a, b| rank_key(&b.finding).cmp(&rank_key(&a.finding)).then(a.finding.finding_id.cmp(&b.finding.finding_id)));
+    let causes = causes(&ctx, &folded, &signals).await?;
     let run_id = run_id(request, &versions, &catalog, &before);
     let unmapped = unmapped(&ctx).await?;
     let results = Results {
@@ -154,6 +156,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
         versions: &versions,
         queries_sha256: &catalog.sha256(),
         folded: &folded,
+        causes: &causes,
         billed: &billed,
         recovered: &recovered,
         known_until,

@@ -1,6 +1,7 @@
 //! From a finding down to the lines of the exports that it rests on.
 
 use super::analyze::{AnalyzeError, findings_of, parameters};
+use super::cause::{self, Cause};
 use super::marts::{self, Run};
 use super::schema::Finding;
 use crate::ingest::original::original_rows;
@@ -63,6 +64,8 @@ pub struct Explanation {
     pub rows: Vec<SourceRow>,
     /// How many there are of each kind.
     pub row_counts: BTreeMap<String, u64>,
+    /// What happened when it began, the most likely cause first, with the row that states or shows it.
+    pub causes: Vec<(Cause, Option<SourceRow>)>,
 }
 
 /// Figures that explain a month.
@@ -95,7 +98,12 @@ pub async fn explain(lake: &Lake, run: &Run, id: &str, threads: usize) -> Result
     build_facts(&ctx, &catalog, parameters, Some(&["customer_alias", "service_alias", "billed_line"])).await?;
     let months = months(&ctx, &finding).await?;
     let (rows, row_counts) = source_rows(&ctx, lake, &finding, SHOWN).await?;
-    Ok(Some(Explanation { finding, months, rows, row_counts }))
+    let mut causes = Vec::new();
+    for cause in cause::of_finding(&ctx, &finding.finding_id).await? {
+        let row = row_of_cause(&ctx, lake, &finding, &cause).await?;
+        causes.push((cause, row));
+    }
+    Ok(Some(Explanation { finding, months, rows, row_counts, causes }))
 }
 
 async fn query(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, AnalyzeError> {
@@ -157,9 +165,42 @@ pub(super) async fn source_rows(
     finding: &Finding,
     shown: usize,
 ) -> Result<(Vec<SourceRow>, BTreeMap<String, u64>), AnalyzeError> {
+    let mut found: Vec<SourceRow> = Vec::new();
+    let mut counts = BTreeMap::new();
+    let (first, last) = (finding.quarter.first_month().max(finding.first_month), finding.quarter.last_month());
+    for (kind, rows) in queries(finding, first, last) {
+        let (of_kind, count) = originals(ctx, lake, kind, &rows, shown).await?;
+        counts.insert(kind.to_owned(), count);
+        found.extend(of_kind);
+    }
+    Ok((found, counts))
+}
+
+/// The row that states a cause; where a month of rows shows it, the first of them.
+async fn row_of_cause(
+    ctx: &SessionContext,
+    lake: &Lake,
+    finding: &Finding,
+    cause: &Cause,
+) -> Result<Option<SourceRow>, AnalyzeError> {
+    let rows = match &cause.row {
+        Some((batch_id, source_row)) => {
+            Some(format!("SELECT {} AS batch_id, CAST({source_row} AS BIGINT) AS source_row", quoted(Some(batch_id))))
+        }
+        None => {
+            // What ended is shown by the last month that it was there.
+            let month = Month::of(cause.happened_on).plus(if cause.event == "delivery_ended" { -1 } else { 0 });
+            queries(finding, month, month).into_iter().find(|(kind, _)| *kind == cause.source).map(|(_, rows)| rows)
+        }
+    };
+    let Some(rows) = rows else { return Ok(None) };
+    Ok(originals(ctx, lake, &cause.source, &rows, 1).await?.0.into_iter().next())
+}
+
+/// By kind, the query for the source rows of a finding's customer and service in these months.
+fn queries(finding: &Finding, first: Month, last: Month) -> Vec<(&'static str, String)> {
     let (customer, service) = (quoted(finding.customer_key.as_ref()), quoted(finding.service_key.as_ref()));
     let day = |month: Month| format!("DATE '{}'", month.first_day());
-    let (first, last) = (finding.quarter.first_month().max(finding.first_month), finding.quarter.last_month());
     let span = format!("BETWEEN {} AND {}", day(first), day(last));
     let (from, until) = (day(first), day(last.plus(1)));
     let from_customer = |system: &str, id: &str| {
@@ -232,37 +273,44 @@ pub(super) async fn source_rows(
         );
         queries.push(("event", events));
     }
-    let mut found: Vec<SourceRow> = Vec::new();
-    let mut counts = BTreeMap::new();
-    for (kind, rows) in queries {
-        let sql = format!(
-            "SELECT batch.file, batch.sha256, batch.system, batch.entity, batch.batch_id, rows.source_row FROM ({rows}) AS rows
-             JOIN core.batch AS batch ON rows.batch_id = batch.batch_id ORDER BY batch.file, rows.source_row"
-        );
-        let mut wanted: BTreeMap<[String; 5], Vec<u64>> = BTreeMap::new();
-        let mut count = 0_u64;
-        for batch in query(ctx, &sql).await? {
-            let text = |at: usize, row: usize| -> Result<String, AnalyzeError> {
-                Ok(column(&batch, at, &DataType::Utf8)?.as_string::<i32>().value(row).to_owned())
-            };
-            for row in 0..batch.num_rows() {
-                count += 1;
-                if wanted.values().map(Vec::len).sum::<usize>() < shown {
-                    let number = batch.column(5).as_primitive::<Int64Type>().value(row).cast_unsigned();
-                    wanted
-                        .entry([text(0, row)?, text(1, row)?, text(2, row)?, text(3, row)?, text(4, row)?])
-                        .or_default()
-                        .push(number);
-                }
-            }
-        }
-        counts.insert(kind.to_owned(), count);
-        for ([file, sha256, system, entity, batch_id], rows) in wanted {
-            for (source_row, line) in original_rows(lake, &sha256, &system, &entity, &rows)? {
-                let (file, batch_id) = (file.clone(), batch_id.clone());
-                found.push(SourceRow { kind: kind.to_owned(), file, batch_id, source_row, line });
+    queries
+}
+
+/// The original lines of the first few rows of a query for `batch_id` and `source_row`, and how many rows there are.
+async fn originals(
+    ctx: &SessionContext,
+    lake: &Lake,
+    kind: &str,
+    rows: &str,
+    shown: usize,
+) -> Result<(Vec<SourceRow>, u64), AnalyzeError> {
+    let sql = format!(
+        "SELECT batch.file, batch.sha256, batch.system, batch.entity, batch.batch_id, rows.source_row FROM ({rows}) AS rows
+         JOIN core.batch AS batch ON rows.batch_id = batch.batch_id ORDER BY batch.file, rows.source_row"
+    );
+    let mut wanted: BTreeMap<[String; 5], Vec<u64>> = BTreeMap::new();
+    let mut count = 0_u64;
+    for batch in query(ctx, &sql).await? {
+        let text = |at: usize, row: usize| -> Result<String, AnalyzeError> {
+            Ok(column(&batch, at, &DataType::Utf8)?.as_string::<i32>().value(row).to_owned())
+        };
+        for row in 0..batch.num_rows() {
+            count += 1;
+            if wanted.values().map(Vec::len).sum::<usize>() < shown {
+                let number = batch.column(5).as_primitive::<Int64Type>().value(row).cast_unsigned();
+                wanted
+                    .entry([text(0, row)?, text(1, row)?, text(2, row)?, text(3, row)?, text(4, row)?])
+                    .or_default()
+                    .push(number);
             }
         }
     }
-    Ok((found, counts))
+    let mut found: Vec<SourceRow> = Vec::new();
+    for ([file, sha256, system, entity, batch_id], rows) in wanted {
+        for (source_row, line) in original_rows(lake, &sha256, &system, &entity, &rows)? {
+            let (file, batch_id) = (file.clone(), batch_id.clone());
+            found.push(SourceRow { kind: kind.to_owned(), file, batch_id, source_row, line });
+        }
+    }
+    Ok((found, count))
 }

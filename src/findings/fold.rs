@@ -109,11 +109,9 @@ fn one_finding(signal: &Signal, cells: Vec<Cell>, quarter: Quarter, names: &Name
         basis: last.basis,
         overbilled: shown(if is_overbilling { money } else { Decimal::ZERO }),
     };
+    finding.explanation = explain(&signal.explanation, &finding, &last, current.len());
     // A habit that lost nothing has no money anywhere else either.
-    let corroborates = money.is_zero() && !whole.is_zero() && !is_overbilling;
-    let told = if corroborates { shown(whole) } else { finding.leakage };
-    finding.explanation = explain(&signal.explanation, &finding, &last, current.len(), told);
-    if corroborates {
+    if money.is_zero() && !whole.is_zero() && !is_overbilling {
         finding.explanation.push_str(". The money is counted with another finding on the same months; this one corroborates it");
     }
     Some(Folded { finding, cells: current, earlier, money: Money::default() })
@@ -143,9 +141,8 @@ fn severity(annual: Decimal) -> &'static str {
     }
 }
 
-/// Fills `{placeholders}`: the finding's own figures, else the column of the last month's cell. `leakage` is what the sentence tells: for
-/// a finding that corroborates, the money that is counted elsewhere.
-fn explain(template: &str, finding: &Finding, last: &Cell, months: usize, leakage: Decimal) -> String {
+/// Fills `{placeholders}`: the finding's own figures, else the column of the last month's cell.
+fn explain(template: &str, finding: &Finding, last: &Cell, months: usize) -> String {
     let mut text = String::with_capacity(template.len() * 2);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
@@ -158,10 +155,10 @@ fn explain(template: &str, finding: &Finding, last: &Cell, months: usize, leakag
         let value = match name {
             "customer" => finding.customer_name.clone().unwrap_or_else(|| "all customers".to_owned()),
             "service" => finding.service_name.clone().unwrap_or_else(|| "all services".to_owned()),
-            "leakage" => leakage.to_string(),
+            "leakage" => finding.leakage.to_string(),
             "overbilled" => finding.overbilled.to_string(),
             // Whoever's it is.
-            "money" => (leakage + finding.overbilled).to_string(),
+            "money" => (finding.leakage + finding.overbilled).to_string(),
             "currency" => finding.currency.clone(),
             "first_month" => finding.first_month.to_string(),
             "last_month" => finding.last_month.to_string(),

@@ -20,11 +20,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Tables of a run besides `marts/run` itself.
-pub const MARTS: [Table; 7] = [
+pub const MARTS: [Table; 8] = [
     Table::FactMonthly,
     Table::GapBridge,
     Table::Finding,
     Table::FindingEvidence,
+    Table::FindingCause,
     Table::Coverage,
     Table::Scorecard,
     Table::Recovered,

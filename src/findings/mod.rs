@@ -5,12 +5,14 @@
 //! ```
 
 pub mod analyze;
+pub mod cause;
 pub mod cell;
 pub mod compare;
 pub mod coverage;
 pub mod earlier;
 mod error;
 pub mod explain;
+mod figures;
 pub mod fold;
 pub mod marts;
 pub mod mute;
@@ -18,6 +20,7 @@ pub mod overlap;
 pub mod pack;
 mod publish;
 pub mod read;
+mod recompute;
 pub mod recoverable;
 pub mod recovered;
 pub mod report_data;

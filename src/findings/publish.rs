@@ -1,5 +1,6 @@
 //! The results of an analysis as rows of the marts, committed together.
 
+use super::cause::Cause;
 use super::cell::Cell;
 use super::coverage::Coverage;
 use super::error::AnalyzeError;
@@ -33,6 +34,7 @@ pub(super) struct Results<'a> {
     pub(super) versions: &'a Versions,
     pub(super) queries_sha256: &'a str,
     pub(super) folded: &'a [Folded],
+    pub(super) causes: &'a [Cause],
     pub(super) billed: &'a HashMap<Key, Decimal>,
     pub(super) recovered: &'a [Recovered],
     pub(super) known_until: NaiveDate,
@@ -64,6 +66,7 @@ pub(super) async fn publish(ctx: &SessionContext, lake: &Lake, results: Results<
         (Table::GapBridge, bridge),
         (Table::Finding, vec![findings(results.folded, run_id).map_err(&encode)?]),
         (Table::FindingEvidence, vec![evidence(results, &quarter).map_err(&encode)?]),
+        (Table::FindingCause, vec![causes(results.causes, &quarter, run_id).map_err(&encode)?]),
         (Table::Recovered, vec![recovered(results.recovered, &quarter, run_id).map_err(&encode)?]),
         (Table::Scorecard, vec![scorecard(results.scorecard, &quarter, run_id).map_err(&encode)?]),
         (Table::Coverage, vec![coverage(results.coverage, &quarter, run_id).map_err(&encode)?]),
@@ -191,6 +194,27 @@ fn evidence(results: Results<'_>, quarter: &str) -> Result<RecordBatch, ArrowErr
         ("corroborates", amount(|c| c.amount - c.counted)?),
         ("run_id", text(&|_, _| Some(results.run_id.to_owned()))),
         ("billed", money(billed.collect())?),
+    ])
+}
+
+fn causes(causes: &[Cause], quarter: &str, run_id: &str) -> Result<RecordBatch, ArrowError> {
+    let text = |get: &dyn Fn(&Cause) -> Option<String>| -> ArrayRef { Arc::new(causes.iter().map(get).collect::<StringArray>()) };
+    let figure = |get: fn(&Cause) -> Option<Decimal>| money(causes.iter().map(|c| get(c).and_then(from_decimal)).collect());
+    let whole = |get: fn(&Cause) -> Option<i64>| -> ArrayRef { Arc::new(causes.iter().map(get).collect::<Int64Array>()) };
+    batch(vec![
+        ("finding_id", text(&|c| Some(c.finding_id.clone()))),
+        ("quarter", text(&|_| Some(quarter.to_owned()))),
+        ("rank", whole(|c| i64::try_from(c.rank).ok())),
+        ("event", text(&|c| Some(c.event.clone()))),
+        ("happened_on", Arc::new(causes.iter().map(|c| Some(date_days(c.happened_on))).collect::<Date32Array>())),
+        ("value_before", figure(|c| c.before)?),
+        ("value_after", figure(|c| c.after)?),
+        ("detail", text(&|c| Some(c.detail.clone()))),
+        ("system", text(&|c| c.system.clone())),
+        ("source", text(&|c| Some(c.source.clone()))),
+        ("batch_id", text(&|c| c.row.as_ref().map(|(batch_id, _)| batch_id.clone()))),
+        ("source_row", whole(|c| c.row.as_ref().map(|(_, source_row)| *source_row))),
+        ("run_id", text(&|_| Some(run_id.to_owned()))),
     ])
 }
 

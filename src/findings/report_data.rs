@@ -1,6 +1,7 @@
 //! What the report shows, gathered from the marts of one run.
 
 use super::analyze::{AnalyzeError, chart_start, findings_of};
+use super::cause;
 use super::coverage::{Coverage, Part};
 use super::marts::{self, Run};
 use super::mute::{self, Split, Spoken};
@@ -59,6 +60,7 @@ pub async fn report_data(lake: &Lake, run: &Run) -> Result<ReportData, AnalyzeEr
         by_signal: by_signal(&signals, &findings),
         coverage: coverage(&ctx, &signals).await?,
         scorecard: scores(&ctx).await?,
+        causes: cause::most_likely(&ctx).await?,
         charts,
         notes: notes(run, resolved.len(), split.muted.len(), recoverable(&ctx, &findings).await?),
         findings,

@@ -12,6 +12,7 @@
 //!
 //! Every column may be used in the header's `explanation`.
 
+use super::cause::EVENTS;
 use super::schema::Basis;
 use crate::query::catalog::{Catalog, Query};
 use crate::query::header::Header;
@@ -41,6 +42,8 @@ pub struct Signal {
     pub precedence: u32,
     /// Signals whose money lies beside this one's by construction: their claims do not reduce it.
     pub adds_to: Vec<String>,
+    /// By what such a leak begins, the most likely first (`findings/cause.rs`).
+    pub caused_by: Vec<String>,
     /// Whether its money is owed for past months, so that it can be billed after the fact.
     pub is_back_billable: bool,
     /// What a finance person does about it.
@@ -99,6 +102,11 @@ impl Signal {
                 return Err(QueryError::new(query, &format!("`back_billable: {other}` is neither `yes` nor `no`")));
             }
         };
+        let caused_by = header.list("caused_by");
+        if let Some(unknown) = caused_by.iter().find(|event| !EVENTS.contains(event)) {
+            let message = format!("`caused_by: {unknown}` is none of `{}`", EVENTS.join("`, `"));
+            return Err(QueryError::new(query, &message));
+        }
         Ok(Self {
             id: name.to_owned(),
             title: text("title"),
@@ -107,6 +115,7 @@ impl Signal {
             basis,
             precedence,
             adds_to: header.list("adds_to").into_iter().map(str::to_owned).collect(),
+            caused_by: caused_by.into_iter().map(str::to_owned).collect(),
             is_back_billable,
             action: text("action"),
             explanation: text("explanation"),

@@ -57,6 +57,8 @@ pub enum Table {
     Finding,
     /// The fact rows behind each finding.
     FindingEvidence,
+    /// What happened when each finding began, the most likely cause first.
+    FindingCause,
     /// Which signals could be tested on how much, and why not on the rest.
     Coverage,
     /// Whether revenue integrity rests on systems or on people, per run.
@@ -94,6 +96,7 @@ pub const TABLES: &[Table] = &[
     Table::GapBridge,
     Table::Finding,
     Table::FindingEvidence,
+    Table::FindingCause,
     Table::Coverage,
     Table::Scorecard,
     Table::Recovered,
@@ -123,6 +126,7 @@ impl Table {
             | Self::GapBridge
             | Self::Finding
             | Self::FindingEvidence
+            | Self::FindingCause
             | Self::Coverage
             | Self::Scorecard
             | Self::Recovered
@@ -159,6 +163,7 @@ impl Table {
             Self::GapBridge => "gap_bridge",
             Self::Finding => "finding",
             Self::FindingEvidence => "finding_evidence",
+            Self::FindingCause => "finding_cause",
             Self::Coverage => "coverage",
             Self::Scorecard => "scorecard",
             Self::Recovered => "recovered",
@@ -172,9 +177,13 @@ impl Table {
     pub fn partition_columns(self) -> &'static [&'static str] {
         match self {
             Self::VendorUsage | Self::InvoiceLine => &["system", "service_month"],
-            Self::GapBridge | Self::Finding | Self::FindingEvidence | Self::Coverage | Self::Scorecard | Self::Recovered => {
-                &["quarter"]
-            }
+            Self::GapBridge
+            | Self::Finding
+            | Self::FindingEvidence
+            | Self::FindingCause
+            | Self::Coverage
+            | Self::Scorecard
+            | Self::Recovered => &["quarter"],
             _ => &[],
         }
     }
@@ -566,6 +575,25 @@ impl Table {
                 ("run_id", TEXT),
                 // What was billed for the month when the run was made.
                 ("billed", DECIMAL),
+            ],
+            Self::FindingCause => vec![
+                ("finding_id", TEXT),
+                ("quarter", TEXT),
+                // 1 is the most likely.
+                ("rank", COUNT),
+                // One of `findings::cause::EVENTS`.
+                ("event", TEXT),
+                ("happened_on", DATE),
+                ("value_before", DECIMAL),
+                ("value_after", DECIMAL),
+                ("detail", TEXT),
+                ("system", TEXT),
+                // `contract`, `terms`, `catalogue`, `lifecycle`, `usage`, `invoice`.
+                ("source", TEXT),
+                // The row that states it; empty where a month of rows shows it.
+                ("batch_id", TEXT),
+                ("source_row", COUNT),
+                ("run_id", TEXT),
             ],
             Self::Coverage => vec![
                 ("signal", TEXT),

@@ -21,6 +21,7 @@ use crate::month::{Month, Quarter};
 use chrono::NaiveDate;
 use plotters::drawing::DrawingAreaErrorKind;
 use rust_decimal::Decimal;
+use std::collections::HashMap;
 
 /// Everything a report says about one quarter.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +38,8 @@ pub struct ReportData {
     pub by_signal: Vec<SignalTotal>,
     /// The findings, most important first. The page shows the first [`MAX_FINDINGS`].
     pub findings: Vec<Finding>,
+    /// By finding, what happened when it began, in a sentence.
+    pub causes: HashMap<String, String>,
     /// Monthly series behind findings, at most one for each; those of findings not shown are ignored.
     pub charts: Vec<FindingChart>,
     /// What each signal could and could not test.

@@ -98,6 +98,8 @@ struct FindingRow {
     status: String,
     severity: String,
     explanation: String,
+    /// What happened when it began.
+    happened: Option<String>,
     facts: Vec<(&'static str, String)>,
     command: String,
     chart: Option<ChartView>,
@@ -292,6 +294,7 @@ impl FindingRow {
             status: capitalised(&finding.status),
             severity: capitalised(&finding.severity),
             explanation: format::shortened(&finding.explanation, LONG_TEXT),
+            happened: data.causes.get(&finding.finding_id).map(|text| format::shortened(text, LONG_TEXT)),
             facts: facts(finding, data.quarter),
             command: format!(
                 "shortfall explain --lake {} {}",

@@ -2,12 +2,15 @@
 //! and what the folders must hold.
 
 mod autotask;
+mod bridge;
 mod compare;
 mod coverage;
 mod detection;
+mod duckdb;
 mod false_alarms;
 mod identity;
 mod laws;
+mod onset;
 mod over_time;
 mod own_signals;
 mod pack;

@@ -77,6 +77,12 @@ fn says(name: &str, text: &str, parts: &[&str]) {
 }
 
 #[test]
+fn an_unknown_cause_is_named() {
+    let text = SOUND.replace("-- explanation:", "-- caused_by: renewal, bad_luck\n-- explanation:");
+    says("thin_margin.sql", &text, &["`caused_by: bad_luck` is none of", "`contract_quantity_up`"]);
+}
+
+#[test]
 fn a_missing_header_key_is_named() {
     says("thin_margin.sql", &SOUND.replace("-- title: Margin below a third\n", ""), &["the header lacks `title`"]);
 }

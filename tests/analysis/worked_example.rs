@@ -193,7 +193,7 @@ fn every_figure_of_an_explanation_is_in_the_exports() {
     );
     assert_eq!(
         of("correction_not_passed_on", "backup_gb"),
-        "The vendor restated Backup at Acme Dental for 2026-07 on 2026-09-10, after the billing cut-off of 2026-08-03: by the contract 75 USD are due, \
+        "The vendor restated Backup at Acme Dental for 2026-07 on 2026-09-10, after it was billed on 2026-08-03: by the contract 75 USD are due, \
          60 USD were billed; 15.00 USD of it come from the restatement"
     );
     assert_eq!(

@@ -1,10 +1,10 @@
-"""Runs the `recompute.sql` of evidence packs in DuckDB and says whether every figure agrees.
+"""Runs the `recompute.sql` of evidence packs in DuckDB and prints every figure: pack, figure, stated, recomputed, whether they agree.
 
     shortfall explain --lake LAKE FINDING_ID --pack PACK
-    pip install -r benches/peers/requirements.txt
+    pip install -r tests/oracle/requirements.txt
     python tests/oracle/check_pack.py PACK...
 
-Exit code 1 if a figure does not. Last run: DuckDB 2.0.1, every finding of the worked example.
+Exit code 1 if a figure does not agree or a statement fails. `cargo test --test analysis pack` runs it on a finding of every signal.
 """
 
 import os
@@ -19,9 +19,15 @@ for folder in sys.argv[1:]:
     connection = duckdb.connect()
     with open("recompute.sql", encoding="utf-8") as file:
         statements = connection.extract_statements(file.read())
-    for statement in statements:
-        answer = connection.execute(statement)
-    for figure, stated, recomputed, agrees in answer.fetchall():
+    try:
+        for statement in statements:
+            answer = connection.execute(statement)
+        figures = answer.fetchall()
+    except duckdb.Error as error:
+        print(folder, error, sep=": ", file=sys.stderr)
+        differing += 1
+        continue
+    for figure, stated, recomputed, agrees in figures:
         print(folder, figure, stated, recomputed, "agrees" if agrees else "DIFFERS", sep="\t")
         differing += agrees is not True
 sys.exit(1 if differing else 0)
