@@ -147,7 +147,6 @@ fn bridge_cell() -> impl Strategy<Value = bridge::Cell> {
         late: money[6],
         corrected: money[7],
         calendar: Decimal::ZERO,
-        uncovered: money[4],
         minimum: money[2].min(money[0]),
         uncovered: money[8].min(money[0]),
         is_billed: flags[2],
