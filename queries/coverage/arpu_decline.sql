@@ -1,10 +1,10 @@
 -- coverage: arpu_decline
 -- unit: customers and services billed in the quarter
 -- grain: customer x service x currency
--- meaning: pairs with a series of at least $min_months months in the window; only where units have a price
+-- meaning: pairs with a series of at least $min_months months in the window; of seats; a flow is none
 -- reads: facts.fact_monthly, facts.trend_input
 WITH heard AS (
-  SELECT DISTINCT service_key FROM facts.fact_monthly WHERE active_subjects > 0 AND month BETWEEN $quarter_start AND $last_month
+  SELECT DISTINCT service_key FROM facts.fact_monthly WHERE (active_subjects > 0 OR is_delivered) AND month BETWEEN $quarter_start AND $last_month
 ),
 pair AS (
   SELECT customer_key, service_key, currency, sum(revenue) AS money, bool_or(price_model = 'per_unit') AS is_judged

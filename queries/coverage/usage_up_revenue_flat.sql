@@ -1,13 +1,13 @@
 -- coverage: usage_up_revenue_flat
 -- unit: customers and services billed in the quarter
 -- grain: customer x service x currency
--- meaning: pairs with a series of at least $min_months months in the window; what a contract price is worth other signals judge
+-- meaning: pairs with a series of at least $min_months months in the window; with a price of units or none that is known
 -- reads: facts.fact_monthly, facts.trend_input
 WITH heard AS (
   SELECT DISTINCT service_key FROM facts.fact_monthly WHERE is_delivered AND month BETWEEN $quarter_start AND $last_month
 ),
 pair AS (
-  SELECT customer_key, service_key, currency, sum(revenue) AS money, bool_or(price_model = 'unpriced') AS is_judged
+  SELECT customer_key, service_key, currency, sum(revenue) AS money, bool_or(price_model IN ('unpriced', 'per_unit', 'tiered')) AS is_judged
   FROM facts.fact_monthly
   WHERE month BETWEEN $quarter_start AND $last_month AND is_billed
   GROUP BY customer_key, service_key, currency

@@ -1,9 +1,10 @@
 -- fact: fact_monthly
 -- grain: customer x service x service month x currency, without gaps from the pair's first to its last month
 -- meaning: delivered, contracted, billed, cost, revenue and what should have been billed. A pair has one currency: that of its terms, its
---   invoices, its contract or its cost, in this order; money in another one that no rate converts stands in a row of its own
+--   invoices, its contract or its cost, in this order; money in another one that no rate converts stands in a row of its own. Active subjects
+--   are seats, users or devices, from a list of them or the level that is delivered, never a flow (gigabytes, hours)
 -- reads: facts.pair_month, facts.delivered_month, facts.cost_month, facts.billed_month, facts.contract_month, facts.terms_month,
---   facts.lifecycle_month, facts.fx_month
+--   facts.lifecycle_month, facts.fx_month, facts.service
 WITH own_cost AS (
   SELECT cost.customer_key, cost.service_key, cost.month, sum(coalesce(exact_product(cost.cost, fx.rate), cost.cost)) AS cost,
          sum(cost.cost) AS cost_original, min(cost.currency) AS cost_currency
@@ -17,7 +18,8 @@ WITH own_cost AS (
 rated AS (
   SELECT spine.customer_key, spine.service_key, CAST(spine.month AS DATE) AS month, spine.currency, delivered.is_trial,
          contract.lines IS NOT NULL OR terms.terms IS NOT NULL AS is_contracted,
-         delivered.flow IS NOT NULL OR delivered.levels IS NOT NULL AS is_reported,
+         delivered.flow IS NOT NULL OR delivered.levels IS NOT NULL AS is_reported, delivered.flow IS NOT NULL AS has_flow,
+         coalesce(service.is_volume, false) AS is_volume,
          rate_month(CAST(spine.month AS DATE), spine.currency, delivered.flow, delivered.levels, contract.lines, terms.terms,
                     lifecycle.active, lifecycle.suspended,
                     coalesce(lifecycle.is_complete, false),
@@ -25,6 +27,7 @@ rated AS (
          own_cost.cost, own_cost.cost_original, own_cost.cost_currency,
          billed.quantity AS billed_quantity, billed.revenue, billed.one_off, billed.credit, billed.is_billed
   FROM facts.pair_month AS spine
+  LEFT JOIN facts.service AS service ON spine.service_key = service.service_key
   LEFT JOIN facts.billed_month AS billed
     ON spine.customer_key = billed.customer_key AND spine.service_key = billed.service_key AND spine.month = billed.month
     AND spine.currency = billed.currency
@@ -48,7 +51,8 @@ SELECT rated.customer_key, rated.service_key, rated.month, rated.currency,
        rate['expected_billed'] AS expected_billed_revenue, rate['minimum_due'] AS minimum_revenue,
        rate['unit_price'] AS contract_price, exact_quotient(rated.revenue, rated.billed_quantity) AS billed_price,
        rate['price_model'] AS price_model,
-       coalesce(rate['active'], rate['delivered']) AS active_subjects, rate['suspended'] AS suspended_subjects,
+       coalesce(rate['active'], CASE WHEN NOT rated.has_flow AND NOT rated.is_volume THEN rate['delivered'] END) AS active_subjects,
+       rate['suspended'] AS suspended_subjects,
        rate['reported'] AS reported_quantity, rate['suspended_charged'] AS suspended_charged_quantity,
        rated.is_contracted, coalesce(rated.is_billed, false) AS is_billed,
        coalesce(rate['delivered'], 0) > 0 AS is_delivered,

@@ -4,15 +4,15 @@
 -- reads: facts.trend_input
 WITH long AS (
   SELECT customer_key, service_key, currency, month, 'usage_per_revenue' AS measure, usage_per_revenue AS y,
-         exact_quotient(revenue, delivered_quantity) AS level
+         exact_quotient(usage_charge, usage_worth) AS level
   FROM facts.trend_input WHERE usage_per_revenue IS NOT NULL
   UNION ALL
   SELECT customer_key, service_key, currency, month, 'cost_per_charge', cost_per_charge,
-         exact_quotient(cost_original, CASE WHEN price_model = 'per_unit' THEN exact_product(delivered_quantity, levelled_price) ELSE revenue END)
+         exact_quotient(cost_original, CASE WHEN price_model = 'per_unit' THEN exact_product(cost_units, levelled_price) ELSE revenue END)
   FROM facts.trend_input WHERE cost_per_charge IS NOT NULL
   UNION ALL
   SELECT customer_key, service_key, currency, month, 'revenue_per_active', revenue_per_active,
-         exact_quotient(levelled_revenue, expected_revenue)
+         exact_quotient(levelled_revenue, seats_worth)
   FROM facts.trend_input WHERE revenue_per_active IS NOT NULL
   UNION ALL
   SELECT customer_key, service_key, currency, month, 'billed_by_contract', billed_by_contract,

@@ -3,7 +3,7 @@
 -- question: Where does the invoice charge less and less for a unit than the contract says?
 -- family: trend
 -- basis: revenue
--- precedence: 45
+-- precedence: 38
 -- adds_to: psa_change_not_billed, late_usage_not_rebilled, correction_not_passed_on, underbilled_quantity
 -- grain: customer x service x month
 -- reads: facts.trend_test, facts.trend_input, facts.trend_baseline
@@ -18,8 +18,8 @@
 --   found too, as the price of a unit under the contract's is the same loss
 -- caused_by: contract_price_up, renewal, escalator, list_price_up, source_migration, first_record
 -- action: compare the invoice's unit price with the contract; end the discount or enter it in the PSA with its end
--- explanation: {customer} paid {billed_price} {currency} for a unit of {service} in {last_month}, the contract says {contract_price}; before
---   {change} it paid {share_before} % of the contract's price, now {share_now} %: {leakage} {currency} in the quarter
+-- explanation: {service} of {customer} was charged at {paid} {currency} {paid_for} in {last_month}, by the contract it is {due}; before {change}
+--   {share_before} % of the contract's price was paid, now {share_now} %: {leakage} {currency} in the quarter
 -- owner: finance
 WITH tested AS (
   SELECT *, bh_adjust(p_value) OVER () AS q_value
@@ -86,6 +86,10 @@ SELECT customer_key, service_key, currency, month, amount,
        billed_quantity, billed_price, contract_price, revenue, expected_billed_revenue,
        to_char(change_month, '%Y-%m') AS change,
        CAST(round(100.0 * CAST(level AS DOUBLE), 1) AS DECIMAL(9, 1)) AS share_before,
-       CAST(round(100.0 * CAST(exact_quotient(revenue, expected_billed_revenue) AS DOUBLE), 1) AS DECIMAL(9, 1)) AS share_now
+       CAST(round(100.0 * CAST(exact_quotient(revenue, expected_billed_revenue) AS DOUBLE), 1) AS DECIMAL(9, 1)) AS share_now,
+       -- The price of a unit tells it, unless it is a fee, a minimum or a tier that is missing.
+       CASE WHEN billed_price < 0.995 * contract_price THEN 'a unit' ELSE 'for the billed quantity' END AS paid_for,
+       CASE WHEN billed_price < 0.995 * contract_price THEN billed_price ELSE revenue END AS paid,
+       CASE WHEN billed_price < 0.995 * contract_price THEN contract_price ELSE expected_billed_revenue END AS due
 FROM cell
 WHERE amount >= 1

@@ -17,7 +17,7 @@
 -- caused_by: contract_quantity_down, contract_quantity_up, source_migration, contract_began, delivery_began, first_record
 -- action: bill the vendor's quantity instead of a typed one; settle the months since
 -- explanation: {customer} is billed {billed_quantity} of {service} in {last_month}, {pattern}, while {least} to {most} were due in those
---   months: {leakage} {currency} in the quarter; {manual_percent} % of the lines are one-off lines
+--   months: {leakage} {currency} in the quarter{manual}
 -- owner: revenue operations
 WITH month AS (
   SELECT fact.*, CAST(date_part('year', fact.month) * 12 + date_part('month', fact.month) AS BIGINT) AS x,
@@ -107,7 +107,8 @@ judged AS (
 )
 SELECT judged.customer_key, judged.service_key, judged.currency, judged.month, judged.amount, judged.p_value, judged.q_value,
        judged.billed_quantity, judged.delivered_quantity, judged.least, judged.most, judged.pattern,
-       coalesce(line.manual_percent, 0) AS manual_percent
+       coalesce(line.manual_percent, 0) AS manual_percent,
+       CASE WHEN line.manual_percent > 0 THEN concat('; ', line.manual_percent, ' % of the lines are one-off lines') ELSE '' END AS manual
 FROM judged
 LEFT JOIN line
   ON judged.customer_key = line.customer_key AND judged.service_key = line.service_key AND judged.currency = line.currency

@@ -7,16 +7,18 @@
 -- grain: customer x service x month
 -- reads: facts.trend_test, facts.trend_input
 -- kernels: bh_adjust
--- fires_when: delivered quantity by revenue rises (see facts/trend_test.sql; q <= 0.05 over all tested pairs), usage rises, revenue does not,
---   and a delivered unit earns at least 3 % less than it did; or the charge has been the same to the cent for six months or more,
---   after it had followed the usage, while usage grew
--- stays_silent_when: a contract price says what the usage is worth (then the seam signals judge it), a fixed fee was agreed, the series
---   is shorter than six months, the month may still be billed
--- known_false_alarms: a price cut that no contract records
+-- fires_when: what the delivered quantity is worth (at the contract's terms; the quantity itself where no price is known) rises by what is
+--   charged for it (see facts/trend_test.sql; q <= 0.05 over all tested pairs), usage rises, revenue does not, and the usage earns at least
+--   3 % less of its worth than it did, at least half of it because units are not billed; or the charge has been the same to the cent for six
+--   months or more, after it had followed the usage, while usage grew
+-- stays_silent_when: free units, a minimum, commitments or tiers make it so, every unit is billed at a lower price (discount_creep,
+--   arpu_decline), a fixed fee was agreed, the series is shorter than six months, the month may still be billed
+-- known_false_alarms: a price of a flow (gigabytes, hours) that was cut and that no contract records
 -- caused_by: contract_price_down, contract_quantity_down, renewal, provisioned, source_migration, first_record
 -- action: bill the delivered quantity; replace the typed quantity by the vendor's
--- explanation: {service} usage at {customer} grew to {delivered_quantity} a month while the charge stayed at {revenue} {currency};
---   at the {level} {currency} a unit earned before, {months} months of the quarter are {leakage} {currency} short
+-- explanation: {service} usage at {customer} grew from {quantity_before} in {before} to {delivered_quantity} in {last_month}, the charge went
+--   from {revenue_before} to {revenue} {currency}: at the {unit_rate} {currency} that a unit would earn, billed as before, the
+--   quarter is {leakage} {currency} short
 -- owner: revenue operations
 WITH tested AS (
   SELECT *, bh_adjust(p_value) OVER () AS q_value
@@ -41,8 +43,7 @@ typed AS (
     AND charge.month > stuck.last_other_month
   GROUP BY stuck.customer_key, stuck.service_key, stuck.currency, stuck.charges
   HAVING count(*) >= 6 AND stuck.charges >= 6
-    AND avg(CASE WHEN charge.month >= $quarter_start THEN charge.delivered_quantity END)
-      > 1.03 * first_value(charge.delivered_quantity ORDER BY charge.month)
+    AND avg(CASE WHEN charge.month >= $quarter_start THEN charge.usage_worth END) > 1.03 * first_value(charge.usage_worth ORDER BY charge.month)
 ),
 -- Where the charge has been the same for three months or more, it was left behind when it began to be, however slowly the usage grew away.
 hit AS (
@@ -56,17 +57,46 @@ hit AS (
   LEFT JOIN typed
     ON tested.customer_key = typed.customer_key AND tested.service_key = typed.service_key AND tested.currency = typed.currency
   WHERE typed.customer_key IS NOT NULL
-    OR (q_value <= $max_q AND moved >= 0.03 AND rising_line['slope'] > 0 AND rising['p'] <= 0.05
+    OR (q_value <= $max_q AND moved >= 0.03 AND rising_line['slope'] > 0 AND rising['p'] <= 0.05 AND coalesce(own_moved >= 0.5 * moved, true)
         AND NOT (resting['p'] <= 0.05 AND resting_line['slope'] > 0))
+),
+before AS (
+  SELECT hit.customer_key, hit.service_key, hit.currency,
+         coalesce(first_value(input.month ORDER BY input.month DESC) FILTER (WHERE input.month < hit.change_month),
+                  first_value(input.month ORDER BY input.month)) AS month,
+         coalesce(first_value(input.delivered_quantity ORDER BY input.month DESC) FILTER (WHERE input.month < hit.change_month),
+                  first_value(input.delivered_quantity ORDER BY input.month)) AS quantity,
+         coalesce(first_value(input.revenue ORDER BY input.month DESC) FILTER (WHERE input.month < hit.change_month),
+                  first_value(input.revenue ORDER BY input.month)) AS revenue,
+         coalesce(first_value(input.delivered_quantity ORDER BY input.month DESC) FILTER (WHERE input.month < hit.change_month),
+                  first_value(input.delivered_quantity ORDER BY input.month))
+           < 0.98 * avg(CASE WHEN input.month >= $quarter_start THEN input.delivered_quantity END) AS has_grown
+  FROM hit
+  JOIN facts.trend_input AS input
+    ON hit.customer_key = input.customer_key AND hit.service_key = input.service_key AND hit.currency = input.currency
+  WHERE input.usage_per_revenue IS NOT NULL
+  GROUP BY hit.customer_key, hit.service_key, hit.currency
+),
+-- More than the terms make of the usage was never owed, whatever was charged before: the bridge explains no more either.
+rated AS (
+  SELECT input.*, CASE WHEN input.price_model = 'unpriced' THEN hit.level ELSE least(hit.level, CAST(1 AS DECIMAL(38, 18))) END AS level,
+         CASE WHEN input.price_model = 'unpriced' THEN hit.level_low ELSE least(hit.level_low, CAST(1 AS DECIMAL(38, 18))) END AS level_low,
+         CASE WHEN input.price_model = 'unpriced' THEN hit.level_high ELSE least(hit.level_high, CAST(1 AS DECIMAL(38, 18))) END AS level_high
+  FROM hit
+  JOIN facts.trend_input AS input
+    ON hit.customer_key = input.customer_key AND hit.service_key = input.service_key AND hit.currency = input.currency
 )
 SELECT hit.customer_key, hit.service_key, hit.currency, input.month,
-       round_money(exact_product(input.delivered_quantity, hit.level) - input.revenue, hit.currency) AS amount,
-       round_money(exact_product(input.delivered_quantity, hit.level_low) - input.revenue, hit.currency) AS amount_low,
-       round_money(exact_product(input.delivered_quantity, hit.level_high) - input.revenue, hit.currency) AS amount_high,
+       round_money(exact_product(input.usage_worth, input.level) - input.usage_charge, hit.currency) AS amount,
+       round_money(exact_product(input.usage_worth, input.level_low) - input.usage_charge, hit.currency) AS amount_low,
+       round_money(exact_product(input.usage_worth, input.level_high) - input.usage_charge, hit.currency) AS amount_high,
        hit.p_value, hit.q_value, hit.slope, hit.slope_low, hit.slope_high, hit.change_month,
-       input.delivered_quantity, input.revenue, hit.level
+       input.delivered_quantity, input.revenue, input.level, to_char(before.month, '%Y-%m') AS before, before.quantity AS quantity_before,
+       before.revenue AS revenue_before,
+       CAST(round(exact_quotient(exact_product(input.usage_worth, input.level), input.delivered_quantity), 4) AS DECIMAL(38, 18)) AS unit_rate
 FROM hit
-JOIN facts.trend_input AS input
+JOIN before ON hit.customer_key = before.customer_key AND hit.service_key = before.service_key AND hit.currency = before.currency
+JOIN rated AS input
   ON hit.customer_key = input.customer_key AND hit.service_key = input.service_key AND hit.currency = input.currency
-WHERE input.month >= coalesce(hit.change_month, $window_start) AND input.usage_per_revenue IS NOT NULL
-  AND input.revenue < 0.99 * exact_product(input.delivered_quantity, hit.level)
+WHERE before.has_grown AND input.month >= coalesce(hit.change_month, $window_start) AND input.usage_per_revenue IS NOT NULL
+  AND input.usage_charge < 0.99 * exact_product(input.usage_worth, input.level)
