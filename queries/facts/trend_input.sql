@@ -5,6 +5,9 @@
 WITH stepped AS (
   SELECT fact.*, fact.revenue + coalesce(line.calendar, 0) AS levelled_revenue,
          lag(fact.contract_price) OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month) AS price_before,
+         exact_quotient(fact.cost_original, nullif(greatest(fact.delivered_quantity, coalesce(fact.reported_quantity, 0)), 0)) AS unit_cost,
+         lag(exact_quotient(fact.cost_original, nullif(greatest(fact.delivered_quantity, coalesce(fact.reported_quantity, 0)), 0)))
+           OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month) AS unit_cost_before,
          last_value(fact.price_model) OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month
                                             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS model_now
   FROM facts.fact_monthly AS fact
@@ -15,12 +18,16 @@ WITH stepped AS (
 ),
 -- A price a month that is billed from the 15th to the 15th has other days' worth in each month: `levelled_revenue` is without that.
 -- Seats are those that the vendor's level says are alive, or those of a list; it charges for the suspended ones too.
--- Every price cut that the contract records, added up: the charge is compared as if none had been made.
+-- Every price cut that the contract records, added up: the charge is compared as if none had been made. Who agrees a lower price in the month in
+-- which the vendor raises his has agreed to the new margin as well.
 cut AS (
   SELECT *, CASE WHEN active_subjects > 0 AND reported_quantity IS NOT NULL THEN delivered_quantity ELSE active_subjects END AS seats,
          greatest(delivered_quantity, coalesce(reported_quantity, 0)) AS cost_units,
          sum(CASE WHEN price_before > contract_price AND contract_price > 0
-                     THEN ln(CAST(price_before AS DOUBLE)) - ln(CAST(contract_price AS DOUBLE)) ELSE 0.0 END)
+                     THEN ln(CAST(price_before AS DOUBLE)) - ln(CAST(contract_price AS DOUBLE))
+                     + CASE WHEN unit_cost > unit_cost_before AND unit_cost_before > 0
+                            THEN ln(CAST(unit_cost AS DOUBLE)) - ln(CAST(unit_cost_before AS DOUBLE)) ELSE 0.0 END
+                   ELSE 0.0 END)
               OVER (PARTITION BY customer_key, service_key, currency ORDER BY month) AS recorded_cuts
   FROM stepped
 ),
