@@ -322,7 +322,7 @@ async fn broken(seed: u64) -> (usize, usize, Vec<Vec<String>>) {
         // No cell twice, and every month of the quarter that has a price and was billed has one.
         ("SELECT fact.customer_key, fact.service_key, fact.month, fact.expected_revenue, count(DISTINCT part.gap)
           FROM facts.fact_monthly AS fact
-          JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.month <= closed.month
+          JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key AND fact.month <= closed.month
           LEFT JOIN facts.gap_bridge AS part
             ON part.customer_key = fact.customer_key AND part.service_key = fact.service_key AND part.month = fact.month AND part.currency = fact.currency
           WHERE fact.expected_revenue IS NOT NULL AND NOT fact.is_trial AND fact.month BETWEEN DATE '2026-07-01' AND DATE '2026-09-01'
