@@ -265,7 +265,7 @@ fn queries(finding: &Finding, first: Month, last: Month) -> Vec<(&'static str, S
                SELECT listed.batch_id, listed.source_row, listed.state, listed.recorded_at,
                       lag(listed.state) OVER (PARTITION BY listed.system, listed.subject_kind, listed.subject_id ORDER BY listed.recorded_at) AS before
                FROM core_history.subject_state AS listed {} {})
-             WHERE state <> 'active' AND before IS DISTINCT FROM state AND recorded_at < {until}",
+             WHERE state <> 'active' AND (before IS DISTINCT FROM state) AND recorded_at < {until}",
             from_customer("event.system", "event.customer_native_id"),
             from_service("event.system", "event.native_sku"),
             from_customer("listed.system", "listed.customer_native_id"),
