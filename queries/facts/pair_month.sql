@@ -16,8 +16,9 @@ pair AS (
   SELECT customer_key, service_key, min(month) AS first_month, max(month) AS last_month FROM active GROUP BY customer_key, service_key
 ),
 billed_currency AS (
-  SELECT customer_key, service_key, first_value(currency ORDER BY month DESC, currency) AS currency
-  FROM facts.billed_month WHERE is_billed GROUP BY customer_key, service_key
+  -- Of what recurs, else of single charges.
+  SELECT customer_key, service_key, first_value(currency ORDER BY is_billed DESC, month DESC, currency) AS currency
+  FROM facts.billed_month GROUP BY customer_key, service_key
 ),
 terms_currency AS (
   SELECT customer_key, service_key, first_value(currency ORDER BY month DESC, currency) AS currency

@@ -62,7 +62,7 @@ hit AS (
          named.slope, named.slope_low, named.slope_high,
          CAST(coalesce(max(CASE WHEN abs(input.billed_by_contract) <= 0.002 THEN input.month END),
                        max(CASE WHEN input.billed_by_contract >= named.y_low - 0.002 THEN input.month END),
-                       CAST(arrow_cast($window_start, 'Date32') - INTERVAL '1 month' AS DATE)) + INTERVAL '1 month' AS DATE) AS change_month
+                       CAST(CAST($window_start AS DATE) - INTERVAL '1 month' AS DATE)) + INTERVAL '1 month' AS DATE) AS change_month
   FROM named
   JOIN facts.trend_input AS input
     ON named.customer_key = input.customer_key AND named.service_key = input.service_key AND named.currency = input.currency

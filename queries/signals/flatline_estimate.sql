@@ -17,7 +17,7 @@
 -- caused_by: contract_quantity_down, contract_quantity_up, source_migration, contract_began, delivery_began, first_record
 -- action: bill the vendor's quantity instead of a typed one; settle the months since
 -- explanation: {customer} is billed {billed_quantity} of {service} in {last_month}, {pattern}, while {least} to {most} were due in those
---   months: {leakage} {currency} in the quarter{manual}
+--   months{manual}: {leakage} {currency} in the quarter
 -- owner: revenue operations
 WITH month AS (
   SELECT fact.*, CAST(date_part('year', fact.month) * 12 + date_part('month', fact.month) AS BIGINT) AS x,

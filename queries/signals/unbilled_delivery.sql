@@ -53,10 +53,10 @@ owed AS (
          fact.cost, 'it'
   FROM open_month AS fact
   LEFT JOIN usual ON fact.service_key = usual.service_key AND fact.currency = usual.currency
-  LEFT ANTI JOIN facts.yield_history AS yield
+  LEFT JOIN facts.yield_history AS yield
     ON fact.customer_key = yield.customer_key AND fact.service_key = yield.service_key AND fact.currency = yield.currency
-  LEFT ANTI JOIN agreed ON fact.customer_key = agreed.customer_key AND fact.service_key = agreed.service_key
-  WHERE fact.expected_revenue IS NULL AND fact.cost > 0
+  LEFT JOIN agreed ON fact.customer_key = agreed.customer_key AND fact.service_key = agreed.service_key
+  WHERE fact.expected_revenue IS NULL AND fact.cost > 0 AND yield.customer_key IS NULL AND agreed.customer_key IS NULL
   UNION ALL
   SELECT fact.customer_key, fact.service_key, fact.currency, fact.month, part.amount, fact.billable_quantity, fact.delivered_quantity, fact.cost,
          (CAST(line.month + INTERVAL '1 month' AS DATE) - line.month - (line.to_day - line.from_day)) || ' days of it'

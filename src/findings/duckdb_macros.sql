@@ -26,11 +26,20 @@ CREATE OR REPLACE MACRO multiples(values_, of_) AS len(list_filter(values_, lamb
 CREATE OR REPLACE MACRO at_least(k, n, chance) AS CASE WHEN k = 0 THEN 1.0 ELSE
   list_sum(list_transform(range(k, n + 1), lambda i:
     exp(lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1)) * power(chance, i) * power(1 - chance, n - i))) END;
-CREATE OR REPLACE MACRO roundness(all_, last_, start_) AS {
+CREATE OR REPLACE MACRO scales() AS [10, 50, 100, 500, 1000, 5000, 10000, 50000, 100000, 500000, 1000000];
+CREATE OR REPLACE MACRO place_of(s, scale) AS last_place(s, list_transform(s, lambda point:
+  NOT (abs(point.y) BETWEEN greatest(20, 4 * scale) AND 9007199254740992 AND point.y % scale = 0)));
+CREATE OR REPLACE MACRO look_from(s, k, scale, place) AS {
+  'p': power(2.0, k) / power(scale, len(sizes(s[place + 1:]))), 'coarse': scale, 'coarse_stretch': len(sizes(s[place + 1:])),
+  'coarse_start': s[place + 1].x};
+CREATE OR REPLACE MACRO best_look(s) AS list_sort(list_filter(
+  list_transform(range(1, 12), lambda k: look_from(s, k, scales()[k], place_of(s, scales()[k]))), lambda look: look.coarse_stretch >= 2))[1];
+CREATE OR REPLACE MACRO roundness(all_, last_, start_, look) AS {
   'n': len(all_), 'tens': multiples(all_, 10), 'fives': multiples(all_, 5), 'stretch': len(last_), 'start': start_,
-  'p': CASE WHEN len(all_) >= 3 THEN least(1.0, 3 * least(at_least(multiples(all_, 10), len(all_), 0.1),
-         at_least(multiples(all_, 5), len(all_), 0.2), power(0.2, len(last_)))) END};
-CREATE OR REPLACE MACRO stretch_from(s, place) AS roundness(sizes(s), sizes(s[place + 1:]), s[place + 1].x);
+  'coarse': look.coarse, 'coarse_stretch': coalesce(look.coarse_stretch, 0), 'coarse_start': look.coarse_start,
+  'p': CASE WHEN len(all_) >= 3 THEN least(1.0, 4 * least(at_least(multiples(all_, 10), len(all_), 0.1),
+         at_least(multiples(all_, 5), len(all_), 0.2), power(0.2, len(last_)), coalesce(look.p, 1.0))) END};
+CREATE OR REPLACE MACRO stretch_from(s, place) AS roundness(sizes(s), sizes(s[place + 1:]), s[place + 1].x, best_look(s));
 CREATE OR REPLACE MACRO heaping_of(s) AS stretch_from(s, last_place(s, list_transform(s, lambda point:
   NOT (abs(point.y) BETWEEN 20 AND 9007199254740992 AND point.y % 5 = 0))));
 CREATE OR REPLACE MACRO heaping(x, y) AS heaping_of(series(x, y));

@@ -153,7 +153,7 @@ fn spellings_of_partner_center_mean_what_they_mean() {
     let added = of("cost = 17.6");
     assert_eq!(added[1..4], ["CFQ7TTC0LCHC:0002", "2", "17.6"]);
     // The last billed day is inclusive in the file, whatever time it carries.
-    assert_eq!(added[4..], ["2026-06-16T00:00:00Z", "2026-07-01T00:00:00Z", "usage", "false"]);
+    assert_eq!(added[4..], ["2026-06-16T00:00:00Z", "2026-07-01T00:00:00Z", "usage", "NULL"]);
     assert_eq!(of("cost = -35.2")[2], "-2");
     assert_eq!(of("cost = -1.25")[6..], ["credit", "true"]);
     let offset = of("cost = 259.2");
