@@ -10,7 +10,7 @@
 WITH line AS (
   SELECT system, customer_key, service_key, month, currency, amount, kind = 'one_off' AS is_one_off, CAST(invoice_date AS DATE) AS invoice_date
   FROM facts.billed_line
-  WHERE (kind IN ('recurring', 'usage') OR (kind = 'one_off' AND amount > 0)) AND month BETWEEN $quarter_start - INTERVAL '9 months' AND $last_month
+  WHERE (kind IN ('recurring', 'usage') OR (kind = 'one_off' AND amount > 0)) AND month BETWEEN $year_start AND $last_month
 ),
 first_invoice AS (
   SELECT customer_key, service_key, month, min(invoice_date) AS day, first_value(system ORDER BY invoice_date, system) AS system
@@ -40,7 +40,7 @@ dated AS (
     ON fact.customer_key = by_system.customer_key AND fact.month = by_system.month
     AND coalesce(first_invoice.system, last_run.system) = by_system.system
   LEFT JOIN by_customer ON fact.customer_key = by_customer.customer_key AND fact.month = by_customer.month
-  WHERE fact.month BETWEEN $quarter_start - INTERVAL '9 months' AND $last_month
+  WHERE fact.month BETWEEN $year_start AND $last_month
 )
 SELECT dated.customer_key, dated.service_key, dated.month, dated.currency, dated.cutoff_date, dated.usage_cutoff_date,
        sum(CASE WHEN line.invoice_date <= dated.cutoff_date AND NOT line.is_one_off THEN line.amount END) AS billed_by_cutoff,

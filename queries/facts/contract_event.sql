@@ -3,23 +3,11 @@
 -- meaning: days on which the sum of the pair's billable contract lines began, ended, rose or fell, on which its price moved, or on which another
 --   contract took over (`renewal`), with the figures of before and after and the row that states it. Lines are summed before they are compared: one
 --   that only moves to another line or contract changes no quantity. Prices are compared where each side has a single one
--- reads: facts.contract_segment, facts.contract_month, facts.customer_alias, facts.service_alias
+-- reads: facts.contract_keyed, facts.contract_month
 WITH keyed AS (
-  SELECT segment.* EXCEPT (from_day, to_day), customer.customer_key, service.service_key,
-         exact_product(segment.quantity, service.unit_factor) AS units,
-         exact_quotient(share_of(segment.unit_price, service.share_from, service.share_to), service.unit_factor) AS price,
-         greatest(segment.from_day, customer.valid_from, service.valid_from) AS from_day,
-         least(segment.to_day, customer.valid_to, service.valid_to) AS to_day
-  FROM facts.contract_segment AS segment
-  JOIN facts.customer_alias AS customer
-    ON segment.system = customer.system AND normalise_id(segment.customer_native_id) = customer.native_id
-    AND (customer.valid_from IS NULL OR customer.valid_from < coalesce(segment.to_day, DATE '9999-01-01'))
-    AND (customer.valid_to IS NULL OR customer.valid_to > segment.from_day)
-  JOIN facts.service_alias AS service
-    ON segment.system = service.system AND normalise_id(segment.native_sku) = service.native_sku
-    AND (service.valid_from IS NULL OR service.valid_from < coalesce(segment.to_day, DATE '9999-01-01'))
-    AND (service.valid_to IS NULL OR service.valid_to > segment.from_day)
-  WHERE coalesce(segment.is_billable, true) AND (segment.to_day IS NULL OR segment.from_day IS NULL OR segment.to_day > segment.from_day)
+  SELECT * EXCEPT (from_day, to_day, held_from, held_to), held_from AS from_day, held_to AS to_day
+  FROM facts.contract_keyed
+  WHERE coalesce(is_billable, true) AND (to_day IS NULL OR from_day IS NULL OR to_day > from_day)
 ),
 step AS (
   SELECT customer_key, service_key, system, contract_id, currency, coalesce(from_day, DATE '0001-01-01') AS day, 1 AS line, units, price, batch_id, source_row

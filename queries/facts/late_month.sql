@@ -16,7 +16,7 @@ WITH priced AS (
   FROM facts.fact_monthly AS fact
   LEFT JOIN facts.yield_history AS yield
     ON fact.customer_key = yield.customer_key AND fact.service_key = yield.service_key AND fact.currency = yield.currency
-  WHERE fact.month BETWEEN $quarter_start - INTERVAL '9 months' AND $last_month AND NOT fact.is_trial
+  WHERE fact.month BETWEEN $year_start AND $last_month AND NOT fact.is_trial
 ),
 short AS (
   SELECT fact.customer_key, fact.service_key, fact.month, fact.currency, cutoff.usage_cutoff_date AS cutoff_date, greatest(cutoff.cutoff_date, fact.month) AS billed_on,

@@ -3,20 +3,11 @@
 -- meaning: which users and devices were active and which suspended, with their days. A removed one is followed for a year. What lists
 --   show counts from the system's first list on, as those who had left before stand in none; a month is complete if it begins with it. As a list
 --   may be filtered or one page of several, it completes no month of which a vendor tells too: it limits nothing that is delivered
--- reads: facts.subject_event, facts.customer_alias, facts.service_alias, facts.delivered_month
+-- reads: facts.subject_keyed, facts.delivered_month
 WITH event AS (
-  SELECT DISTINCT customer.customer_key, service.service_key, event.subject_id, event.event,
-         greatest(CAST(event.event_at AS DATE), event.known_from) AS event_day, event.event_at, event.known_from
-  FROM facts.subject_event AS event
-  JOIN facts.customer_alias AS customer
-    ON event.system = customer.system AND normalise_id(event.customer_native_id) = customer.native_id
-    AND (customer.valid_from IS NULL OR customer.valid_from <= CAST(event.event_at AS DATE))
-    AND (customer.valid_to IS NULL OR customer.valid_to > CAST(event.event_at AS DATE))
-  JOIN facts.service_alias AS service
-    ON event.system = service.system AND normalise_id(event.native_sku) = service.native_sku
-    AND (service.valid_from IS NULL OR service.valid_from <= CAST(event.event_at AS DATE))
-    AND (service.valid_to IS NULL OR service.valid_to > CAST(event.event_at AS DATE))
-  WHERE event.event IN ('provisioned', 'resumed', 'suspended', 'cancelled', 'deprovisioned', 'not_billable')
+  SELECT DISTINCT customer_key, service_key, subject_id, event, greatest(CAST(event_at AS DATE), known_from) AS event_day, event_at, known_from
+  FROM facts.subject_keyed
+  WHERE event IN ('provisioned', 'resumed', 'suspended', 'cancelled', 'deprovisioned', 'not_billable')
 ),
 state AS (
   SELECT *, event IN ('provisioned', 'resumed') AS is_active,

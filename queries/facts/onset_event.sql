@@ -3,8 +3,8 @@
 -- meaning: what a leak that began then may come from: PSA, list and vendor prices that moved, terms and contracts that were renewed,
 --   another system that bills or delivers, the first data, users and devices that came and went. `source` tells which export shows
 --   it: where `source_row` is empty, the rows of that source for customer, service and month do
--- reads: facts.contract_event, facts.price_event, facts.usage_month, facts.billed_line, facts.subject_event, facts.customer_alias,
---   facts.service_alias, known.contract_terms, core_history.contract
+-- reads: facts.contract_event, facts.price_event, facts.usage_month, facts.billed_line, facts.subject_keyed, facts.customer_alias,
+--   known.contract_terms, core_history.contract
 WITH seen AS (
   SELECT customer_key, service_key, 'usage' AS source, system, min(month) AS first, max(month) AS last
   FROM facts.usage_month WHERE category = 'usage' AND customer_key IS NOT NULL AND service_key IS NOT NULL
@@ -34,20 +34,12 @@ appeared AS (
   FROM placed
 ),
 subject AS (
-  SELECT customer.customer_key, service.service_key, event.subject_id, event.event_at, event.system, event.batch_id, event.source_row,
-         CASE event.event WHEN 'resumed' THEN 'provisioned' WHEN 'deprovisioned' THEN 'cancelled' ELSE event.event END AS event
-  FROM facts.subject_event AS event
-  JOIN facts.customer_alias AS customer
-    ON event.system = customer.system AND normalise_id(event.customer_native_id) = customer.native_id
-    AND (customer.valid_from IS NULL OR customer.valid_from <= CAST(event.event_at AS DATE))
-    AND (customer.valid_to IS NULL OR customer.valid_to > CAST(event.event_at AS DATE))
-  JOIN facts.service_alias AS service
-    ON event.system = service.system AND normalise_id(event.native_sku) = service.native_sku
-    AND (service.valid_from IS NULL OR service.valid_from <= CAST(event.event_at AS DATE))
-    AND (service.valid_to IS NULL OR service.valid_to > CAST(event.event_at AS DATE))
+  SELECT customer_key, service_key, subject_id, event_at, system, batch_id, source_row,
+         CASE event WHEN 'resumed' THEN 'provisioned' WHEN 'deprovisioned' THEN 'cancelled' ELSE event END AS event
+  FROM facts.subject_keyed
   -- What a system's first list shows was there before.
-  WHERE event.event IN ('provisioned', 'resumed', 'suspended', 'cancelled', 'deprovisioned')
-    AND (event.known_from IS NULL OR event.known_from < CAST(event.event_at AS DATE))
+  WHERE event IN ('provisioned', 'resumed', 'suspended', 'cancelled', 'deprovisioned')
+    AND (known_from IS NULL OR known_from < CAST(event_at AS DATE))
 ),
 term AS (
   SELECT *, lag(unit_price) OVER line AS price_before, lag(customer_key) OVER line AS key_before

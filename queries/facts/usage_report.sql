@@ -5,5 +5,5 @@
 -- reads: core_history.vendor_usage_version
 SELECT system, entity, coalesce(provider, '') AS provider, service_month, min(known_from) AS reported_at
 FROM core_history.vendor_usage_version
-WHERE service_month BETWEEN $quarter_start - INTERVAL '9 months' AND $last_month AND CAST(known_from AS DATE) >= service_month + INTERVAL '1 month'
+WHERE service_month BETWEEN $year_start AND $last_month AND CAST(known_from AS DATE) >= service_month + INTERVAL '1 month'
 GROUP BY system, entity, coalesce(provider, ''), service_month

@@ -17,7 +17,7 @@ WITH version AS (
   JOIN core_history.vendor_usage_version AS usage
     ON report.system = usage.system AND report.entity = usage.entity AND report.provider = coalesce(usage.provider, '')
     AND report.service_month = usage.service_month
-  WHERE usage.service_month BETWEEN $quarter_start - INTERVAL '9 months' AND $last_month
+  WHERE usage.service_month BETWEEN $year_start AND $last_month
     AND (usage.known_from > report.reported_at OR usage.known_to > report.reported_at)
 ),
 charged AS (
@@ -28,7 +28,7 @@ charged AS (
     AND version.subject_id = usage.subject_id AND version.service_month = usage.service_month AND version.period_start = usage.period_start
     AND version.period_end = usage.period_end
   WHERE version.is_correction IS NULL AND version.period_end > version.period_start + INTERVAL '1 day' AND version.known_from > version.reported_at AND usage.recorded_at <= version.reported_at
-    AND usage.service_month BETWEEN $quarter_start - INTERVAL '9 months' AND $last_month
+    AND usage.service_month BETWEEN $year_start AND $last_month
 ),
 dated AS (
   SELECT version.*, CASE WHEN known_from <= reported_at THEN service_month ELSE CAST(known_from AS DATE) END AS known_on,

@@ -21,6 +21,7 @@ use super::signal::Signal;
 use super::status::is_open;
 use crate::functions::exact::MONEY;
 use crate::month::Month;
+use crate::query::text_literal;
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Field, Int64Type, Schema};
@@ -244,8 +245,8 @@ impl Rows {
 pub async fn of_finding(ctx: &SessionContext, finding_id: &str) -> Result<Vec<Cause>, AnalyzeError> {
     let sql = format!(
         "SELECT finding_id, rank, event, happened_on, value_before, value_after, detail, system, source, batch_id, source_row
-         FROM marts.finding_cause WHERE finding_id = '{}' ORDER BY rank",
-        finding_id.replace('\'', "''")
+         FROM marts.finding_cause WHERE finding_id = {} ORDER BY rank",
+        text_literal(finding_id)
     );
     let mut causes = Vec::new();
     for batch in texts(ctx, &sql).await? {

@@ -11,6 +11,7 @@ use crate::month::Month;
 use crate::query::catalog::Catalog;
 use crate::query::run::build_facts;
 use crate::query::session;
+use crate::query::text_literal;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
@@ -118,10 +119,6 @@ fn column(batch: &RecordBatch, at: usize, kind: &DataType) -> Result<ArrayRef, A
     cast(batch.column(at), kind).map_err(|e| AnalyzeError::Engine { action: "reading the evidence", detail: e.to_string() })
 }
 
-fn quoted(text: Option<&String>) -> String {
-    format!("'{}'", text.map(String::as_str).unwrap_or_default().replace('\'', "''"))
-}
-
 async fn months(ctx: &SessionContext, finding: &Finding) -> Result<Vec<MonthLine>, AnalyzeError> {
     let figures: Vec<String> = FIGURES.iter().map(|name| format!("fact.{name}")).collect();
     let sql = format!(
@@ -130,9 +127,9 @@ async fn months(ctx: &SessionContext, finding: &Finding) -> Result<Vec<MonthLine
          LEFT JOIN marts.fact_monthly AS fact
            ON evidence.customer_key = fact.customer_key AND evidence.service_key = fact.service_key
            AND evidence.month = fact.month AND evidence.currency = fact.currency
-         WHERE evidence.finding_id = '{}' ORDER BY evidence.month",
+         WHERE evidence.finding_id = {} ORDER BY evidence.month",
         figures.join(", "),
-        finding.finding_id
+        text_literal(&finding.finding_id)
     );
     let mut lines = Vec::new();
     for batch in query(ctx, &sql).await? {
@@ -185,7 +182,7 @@ async fn row_of_cause(
 ) -> Result<Option<SourceRow>, AnalyzeError> {
     let rows = match &cause.row {
         Some((batch_id, source_row)) => {
-            Some(format!("SELECT {} AS batch_id, CAST({source_row} AS BIGINT) AS source_row", quoted(Some(batch_id))))
+            Some(format!("SELECT {} AS batch_id, CAST({source_row} AS BIGINT) AS source_row", text_literal(batch_id)))
         }
         None => {
             // What ended is shown by the last month that it was there.
@@ -199,7 +196,8 @@ async fn row_of_cause(
 
 /// By kind, the query for the source rows of a finding's customer and service in these months.
 fn queries(finding: &Finding, first: Month, last: Month) -> Vec<(&'static str, String)> {
-    let (customer, service) = (quoted(finding.customer_key.as_ref()), quoted(finding.service_key.as_ref()));
+    let key = |key: &Option<String>| text_literal(key.as_deref().unwrap_or_default());
+    let (customer, service) = (key(&finding.customer_key), key(&finding.service_key));
     let day = |month: Month| format!("DATE '{}'", month.first_day());
     let span = format!("BETWEEN {} AND {}", day(first), day(last));
     let (from, until) = (day(first), day(last.plus(1)));

@@ -18,7 +18,7 @@ use super::cell::cells;
 use super::explain::source_rows;
 use super::fold::identity;
 use super::marts::{self, Run};
-use super::recompute::{Columns, is_same, quoted, recompute};
+use super::recompute::{Columns, is_same, recompute};
 use super::schema::{Basis, Finding};
 use super::signal::Signal;
 use super::status::is_open;
@@ -27,6 +27,7 @@ use crate::query::catalog::Catalog;
 use crate::query::header::Header;
 use crate::query::run::{Parameters, build_facts, plan};
 use crate::query::session;
+use crate::query::text_literal;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use chrono::DateTime;
@@ -144,7 +145,7 @@ impl Evidence {
             let rows = of_subject(ctx, fact, finding).await?;
             write_parquet(&folder.join(format!("facts/{fact}.parquet")), &rows)?;
         }
-        let own = format!("SELECT * FROM marts.finding WHERE finding_id = {}", quoted(&finding.finding_id));
+        let own = format!("SELECT * FROM marts.finding WHERE finding_id = {}", text_literal(&finding.finding_id));
         write_parquet(&folder.join("finding.parquet"), &texts(ctx, &own).await?)?;
         write_parquet(&folder.join("claim.parquet"), &claims(ctx, finding, signal, &self.signals).await?)?;
         let lines = of_subject(ctx, "billed_line", finding).await?;

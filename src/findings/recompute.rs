@@ -14,6 +14,7 @@ use super::schema::{Basis, Finding};
 use super::signal::Signal;
 use crate::money::minor_units;
 use crate::query::run::Parameters;
+use crate::query::text_literal;
 use std::fmt::Write as _;
 
 /// What the signal's query says of its rows besides the required columns.
@@ -29,16 +30,10 @@ pub struct Columns {
     pub scope: Option<String>,
 }
 
-/// A text as a literal.
-#[must_use]
-pub fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
 /// A condition that a key is this one, or that there is none.
 #[must_use]
 pub fn is_same(column: &str, key: Option<&str>) -> String {
-    key.map_or_else(|| format!("{column} IS NULL"), |key| format!("{column} = {}", quoted(key)))
+    key.map_or_else(|| format!("{column} IS NULL"), |key| format!("{column} = {}", text_literal(key)))
 }
 
 /// The statements for DuckDB over `facts`.
@@ -128,7 +123,8 @@ fn source(name: &str, finding: &Finding) -> Source {
         let subject = key.strip_suffix("_key").unwrap_or(key);
         let key_of = if subject == "customer" { &finding.customer_key } else { &finding.service_key };
         let named = is_same(key, key_of.as_deref());
-        let text = format!("coalesce((SELECT min({column}) FROM facts.{fact} WHERE {named}), max({key}), {})", quoted(nobody));
+        let text =
+            format!("coalesce((SELECT min({column}) FROM facts.{fact} WHERE {named}), max({key}), {})", text_literal(nobody));
         Source::Text(text, "own")
     };
     match name {
@@ -172,7 +168,7 @@ fn stated(finding: &Finding, signal: &Signal) -> String {
         }
         let (recomputed, from, within) = match source(name, finding) {
             Source::Money(sum) => {
-                let rounded = format!("round_money(CAST({sum} AS DECIMAL(38, 18)), {})", quoted(&finding.currency));
+                let rounded = format!("round_money(CAST({sum} AS DECIMAL(38, 18)), {})", text_literal(&finding.currency));
                 (format!("CAST({rounded} AS VARCHAR)"), "counted", "0")
             }
             Source::Text(text, from) => (text, from, "0"),
@@ -181,7 +177,7 @@ fn stated(finding: &Finding, signal: &Signal) -> String {
         };
         selects.push(format!(
             "SELECT '{name}' AS figure, {} AS stated, {recomputed} AS recomputed, CAST({within} AS DECIMAL(38, 18)) AS within FROM {from}",
-            quoted(value)
+            text_literal(value)
         ));
     }
     selects.push(format!(

@@ -16,6 +16,7 @@ use crate::lake::{Lake, Table};
 use crate::month::{Month, Quarter};
 use crate::query::catalog::Catalog;
 use crate::query::session;
+use crate::query::text_literal;
 use crate::report::{ChartKind, ChartPoint, CoverageRow, CurrencyTotal, FindingChart, ReportData, ScoreRow, SignalTotal};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -263,13 +264,13 @@ async fn chart(ctx: &SessionContext, finding: &Finding, quarter: Quarter) -> Res
         "underbilled_quantity" | "psa_change_not_billed" => (ChartKind::QuantityBilled, "billable_quantity", "billed_quantity"),
         _ => (ChartKind::UsageRevenue, "delivered_quantity", "revenue"),
     };
-    let quoted = |key: &Option<String>| format!("'{}'", key.clone().unwrap_or_default().replace('\'', "''"));
+    let key = |key: &Option<String>| text_literal(key.as_deref().unwrap_or_default());
     let sql = format!(
         "SELECT month, {left}, {right} FROM marts.fact_monthly
-         WHERE customer_key = {} AND service_key = {} AND currency = '{}' AND month BETWEEN {} AND {} ORDER BY month",
-        quoted(&finding.customer_key),
-        quoted(&finding.service_key),
-        finding.currency.replace('\'', "''"),
+         WHERE customer_key = {} AND service_key = {} AND currency = {} AND month BETWEEN {} AND {} ORDER BY month",
+        key(&finding.customer_key),
+        key(&finding.service_key),
+        text_literal(&finding.currency),
         literal(chart_start(quarter)),
         literal(quarter.last_month())
     );

@@ -5,3 +5,9 @@ pub mod header;
 pub mod run;
 pub mod session;
 pub mod views;
+
+/// A text as a literal of SQL.
+#[must_use]
+pub fn text_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

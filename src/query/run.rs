@@ -7,17 +7,20 @@ use super::catalog::{Catalog, Query};
 use super::header::Header;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate};
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{DataFrame, SessionContext};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// Months of a year before its last quarter.
+const BEFORE_QUARTER: Months = Months::new(9);
+
 /// The values of the `$parameters` of queries.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameters {
-    /// `$quarter_start`: first month of the analysed quarter.
+    /// `$quarter_start`: first month of the analysed quarter. `$year_start` follows from it: first month of the year that ends with the quarter.
     pub quarter_start: NaiveDate,
     /// `$last_month`: its last month; nothing later is looked at.
     pub last_month: NaiveDate,
@@ -46,6 +49,7 @@ impl Parameters {
         let date = |date: NaiveDate| ScalarValue::Date32(i32::try_from((date - NaiveDate::default()).num_days()).ok());
         vec![
             ("quarter_start", date(self.quarter_start)),
+            ("year_start", date(self.quarter_start.checked_sub_months(BEFORE_QUARTER).unwrap_or(NaiveDate::MIN))),
             ("last_month", date(self.last_month)),
             ("first_day", date(self.first_day)),
             ("window_start", date(self.window_start)),

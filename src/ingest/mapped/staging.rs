@@ -1,5 +1,6 @@
 //! The staging query that a mapping comes to: one line per canonical column. Quotients and products are the exact functions, never SQL's.
 
+use crate::query::text_literal;
 use std::fmt::Write as _;
 
 /// Where a number comes from.
@@ -60,7 +61,7 @@ pub(super) enum Term {
 
 impl Term {
     pub(super) fn text(text: &str) -> Self {
-        Self::Constant(format!("'{}'", text.replace('\'', "''")))
+        Self::Constant(text_literal(text))
     }
 
     fn sql(&self) -> String {
