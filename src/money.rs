@@ -1,7 +1,9 @@
-//! Exact decimals: text to scaled integers and back, without a float and without a silent rounding.
+//! Exact decimals: text to scaled integers and back, without a float.
 //!
-//! Vendor quantities, prices and costs are `Decimal128(38, 18)`: real exports carry 15 to 18 decimals. A text is either
-//! represented exactly or refused with the reason. Arithmetic that multiplies or divides leaves this scale and happens value by
+//! Vendor quantities, prices and costs are `Decimal128(38, 18)`: real exports carry 15 to 18 decimals. Digits beyond the 18th are rounded
+//! half-even: Azure and Partner Center write up to 28, and a double that a system prints in full has 17 significant digits wherever its point
+//! stands, so that a price of a third of a cent has 19 decimals, and what is left of a zero has 30. No money is lost by
+//! it: the smallest coin is 10^-3. A text that is no number, or too large, is refused with the reason. Arithmetic that multiplies or divides leaves this scale and happens value by
 //! value in `rust_decimal` (28 significant digits), see [`crate::rating`].
 
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -13,6 +15,8 @@ pub const SCALE: u32 = 18;
 pub const PRECISION: u8 = 38;
 const UNIT: i128 = 1_000_000_000_000_000_000;
 const LIMIT: i128 = 100_000_000_000_000_000_000_000_000_000_000_000_000; // 10^38
+/// A mantissa of at least this size takes no more decimals.
+const ROOM: i128 = LIMIT / 10;
 
 /// Why a text is not an exact decimal of the stored type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +24,6 @@ pub enum DecimalError {
     /// Not a number at all.
     #[error("not a number")]
     NotANumber,
-    /// More digits after the point than are stored.
-    #[error("more than 18 digits after the point")]
-    TooManyDecimals,
     /// More digits before the point than are stored.
     #[error("more than 20 digits before the point")]
     TooLarge,
@@ -34,21 +35,21 @@ pub enum DecimalError {
 /// padding zeros, and E-notation (`5.64902E-05`, `'0E-20`). Separators and currency signs are refused: which of `1,234` and
 /// `1.234` is a thousand differs by tenant, so that is a setting of the source, never a guess per value.
 ///
-/// # Errors
-/// [`DecimalError`] if the text is no number or would have to be rounded.
-pub fn parse_decimal(text: &str) -> Result<i128, DecimalError> {
-    let bytes = text.as_bytes();
-    parse_short(bytes).map_or_else(|| parse_long(bytes, false), Ok)
-}
-
-/// Like [`parse_decimal`], but digits beyond the 18th after the point are rounded half-even: for columns of sources that are known to write
-/// more digits than money has (Azure writes up to 28).
+/// Digits beyond the 18th after the point are rounded half-even.
 ///
 /// # Errors
 /// [`DecimalError`] if the text is no number or too large.
-pub fn parse_rounded(text: &str) -> Result<i128, DecimalError> {
+pub fn parse_decimal(text: &str) -> Result<i128, DecimalError> {
     let bytes = text.as_bytes();
-    parse_short(bytes).map_or_else(|| parse_long(bytes, true), Ok)
+    parse_short(bytes).map_or_else(|| parse_long(bytes, 0), Ok)
+}
+
+/// As [`parse_decimal`], of an amount in minor units: `1999` with two digits is 19.99. Rounded once, behind the shift.
+///
+/// # Errors
+/// [`DecimalError`] if the text is no number or too large.
+pub fn parse_minor(text: &str, digits: u32) -> Result<i128, DecimalError> {
+    parse_long(text.as_bytes(), -digits.cast_signed())
 }
 
 /// Plain digits with at most one point, few enough for a machine word: nearly every number of an export.
@@ -70,7 +71,8 @@ fn parse_short(bytes: &[u8]) -> Option<i128> {
     Some(if negative { -scaled } else { scaled })
 }
 
-fn parse_long(bytes: &[u8], is_rounded: bool) -> Result<i128, DecimalError> {
+/// A number of any length, times 10^`shift`.
+fn parse_long(bytes: &[u8], shift: i32) -> Result<i128, DecimalError> {
     let bytes = bytes.strip_prefix(b"'").unwrap_or(bytes);
     let (negative, bytes) = match bytes.first() {
         Some(b'-') => (true, &bytes[1..]),
@@ -81,7 +83,9 @@ fn parse_long(bytes: &[u8], is_rounded: bool) -> Result<i128, DecimalError> {
     let mut decimals: i32 = 0;
     let mut seen_point = false;
     let mut seen_digit = false;
-    let mut pending_zeros: u32 = 0;
+    let mut pending_zeros: usize = 0;
+    // Whether there were digits that the mantissa has no room for: below 10^19 far behind the last that is stored.
+    let mut is_cut = false;
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
@@ -90,17 +94,21 @@ fn parse_long(bytes: &[u8], is_rounded: bool) -> Result<i128, DecimalError> {
                 if seen_point && digit == b'0' {
                     // Padding zeros after the point must not overflow the mantissa.
                     pending_zeros += 1;
-                } else {
-                    for _ in 0..pending_zeros {
-                        mantissa = mantissa.checked_mul(10).ok_or(DecimalError::TooLarge)?;
+                } else if seen_point {
+                    for digit in std::iter::repeat_n(b'0', pending_zeros).chain([digit]) {
+                        if mantissa < ROOM {
+                            mantissa = mantissa * 10 + i128::from(digit - b'0');
+                            decimals += 1;
+                        } else {
+                            is_cut |= digit != b'0';
+                        }
                     }
-                    decimals += pending_zeros.cast_signed();
                     pending_zeros = 0;
+                } else {
                     mantissa = mantissa
                         .checked_mul(10)
                         .and_then(|m| m.checked_add(i128::from(digit - b'0')))
                         .ok_or(DecimalError::TooLarge)?;
-                    decimals += i32::from(seen_point);
                 }
             }
             b'.' if !seen_point => seen_point = true,
@@ -118,33 +126,27 @@ fn parse_long(bytes: &[u8], is_rounded: bool) -> Result<i128, DecimalError> {
     } else {
         0
     };
-    let scaled = rescale(mantissa, exponent.saturating_sub(decimals), is_rounded)?;
+    let scaled = rescale(mantissa, exponent.saturating_sub(decimals).saturating_add(shift), is_cut)?;
     Ok(if negative { -scaled } else { scaled })
 }
 
-/// `mantissa` x 10^`exponent` in units of 10^-18.
-fn rescale(mut mantissa: i128, exponent: i32, is_rounded: bool) -> Result<i128, DecimalError> {
+/// `mantissa` x 10^`exponent` in units of 10^-18; a little more if digits were cut off.
+fn rescale(mut mantissa: i128, exponent: i32, is_cut: bool) -> Result<i128, DecimalError> {
     if mantissa == 0 {
         return Ok(0);
     }
     let mut shift = exponent.saturating_add(SCALE.cast_signed());
-    if is_rounded && shift < 0 {
+    if shift < 0 {
         // A divisor beyond the type is larger than twice any mantissa: nothing is left.
         let Some(divisor) = 10_i128.checked_pow(shift.unsigned_abs()) else { return Ok(0) };
         let (quotient, remainder) = (mantissa / divisor, mantissa % divisor);
         let is_up = match remainder.cmp(&(divisor - remainder)) {
             Ordering::Less => false,
-            Ordering::Equal => quotient % 2 != 0,
+            Ordering::Equal => is_cut || quotient % 2 != 0,
             Ordering::Greater => true,
         };
-        return Ok(quotient + i128::from(is_up));
-    }
-    while shift < 0 {
-        if mantissa % 10 != 0 {
-            return Err(DecimalError::TooManyDecimals);
-        }
-        mantissa /= 10;
-        shift += 1;
+        let rounded = quotient + i128::from(is_up);
+        return if rounded >= LIMIT { Err(DecimalError::TooLarge) } else { Ok(rounded) };
     }
     while shift > 0 {
         mantissa = mantissa.checked_mul(10).ok_or(DecimalError::TooLarge)?;
@@ -224,7 +226,7 @@ pub fn float_text(value: f64) -> Option<String> {
     }
     let text = value.to_string();
     let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    if decimals <= SCALE as usize { Some(text) } else { parse_rounded(&text).ok().map(format_scaled) }
+    if decimals <= SCALE as usize { Some(text) } else { parse_decimal(&text).ok().map(format_scaled) }
 }
 
 #[cfg(test)]
@@ -251,8 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_rounded_or_guessed_is_refused() {
-        assert_eq!(parse_decimal("0.0000000000000000001"), Err(DecimalError::TooManyDecimals));
+    fn what_is_too_large_or_would_be_guessed_is_refused() {
         assert_eq!(parse_decimal("1e30"), Err(DecimalError::TooLarge));
         assert_eq!(parse_decimal("99999999999999999999999999999999999999999"), Err(DecimalError::TooLarge));
         for text in ["", "-", "1,234.5", "$3", "1.2.3", "e5", "1e", "NaN", "inf", "12 ", "0x1F", "1e5.2", "--1"] {
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_that_a_source_writes_beyond_the_18th_are_rounded_half_even_where_it_is_said() {
+    fn digits_beyond_the_18th_are_rounded_half_even() {
         for (text, expected) in [
             ("0.0001188669167459011366", "0.000118866916745901"),
             ("0.0000000072922557592391990000", "0.000000007292255759"),
@@ -271,10 +272,19 @@ mod tests {
             ("1e-60", "0"),
             ("5.64902E-05", "0.0000564902"),
             ("12", "12"),
+            ("0.1999968000511991808131", "0.199996800051199181"),
+            ("0.0033333333333333335", "0.003333333333333334"),
+            ("1.4210854715202004E-14", "0.000000000000014211"),
+            ("0.0000000000000000005000000000000000000000000000000000000000000000000001", "0.000000000000000001"),
+            ("1234567890123456789.1234567890123456789", "1234567890123456789.123456789012345679"),
+            ("1.0000000000000000000000000000000000000000000000000000000001", "1"),
+            ("0.33333333333333333333333333333333333333333333333333333333", "0.333333333333333333"),
         ] {
-            assert_eq!(format_scaled(parse_rounded(text).expect(text)), expected, "{text}");
+            assert_eq!(format_scaled(parse_decimal(text).expect(text)), expected, "{text}");
         }
-        assert_eq!(parse_rounded("1,5"), Err(DecimalError::NotANumber));
+        for (text, expected) in [("1999", "19.99"), ("0.25", "0.0025"), ("1.00000000000000005", "0.01")] {
+            assert_eq!(format_scaled(parse_minor(text, 2).expect(text)), expected, "{text}");
+        }
     }
 
     proptest! {
@@ -286,7 +296,7 @@ mod tests {
         #[test]
         fn short_numbers_read_as_long_ones_do(text in "-?[0-9]{0,12}[.]?[0-9]{0,12}") {
             if let Some(short) = parse_short(text.as_bytes()) {
-                prop_assert_eq!(Ok(short), parse_long(text.as_bytes(), false));
+                prop_assert_eq!(Ok(short), parse_long(text.as_bytes(), 0));
             }
         }
 

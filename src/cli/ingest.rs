@@ -2,7 +2,8 @@
 
 use super::progress::Bar;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, map, render};
-use crate::ingest::{self, Input, Outcome, fetch, mapped, plan};
+use super::twice;
+use crate::ingest::{self, Input, Outcome, export_run, fetch, mapped, plan};
 use crate::lake::Lake;
 use crate::sources::SOURCES;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
@@ -107,7 +108,7 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
     let mut rejected_in = Vec::new();
     let mut refused = Vec::new();
     let mut passed_over = Vec::new();
-    let mut known = 0_u64;
+    let (mut known, mut manifests) = (0_u64, 0_u64);
     for (path, outcome) in outcomes {
         match outcome {
             Outcome::Landed(batch) => {
@@ -122,11 +123,16 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
             }
             Outcome::Known => known += 1,
             Outcome::Refused(error) => refused.push((path.display().to_string(), error.to_string())),
+            Outcome::Manifest => manifests += 1,
             Outcome::PassedOver => passed_over.push(path.display().to_string()),
         }
     }
     // What was landed may need a mapping, or be one.
     let unmapped = if landed.is_empty() { Vec::new() } else { map::unmapped_money(context, lake)? };
+    let mut doubts = context.runtime.block_on(export_run::doubts(lake, outcomes))?;
+    if landed.contains_key(&("azure_cost", "costs")) {
+        doubts.extend(twice::actual_and_amortised(context, lake)?);
+    }
     if context.output == OutputFormat::Json {
         let unmapped: Vec<_> = unmapped.iter().map(map::UnmappedMoney::document).collect();
         let landed: Vec<_> = landed
@@ -139,7 +145,7 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
         let refused: Vec<_> = refused.iter().map(|(file, reason)| json!({ "file": file, "reason": reason })).collect();
         let rejects: Vec<_> = rejected_in.iter().map(|(file, rows)| json!({ "file": file, "rows_rejected": rows })).collect();
         render::document(&json!({ "landed": landed, "already_known": known, "refused": refused, "files_with_rejects": rejects,
-                                  "passed_over": passed_over, "unmapped": unmapped }));
+                                  "passed_over": passed_over, "manifests": manifests, "warnings": doubts, "unmapped": unmapped }));
     } else {
         if !landed.is_empty() {
             let rows: Vec<Vec<String>> = landed
@@ -165,6 +171,12 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
         }
         if !passed_over.is_empty() {
             render::note(&format!("passed over, as they are no exports: {}", passed_over.join(", ")));
+        }
+        if manifests > 0 {
+            render::note(&format!("left out: {manifests} manifests, which describe the files of exports and hold no rows"));
+        }
+        for doubt in &doubts {
+            render::note(&format!("warning: {doubt}"));
         }
         for (file, rows) in rejected_in.iter().take(NAMED) {
             render::note(&format!("warning: {rows} rows of `{file}` were rejected"));

@@ -18,6 +18,7 @@ mod sources;
 mod sql;
 mod synth;
 mod trace;
+mod twice;
 
 pub use failure::Failure;
 

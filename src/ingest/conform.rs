@@ -5,7 +5,7 @@
 use super::read::{Cells, TextRows};
 use super::reject::Reject;
 use crate::lake::schema::instant;
-use crate::money::{PRECISION, SCALE, currency_code, minor_units, parse_decimal, parse_rounded};
+use crate::money::{DecimalError, PRECISION, SCALE, currency_code, minor_units, parse_decimal, parse_minor};
 use crate::sources::column::NumberFormat;
 use crate::sources::{Column, DateFormat, Export, Kind};
 use arrow::array::{
@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub fn data_type(kind: Kind) -> DataType {
     match kind {
         Kind::Text | Kind::Id | Kind::Currency | Kind::OneOf(_) => DataType::Utf8,
-        Kind::Decimal | Kind::LongDecimal | Kind::MinorUnits { .. } | Kind::Number(_) => {
+        Kind::Decimal | Kind::MinorUnits { .. } | Kind::Number(_) => {
             DataType::Decimal128(PRECISION, SCALE as i8)
         }
         Kind::Instant(_) => instant(),
@@ -129,10 +129,9 @@ impl Typed<'_> {
                 self.each(cells, |text| Ok::<_, String>(whole_id(text)), |value| values.append_option(value));
                 Arc::new(values.finish())
             }
-            Kind::Decimal | Kind::LongDecimal => {
+            Kind::Decimal => {
                 let mut values = Decimal128Builder::with_capacity(count);
-                let parse = if self.column.kind == Kind::LongDecimal { parse_rounded } else { parse_decimal };
-                self.each(cells, |text| parse(trimmed(text)), |value| values.append_option(value));
+                self.each(cells, |text| parse_decimal(trimmed(text)), |value| values.append_option(value));
                 decimals(&mut values)
             }
             Kind::Number(format) => {
@@ -282,10 +281,8 @@ fn decimals(values: &mut Decimal128Builder) -> ArrayRef {
     Arc::new(array.with_precision_and_scale(PRECISION, SCALE as i8).unwrap_or_else(|_| Decimal128Array::from(Vec::<i128>::new())))
 }
 
-fn from_minor_units(text: &str, currency: &str) -> Result<i128, String> {
-    let value = parse_decimal(text.trim()).map_err(|e| e.to_string())?;
-    let divisor = 10_i128.pow(minor_units(currency));
-    if value % divisor == 0 { Ok(value / divisor) } else { Err("more than 18 digits after the point".to_owned()) }
+fn from_minor_units(text: &str, currency: &str) -> Result<i128, DecimalError> {
+    parse_minor(text.trim(), minor_units(currency))
 }
 
 /// A number with the signs and separators that a mapping names, and no others. Groups have three digits, the first up to three.

@@ -6,7 +6,8 @@ use super::mapped::{self, Format, Mapped};
 use super::read::encoding::{Encoding, decoded};
 use super::read::{csv_reader, next_record, parquet, sheet};
 use crate::sources::{Export, Recognised, Shape, all_exports};
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use crate::lake::delivery::guid_in;
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use std::cmp::Reverse;
@@ -470,6 +471,9 @@ fn discover_json(path: &Path, text: &[u8], is_whole: bool, system: Option<&str>)
     if let Ok(recognised) = recognised {
         return Ok(Discovered { path: path.to_owned(), recognised, form: Form::Json });
     }
+    if values.iter().any(super::export_run::is_manifest) {
+        return Err(IngestError::Manifest { path: path.to_owned() });
+    }
     if let Some(recognised) = of_empty_page(system, &seen) {
         return Ok(Discovered { path: path.to_owned(), recognised, form: Form::Json });
     }
@@ -588,12 +592,39 @@ pub fn arrival(path: &Path, flag: Option<DateTime<Utc>>) -> (DateTime<Utc>, bool
 }
 
 /// The date in the file name, else in the nearest folder that has one: `2026-08-05`, `2026-08-05T1430` (UTC) for an instant of it,
-/// or `2026-08` for its first day.
-fn date_in_path(path: &Path) -> Option<DateTime<Utc>> {
-    path.components().rev().find_map(|part| date_in(&part.as_os_str().to_string_lossy()))
+/// `2026-08` for its first day; or a folder that is an instant. A folder that says which period its files are of says no date.
+pub(super) fn date_in_path(path: &Path) -> Option<DateTime<Utc>> {
+    let mut parts = path.components().rev().map(|part| part.as_os_str().to_string_lossy());
+    let file = parts.next()?;
+    let in_folder = |name: &str| if super::export_run::is_period(name) { None } else { instant(name).or_else(|| date_in(name)) };
+    date_in(&file).or_else(|| parts.find_map(|name| in_folder(&name)))
+}
+
+/// Whether a folder's name is an instant.
+pub(super) fn is_instant(folder: &str) -> bool {
+    instant(folder).is_some()
+}
+
+/// The instant that the name of a run's folder is: `202309110520` of Azure, `20240911T052010Z` of AWS. Digits of another meaning, such as
+/// the number of an account, have no year of this century in front, or no month behind it.
+fn instant(folder: &str) -> Option<DateTime<Utc>> {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = match folder.split_once('T') {
+        Some((day, time)) => {
+            let time = time.strip_suffix('Z').filter(|time| time.len() == 6)?;
+            (day.len() == 8 && is_digits(day) && is_digits(time)).then(|| format!("{day}{time}"))?
+        }
+        None => (folder.len() == 12 && is_digits(folder)).then(|| format!("{folder}00"))?,
+    };
+    let time = NaiveDateTime::parse_from_str(&digits, "%Y%m%d%H%M%S").ok()?;
+    (2010..2100).contains(&time.year()).then(|| time.and_utc())
 }
 
 fn date_in(name: &str) -> Option<DateTime<Utc>> {
+    // `abcd2023-09ab-…` is no September.
+    if let Some(guid) = guid_in(name) {
+        return date_in(&format!("{} {}", &name[..guid.start], &name[guid.end..]));
+    }
     let bytes = name.as_bytes();
     let is_digits =
         |from: usize, count: usize| bytes.get(from..from + count).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
@@ -646,6 +677,9 @@ mod tests {
         assert_eq!(day("report-20260805.csv"), None);
         assert_eq!(day("a_2026-13-01.csv"), None);
         assert_eq!(day("plain.csv"), None);
+        assert_eq!(day("x/BILLING_PERIOD=2026-08/cur-00001.csv"), None);
+        assert_eq!(day("x/20260801-20260831/abcd2023-09ab-4111-8111-111111111111/part_0.csv"), None);
+        assert_eq!(day("x/123456789012/cur-00001.csv"), None);
     }
 
     #[test]
@@ -657,6 +691,9 @@ mod tests {
             ("usage_2026-08-05T99.json", "2026-08-05T00:00:00"),
             ("usage_2026-08-05_1430.json", "2026-08-05T00:00:00"),
             ("usage_2026-08-05T2561.json", "2026-08-05T00:00:00"),
+            ("20260801-20260831/202608050520/6f0c1f3e-1111-4111-8111-111111111111/part_0.csv", "2026-08-05T05:20:00"),
+            ("20260801-20260901/20260805T143005Z/cur-00001.csv", "2026-08-05T14:30:05"),
+            ("BILLING_PERIOD=2026-08/2026-08-05T14:30:05.123Z-6f0c1f3e-1111-4111-8111-111111111111/x.csv", "2026-08-05T14:30:05"),
         ] {
             assert_eq!(instant(name).as_deref(), Some(expected), "{name}");
         }

@@ -135,6 +135,12 @@ pub enum IngestError {
         /// What the parser says.
         detail: String,
     },
+    /// A description of an export's files.
+    #[error("`{}` describes an export's files and holds none of its rows", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+    },
     /// No source has such columns.
     #[error("`{}` is no export that Shortfall knows (its columns begin {found})", path.display())]
     Unrecognised {
@@ -236,6 +242,7 @@ impl IngestError {
             | Self::MissingMapped { path, .. }
             | Self::LineEnds { path }
             | Self::BrokenJson { path, .. }
+            | Self::Manifest { path }
             | Self::Unrecognised { path, .. }
             | Self::MissingColumns { path, .. }
             | Self::OpenQuote { path }

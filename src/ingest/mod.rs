@@ -11,6 +11,7 @@
 pub mod conform;
 pub mod discover;
 mod error;
+pub mod export_run;
 mod fault;
 pub mod fetch;
 mod guard;
@@ -44,6 +45,7 @@ use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
 use deltalake_core::kernel::Add;
 use discover::Discovered;
+use export_run::{ExportRun, Manifests};
 use member::Member;
 use rayon::prelude::*;
 use reject::Reject;
@@ -81,6 +83,8 @@ pub enum Outcome {
     Refused(IngestError),
     /// A sheet that is no export, in a workbook that has one: a cover, a pivot table, notes.
     PassedOver,
+    /// What a vendor writes beside an export to describe its files.
+    Manifest,
 }
 
 /// One ingested file.
@@ -108,6 +112,8 @@ pub struct Batch {
     pub recorded_at: DateTime<Utc>,
     /// Hash of the mapping file that it was read through.
     pub mapping_sha256: Option<String>,
+    /// The run of a scheduled export that it is part of.
+    pub run: Option<ExportRun>,
 }
 
 /// Told how an ingest goes on.
@@ -185,6 +191,7 @@ pub fn ingest_inputs(
         unfinished,
         known,
         earlier,
+        manifests: Manifests::default(),
         pending: Pending::default(),
         outcomes: Vec::with_capacity(inputs.len()),
     };
@@ -247,6 +254,7 @@ struct Run<'a> {
     unfinished: HashSet<(Table, String)>,
     known: HashSet<String>,
     earlier: Vec<Earlier>,
+    manifests: Manifests,
     pending: Pending,
     outcomes: Vec<(PathBuf, Outcome)>,
 }
@@ -272,6 +280,10 @@ impl Run<'_> {
                 progress.advance(0, size);
                 Outcome::Known
             }
+            Err(IngestError::Manifest { .. }) => {
+                progress.advance(0, size);
+                Outcome::Manifest
+            }
             Err(error) if error.is_file_fault() => {
                 progress.advance(0, size);
                 Outcome::Refused(error.named(&file.name))
@@ -293,9 +305,22 @@ impl Run<'_> {
         progress: &dyn Progress,
     ) -> Result<Option<Landed>, IngestError> {
         let (lake, options, path) = (self.lake, self.options, file.content.as_path());
-        let (recorded_at, is_stated) = discover::arrival_of(&file.name, file.modified, options.recorded_at);
-        let id = |mapping: Option<&str>| batch_id(&sha256, is_stated.then_some(recorded_at), mapping);
+        let mut run = self.manifests.run_of(&file.name, file.modified);
+        let modified = run.as_ref().map_or(file.modified, |run| Some(run.at));
+        let (recorded_at, is_stated) = discover::arrival_of(&file.name, modified, options.recorded_at);
+        if let Some(run) = run.as_mut().filter(|_| is_stated) {
+            // A run that is stated again for a later date is a delivery of that date.
+            run.name += &recorded_at.format(" %Y-%m-%dT%H:%M:%S%.fZ").to_string();
+        }
+        // The same part in two runs belongs to both.
+        let within = run.as_ref().map(|run| run.name.as_str());
+        let id = |mapping: Option<&str>| batch_id(&sha256, is_stated.then_some(recorded_at), within, mapping);
         if self.known.contains(&id(None)) && mapped::all().is_empty() {
+            return Ok(None);
+        }
+        // A copy that lost its folder and has no date says nothing that its run did not say.
+        let is_copy = |batch: &Earlier| batch.sha256 == sha256 && batch.run.is_some() && self.known.contains(&batch.batch_id);
+        if !is_stated && run.is_none() && mapped::all().is_empty() && self.earlier.iter().any(is_copy) {
             return Ok(None);
         }
         let found: Discovered = match discover::discover_named(path, &file.name, options.system.as_deref()) {
@@ -324,6 +349,7 @@ impl Run<'_> {
             rows_rejected: 0,
             recorded_at,
             mapping_sha256: mapping.map(|map| map.sha256.clone()),
+            run: run.clone(),
         };
         let is_always_known = found.recognised.export.is_reference && !is_stated;
         let staged = std::thread::scope(|scope| {
@@ -357,7 +383,8 @@ impl Run<'_> {
     /// What the same content said through another mapping, for the same date, no longer counts: a mapping that was mended is the truth
     /// about the whole file. The rows stay where they are; without their batch nobody sees them.
     fn withdraw(&mut self, batch: &Batch) {
-        let is_unstated = |earlier: &str, mapping: Option<&str>| batch_id(&batch.sha256, None, mapping) == earlier;
+        let run = batch.run.as_ref().map(|run| run.name.as_str());
+        let is_unstated = |earlier: &str, mapping: Option<&str>| batch_id(&batch.sha256, None, run, mapping) == earlier;
         let is_undated = is_unstated(&batch.batch_id, batch.mapping_sha256.as_deref());
         for earlier in &self.earlier {
             let is_other = earlier.mapping != batch.mapping_sha256 && earlier.batch_id != batch.batch_id;
@@ -456,9 +483,12 @@ fn named(path: &std::path::Path, fingerprint: Result<(String, u64), LakeError>) 
 /// date the same bytes are the same batch, whatever the file is called.
 ///
 /// What is read through a mapping is what the mapping makes of it.
-fn batch_id(sha256: &str, stated: Option<DateTime<Utc>>, mapping: Option<&str>) -> String {
+fn batch_id(sha256: &str, stated: Option<DateTime<Utc>>, run: Option<&str>, mapping: Option<&str>) -> String {
     use sha2::{Digest, Sha256};
     let mut named = sha256.to_owned();
+    if let Some(run) = run {
+        named += &format!(" {run}");
+    }
     if let Some(date) = stated {
         named += &format!(" {}", date.timestamp_micros());
     }
@@ -475,6 +505,7 @@ struct Earlier {
     sha256: String,
     recorded_at: i64,
     mapping: Option<String>,
+    run: Option<String>,
 }
 
 async fn batch_table(lake: &Lake) -> Result<Vec<RecordBatch>, IngestError> {
@@ -503,8 +534,8 @@ async fn earlier_batches(lake: &Lake) -> Result<Vec<Earlier>, IngestError> {
     for batch in batch_table(lake).await? {
         let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
         let recorded = batch.column_by_name("recorded_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        let (Some(ids), Some(hashes), Some(mappings), Some(recorded)) =
-            (text("batch_id"), text("sha256"), text("mapping_sha256"), recorded)
+        let (Some(ids), Some(hashes), Some(mappings), Some(runs), Some(recorded)) =
+            (text("batch_id"), text("sha256"), text("mapping_sha256"), text("run"), recorded)
         else {
             continue;
         };
@@ -513,6 +544,7 @@ async fn earlier_batches(lake: &Lake) -> Result<Vec<Earlier>, IngestError> {
             sha256: hashes.value(row).to_owned(),
             recorded_at: recorded.value(row),
             mapping: mappings.is_valid(row).then(|| mappings.value(row).to_owned()),
+            run: runs.is_valid(row).then(|| runs.value(row).to_owned()),
         }));
     }
     Ok(earlier)
@@ -607,6 +639,8 @@ fn reject_rows(batch_id: &str, rejects: &[Reject]) -> Result<RecordBatch, Ingest
 
 fn batch_rows(batches: &[Batch]) -> Result<RecordBatch, IngestError> {
     let recorded: TimestampMicrosecondArray = batches.iter().map(|b| Some(b.recorded_at.timestamp_micros())).collect();
+    let made: TimestampMicrosecondArray =
+        batches.iter().map(|b| b.run.as_ref().map(|run| run.at.timestamp_micros())).collect();
     let columns = vec![
         text(batches.iter().map(|b| b.batch_id.as_str())),
         text(batches.iter().map(|b| b.file.as_str())),
@@ -619,6 +653,8 @@ fn batch_rows(batches: &[Batch]) -> Result<RecordBatch, IngestError> {
         counts(batches.iter().map(|b| b.rows_rejected)),
         Arc::new(recorded.with_timezone("UTC")),
         Arc::new(batches.iter().map(|b| b.mapping_sha256.as_deref()).collect::<StringArray>()),
+        Arc::new(batches.iter().map(|b| b.run.as_ref().map(|run| run.name.as_str())).collect::<StringArray>()),
+        Arc::new(made.with_timezone("UTC")),
     ];
     rows(Table::Batch, columns)
 }

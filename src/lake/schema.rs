@@ -479,6 +479,9 @@ impl Table {
                 ("recorded_at", instant()),
                 // The mapping file that it was read through; kept beside the originals.
                 ("mapping_sha256", TEXT),
+                // The run of a scheduled export that it is part of, and when that was made: `ingest::export_run`.
+                ("run", TEXT),
+                ("run_at", instant()),
             ],
             Self::Reject => {
                 vec![("batch_id", TEXT), ("source_row", COUNT), ("column_name", TEXT), ("value", TEXT), ("reason", TEXT)]

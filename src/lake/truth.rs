@@ -33,7 +33,7 @@ use std::sync::Arc;
 /// Schemas that [`register`] fills.
 const SCHEMAS: [&str; 5] = ["core", "core_history", "known", "marts", "facts"];
 
-/// Files of one statement whose arrivals follow one another within this time are parts of one delivery. Vendors cut a large month into
+/// Files of one statement and of no run whose arrivals follow one another within this time are parts of one delivery. Vendors cut a large month into
 /// parts and write it anew every few hours at most.
 const DELIVERY_GAP: &str = "INTERVAL '1 hour'";
 
@@ -252,7 +252,7 @@ fn newest_statement(rows: &str, columns: &str) -> String {
            SELECT stated.*, delivery.replaced_from
            FROM ({rows}) AS stated
            JOIN (
-             SELECT system AS of_system, statement AS of_statement, recorded_at AS of_arrival,
+             SELECT system AS of_system, statement AS of_statement, batch_id AS of_batch, recorded_at AS of_arrival,
                     min(speaks_from) OVER (PARTITION BY system, statement ORDER BY number
                                            RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS replaced_from
              FROM (
@@ -260,22 +260,40 @@ fn newest_statement(rows: &str, columns: &str) -> String {
              )
            ) AS delivery
            ON stated.system = delivery.of_system AND stated.statement = delivery.of_statement
-             AND stated.recorded_at = delivery.of_arrival
+             AND stated.batch_id = delivery.of_batch AND stated.recorded_at = delivery.of_arrival
          )
          WHERE replaced_from IS NULL OR statement_from < replaced_from"
     )
 }
 
-/// The deliveries of each statement, numbered: when each arrived and from when on it speaks, as a query over `rows`.
+/// The deliveries of each statement, numbered: the files of each, when they arrived and from when on they speak, as a query over `rows`.
+///
+/// Files of two exports, or of two runs, are two deliveries whenever they arrived; files of one run are one. Of two deliveries with
+/// one time, the one counts that was made later, else that with the greater name.
 pub(super) fn deliveries(rows: &str) -> String {
     format!(
-        "SELECT system, statement, recorded_at, speaks_from,
-                sum(CASE WHEN recorded_at > before + {DELIVERY_GAP} THEN 1 ELSE 0 END)
-                  OVER (PARTITION BY system, statement ORDER BY recorded_at) AS number
+        "SELECT system, statement, batch_id, recorded_at, speaks_from,
+                CAST(dense_rank() OVER (PARTITION BY system, statement ORDER BY delivered_at, made_at, entity, run, part) AS BIGINT)
+                  AS number
          FROM (
-           SELECT system, statement, recorded_at, min(statement_from) AS speaks_from,
-                  lag(recorded_at) OVER (PARTITION BY system, statement ORDER BY recorded_at) AS before
-           FROM ({rows}) GROUP BY system, statement, recorded_at
+           SELECT system, statement, batch_id, recorded_at, speaks_from, entity, run, part,
+                  min(recorded_at) OVER (PARTITION BY system, statement, entity, run, part) AS delivered_at,
+                  min(coalesce(run_at, recorded_at)) OVER (PARTITION BY system, statement, entity, run, part) AS made_at
+           FROM (
+             SELECT system, statement, batch_id, recorded_at, speaks_from, entity, run, run_at,
+                    sum(CASE WHEN NOT is_whole_run AND recorded_at > before + {DELIVERY_GAP} THEN 1 ELSE 0 END)
+                      OVER (PARTITION BY system, statement, entity, run ORDER BY recorded_at) AS part
+             FROM (
+               SELECT said.system, said.statement, said.batch_id, said.recorded_at, said.speaks_from,
+                      delivery.entity, delivery.run, delivery.run_at, delivery.is_whole_run,
+                      lag(said.recorded_at) OVER (PARTITION BY said.system, said.statement, delivery.entity, delivery.run
+                                                  ORDER BY said.recorded_at) AS before
+               FROM (
+                 SELECT system, statement, batch_id, recorded_at, min(statement_from) AS speaks_from
+                 FROM ({rows}) GROUP BY system, statement, batch_id, recorded_at
+               ) AS said JOIN core.delivery AS delivery ON said.batch_id = delivery.batch_id
+             )
+           )
          )"
     )
 }

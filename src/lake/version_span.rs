@@ -55,7 +55,8 @@ pub(super) fn query(plain: &str, contested: Option<&str>, stated: Option<&str>, 
              FROM ({rows}) AS said JOIN core.delivery AS delivery ON said.batch_id = delivery.batch_id
              LEFT JOIN ({}) AS replaced
                ON said.system = replaced.of_system AND said.statement = replaced.of_statement
-               AND said.recorded_at = replaced.of_arrival AND said.statement_from = replaced.of_from",
+               AND said.batch_id = replaced.of_batch AND said.recorded_at = replaced.of_arrival
+               AND said.statement_from = replaced.of_from",
             replaced_statements(rows)
         ));
     }
@@ -86,14 +87,15 @@ fn contested_spans(rows: &str, said: &str, as_of: Option<&str>) -> String {
 fn replaced_statements(rows: &str) -> String {
     let deliveries = deliveries(rows);
     format!(
-        "SELECT span.system AS of_system, span.statement AS of_statement, span.recorded_at AS of_arrival, span.statement_from AS of_from,
-                min(later.recorded_at) AS replaced_at
-         FROM (SELECT DISTINCT system, statement, recorded_at, statement_from FROM ({rows})) AS span
+        "SELECT span.system AS of_system, span.statement AS of_statement, span.batch_id AS of_batch, span.recorded_at AS of_arrival,
+                span.statement_from AS of_from, min(later.recorded_at) AS replaced_at
+         FROM (SELECT DISTINCT system, statement, batch_id, recorded_at, statement_from FROM ({rows})) AS span
          JOIN ({deliveries}) AS own
-           ON span.system = own.system AND span.statement = own.statement AND span.recorded_at = own.recorded_at
+           ON span.system = own.system AND span.statement = own.statement AND span.batch_id = own.batch_id
+           AND span.recorded_at = own.recorded_at
          JOIN ({deliveries}) AS later
            ON span.system = later.system AND span.statement = later.statement AND later.number > own.number
            AND later.speaks_from <= span.statement_from
-         GROUP BY span.system, span.statement, span.recorded_at, span.statement_from"
+         GROUP BY span.system, span.statement, span.batch_id, span.recorded_at, span.statement_from"
     )
 }

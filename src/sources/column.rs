@@ -22,10 +22,8 @@ pub enum Kind {
     Text,
     /// An id that some exports write as a float: `12.0` and `12` are one.
     Id,
-    /// A number, stored exactly with 18 decimals.
+    /// A number, stored with 18 decimals; what has more is rounded half-even at the 18th.
     Decimal,
-    /// A number that its source writes with more decimals than are stored: rounded half-even at the 18th.
-    LongDecimal,
     /// An amount in the minor unit of the row's currency, which stands in the named column (`1999` with `usd` is 19.99).
     MinorUnits {
         /// Column with the currency code.
@@ -119,16 +117,17 @@ impl Column {
         column
     }
 
-    /// An exact number.
+    /// A number. Doubles that systems print in full have more decimals than are stored (a third of a cent has 19): a rounding below any unit
+    /// of money, which costs no row its place.
     #[must_use]
     pub const fn decimal(name: &'static str) -> Self {
         Self::new(name, Kind::Decimal)
     }
 
-    /// A number with more decimals than are stored.
+    /// As [`Self::decimal`], where the vendor is known to write more decimals than are stored.
     #[must_use]
     pub const fn long_decimal(name: &'static str) -> Self {
-        Self::new(name, Kind::LongDecimal)
+        Self::decimal(name)
     }
 
     /// An amount in minor units of the currency in another column.

@@ -16,6 +16,7 @@ mod object_store;
 mod quirks;
 mod real_data;
 mod repeat;
+mod runs;
 mod support;
 mod trace;
 mod truth;

@@ -419,7 +419,7 @@ fn land(lake: &Lake, mut files: Vec<PathBuf>, disorder: Option<&mut ChaCha8Rng>)
         for (path, outcome) in ingest(lake, &part, &options, RUNTIME.handle(), &Silent).expect("an ingest") {
             match outcome {
                 Outcome::Landed(batch) => assert_eq!(batch.rows_rejected, 0, "{}", path.display()),
-                Outcome::Known | Outcome::PassedOver => {}
+                Outcome::Known | Outcome::PassedOver | Outcome::Manifest => {}
                 Outcome::Refused(error) => panic!("{error}"),
             }
         }
