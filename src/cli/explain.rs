@@ -111,8 +111,11 @@ fn print(context: &Context, explanation: &Explanation) {
         ));
     }
     // Figures that no month has are left out, and names may break between their words.
-    let known: Vec<&str> =
-        FIGURES.iter().copied().filter(|name| explanation.months.iter().any(|m| m.figures.get(name).copied().flatten().is_some())).collect();
+    let known: Vec<&str> = FIGURES
+        .iter()
+        .copied()
+        .filter(|name| explanation.months.iter().any(|m| m.figures.get(name).copied().flatten().is_some()))
+        .collect();
     let header: Vec<String> =
         ["month"].iter().chain(&known).chain(&["counted", "corroborates"]).map(|name| name.replace('_', " ")).collect();
     let header: Vec<&str> = header.iter().map(String::as_str).collect();

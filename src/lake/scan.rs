@@ -60,7 +60,8 @@ impl FileTable {
         let columns = fields
             .iter()
             .map(|field| {
-                let values = self.files.iter().map(|file| partition_scalar(field, &file.partition)).collect::<Result<Vec<_>>>()?;
+                let values =
+                    self.files.iter().map(|file| partition_scalar(field, &file.partition)).collect::<Result<Vec<_>>>()?;
                 ScalarValue::iter_to_array(values)
             })
             .collect::<Result<Vec<_>>>()?;
@@ -78,7 +79,12 @@ impl FileTable {
             })?;
             let holds = state.create_physical_expr(bare.data, &schema)?.evaluate(&values)?.into_array(self.files.len())?;
             let holds = holds.as_boolean();
-            let kept = self.files.iter().enumerate().filter(|(at, _)| holds.is_valid(*at) && holds.value(*at)).map(|(_, file)| file.path.as_str());
+            let kept = self
+                .files
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| holds.is_valid(*at) && holds.value(*at))
+                .map(|(_, file)| file.path.as_str());
             let kept: HashSet<&str> = kept.collect();
             files.retain(|file| kept.contains(file.path.as_str()));
         }
@@ -182,7 +188,9 @@ impl TableProvider for FileTable {
 /// Whether a filter asks for nothing but the values by which files are laid in folders.
 fn is_of(partition: &[FieldRef], filter: &Expr) -> bool {
     let columns = filter.column_refs();
-    !columns.is_empty() && !filter.is_volatile() && columns.iter().all(|column| partition.iter().any(|field| *field.name() == column.name))
+    !columns.is_empty()
+        && !filter.is_volatile()
+        && columns.iter().all(|column| partition.iter().any(|field| *field.name() == column.name))
 }
 
 /// Files dealt to at most `parts` groups of about equal bytes; neighbours stay together so that sorted data stays sorted.

@@ -233,7 +233,9 @@ fn try_plant(world: &mut World, dice: &mut Dice, kind: Kind, index: usize, quart
     match kind {
         Kind::UnbilledDelivery => quantity::unbilled_delivery(site, dice, &mut pair, &mut leak),
         Kind::UnderbilledQuantity => quantity::more_seats(dice, &mut pair, &mut leak, false),
-        Kind::PsaChangeNotBilled if pair.terms.is_none() && dice.chance(30) => price::raised_in_psa(site, dice, &mut pair, &mut leak),
+        Kind::PsaChangeNotBilled if pair.terms.is_none() && dice.chance(30) => {
+            price::raised_in_psa(site, dice, &mut pair, &mut leak)
+        }
         Kind::PsaChangeNotBilled => quantity::more_seats(dice, &mut pair, &mut leak, true),
         Kind::UsageUpRevenueFlat => quantity::usage_up(dice, &mut pair, &mut leak),
         Kind::FlatlineEstimate => quantity::typed_in(site, dice, &mut pair, &mut leak),
