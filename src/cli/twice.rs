@@ -42,9 +42,10 @@ pub(super) fn actual_and_amortised(context: &Context, lake: &Lake) -> Result<Opt
         truth::register(&ctx, lake, None).await?;
         ctx.sql(BOTH).await.map_err(engine)?.collect().await.map_err(engine)
     })?;
-    let found = rows.iter().filter(|batch| batch.num_rows() > 0).find_map(|batch| {
-        Some((cell(batch.column(0).as_ref(), 0)?, cell(batch.column(1).as_ref(), 0)?))
-    });
+    let found = rows
+        .iter()
+        .filter(|batch| batch.num_rows() > 0)
+        .find_map(|batch| Some((cell(batch.column(0).as_ref(), 0)?, cell(batch.column(1).as_ref(), 0)?)));
     Ok(found.map(|(count, first)| {
         format!(
             "actual and amortised costs of Azure count together in {count} subscriptions and months, `{first}` the first: they state the \

@@ -134,16 +134,16 @@ impl Manifests {
         // Seen from within a month's folder its name is not in the path.
         let whole = std::path::absolute(name).unwrap_or_else(|_| name.to_owned());
         let text = whole.to_string_lossy();
-        let azure = whole.parent().zip(whole.file_name()).and_then(|(folder, file)| {
-            self.azure_run(folder).filter(|run| run.parts.contains(&*file.to_string_lossy()))
-        });
+        let azure = whole
+            .parent()
+            .zip(whole.file_name())
+            .and_then(|(folder, file)| self.azure_run(folder).filter(|run| run.parts.contains(&*file.to_string_lossy())));
         let by_path = named(&text);
         let id = azure.as_ref().map(|run| run.id.clone()).or_else(|| by_path.as_ref().map(|named| named.run.clone()))?;
         let dated = by_path.and_then(|named| named.at);
         let told = dated.or(azure.as_ref().map(|run| run.at)).map(|at| (at, true));
-        let (at, is_told) = told
-            .or_else(|| self.aws_time(&whole, &id, modified))
-            .unwrap_or((modified.unwrap_or(DateTime::UNIX_EPOCH), false));
+        let (at, is_told) =
+            told.or_else(|| self.aws_time(&whole, &id, modified)).unwrap_or((modified.unwrap_or(DateTime::UNIX_EPOCH), false));
         Some(ExportRun { name: id, at, is_told, kind: azure.and_then(|run| run.kind.clone()) })
     }
 
@@ -152,9 +152,11 @@ impl Manifests {
             let manifest = manifest(&folder.join("manifest.json"))?;
             let info = manifest.get("runInfo")?;
             let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-            let parts = manifest.get("blobs")?.as_array()?.iter().filter_map(|blob| {
-                blob.get("blobName")?.as_str()?.rsplit('/').next().map(str::to_owned)
-            });
+            let parts = manifest
+                .get("blobs")?
+                .as_array()?
+                .iter()
+                .filter_map(|blob| blob.get("blobName")?.as_str()?.rsplit('/').next().map(str::to_owned));
             Some(Rc::new(AzureRun {
                 id: text(info.get("runId"))?.to_ascii_lowercase(),
                 at: text(info.get("submittedTime"))?.parse().ok()?,
@@ -167,7 +169,8 @@ impl Manifests {
 
     /// When a run of AWS was made, if the manifest in the month's folder tells the newest from the others.
     fn aws_time(&self, file: &Path, run: &str, modified: Option<DateTime<Utc>>) -> Option<(DateTime<Utc>, bool)> {
-        let month = file.ancestors().skip(1).find(|folder| folder.file_name().is_some_and(|name| is_month(&name.to_string_lossy())))?;
+        let month =
+            file.ancestors().skip(1).find(|folder| folder.file_name().is_some_and(|name| is_month(&name.to_string_lossy())))?;
         let found = self.aws_month(month)?;
         let modified = modified.unwrap_or(DateTime::UNIX_EPOCH);
         let others = found.written.iter().filter(|(name, _)| name.as_str() != run).map(|(_, &at)| at).max();
@@ -183,11 +186,14 @@ impl Manifests {
             let mut files: Vec<PathBuf> = std::fs::read_dir(month).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
             files.retain(|path| path.to_string_lossy().to_ascii_lowercase().ends_with("manifest.json"));
             files.sort();
-            let current = files.iter().find_map(|path| manifest(path)?.get("assemblyId")?.as_str().map(str::to_ascii_lowercase))?;
+            let current =
+                files.iter().find_map(|path| manifest(path)?.get("assemblyId")?.as_str().map(str::to_ascii_lowercase))?;
             let mut written: BTreeMap<String, DateTime<Utc>> = BTreeMap::new();
             for entry in walkdir::WalkDir::new(month).follow_links(true).into_iter().filter_map(Result::ok) {
                 let time = entry.metadata().ok().filter(std::fs::Metadata::is_file).and_then(|meta| meta.modified().ok());
-                if let (Some(time), Some(Named { run, .. })) = (time.map(DateTime::<Utc>::from), named(&entry.path().to_string_lossy())) {
+                if let (Some(time), Some(Named { run, .. })) =
+                    (time.map(DateTime::<Utc>::from), named(&entry.path().to_string_lossy()))
+                {
                     let last = written.entry(run).or_insert(time);
                     *last = time.max(*last);
                 }
@@ -296,7 +302,10 @@ mod tests {
         ] {
             assert_eq!(name(&path).as_deref(), Some(guid), "{path}");
         }
-        assert_eq!(name("/x/20240901-20241001/20240911T052010Z/cur-00001.csv.zip!cur-00001.csv").as_deref(), Some("20240911t052010z"));
+        assert_eq!(
+            name("/x/20240901-20241001/20240911T052010Z/cur-00001.csv.zip!cur-00001.csv").as_deref(),
+            Some("20240911t052010z")
+        );
         assert_eq!(name("/x/20230901-20230930/202309110520/part_0.csv").as_deref(), Some("202309110520"));
         assert_eq!(name("/x/20240901-20241001/cur-00001.csv.zip!cur-00001.csv"), None);
         assert_eq!(name("/x/2023-09-11/part_0.csv"), None);

@@ -639,8 +639,7 @@ fn reject_rows(batch_id: &str, rejects: &[Reject]) -> Result<RecordBatch, Ingest
 
 fn batch_rows(batches: &[Batch]) -> Result<RecordBatch, IngestError> {
     let recorded: TimestampMicrosecondArray = batches.iter().map(|b| Some(b.recorded_at.timestamp_micros())).collect();
-    let made: TimestampMicrosecondArray =
-        batches.iter().map(|b| b.run.as_ref().map(|run| run.at.timestamp_micros())).collect();
+    let made: TimestampMicrosecondArray = batches.iter().map(|b| b.run.as_ref().map(|run| run.at.timestamp_micros())).collect();
     let columns = vec![
         text(batches.iter().map(|b| b.batch_id.as_str())),
         text(batches.iter().map(|b| b.file.as_str())),

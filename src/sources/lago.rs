@@ -72,7 +72,8 @@ pub static SOURCE: Source = Source {
             columns: &[
                 Column::text("lago_id").required(),
                 Column::text("lago_invoice_id"),
-                Column::text("external_customer_id").also(&["lago_customer_id"]).required(),
+                // Nullable: fees of add-ons and credits come without it, and their customer is unknown.
+                Column::text("external_customer_id").also(&["lago_customer_id"]),
                 Column::currency("amount_currency").required(),
                 Column::minor_units("amount_cents", "amount_currency").required(),
                 Column::decimal("units"),

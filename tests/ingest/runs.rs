@@ -115,7 +115,8 @@ fn a_manifest_says_which_run_of_azure_is_the_later() {
     let write = |place: &Place| {
         let mut runs = two_runs(place, folders.each_ref().map(String::as_str), &azure);
         for (at, (id, day)) in [(FIRST, 10), (SECOND, 11)].into_iter().enumerate() {
-            let text = azure_manifest(id, &format!("2026-09-{day}T05:20:03.5130286Z"), "ActualCost", &["part_0.csv", "part_1.csv"]);
+            let text =
+                azure_manifest(id, &format!("2026-09-{day}T05:20:03.5130286Z"), "ActualCost", &["part_0.csv", "part_1.csv"]);
             runs[at].push(place.write(&format!("{}/manifest.json", folders[at]), text));
         }
         runs
@@ -129,7 +130,8 @@ fn the_manifest_of_a_month_names_the_current_run_of_aws() {
     let folders = [format!("{month}/{FIRST}"), format!("{month}/{SECOND}")];
     let write = |place: &Place| {
         let mut runs = two_runs(place, folders.each_ref().map(String::as_str), &aws);
-        let text = format!(r#"{{"assemblyId":"{SECOND}","account":"p","reportKeys":["x/{SECOND}/report-00001.csv.gz"],"bucket":"b"}}"#);
+        let text =
+            format!(r#"{{"assemblyId":"{SECOND}","account":"p","reportKeys":["x/{SECOND}/report-00001.csv.gz"],"bucket":"b"}}"#);
         runs[1].push(place.write(&format!("{month}/report-Manifest.json"), text));
         runs
     };
@@ -229,6 +231,8 @@ fn runs_of_both_kinds_never_add_up_and_are_warned_of_by_their_manifests() {
         let submitted = format!("2026-09-11T05:2{}:00Z", cost);
         place.write(&format!("{run}/manifest.json"), azure_manifest(id, &submitted, kind, &["part_0.csv"]));
     }
-    place.ingest(&[&place.path("actual"), &place.path("amortized")], &[]).says(0, &["actual and amortised exports came together"]);
+    place
+        .ingest(&[&place.path("actual"), &place.path("amortized")], &[])
+        .says(0, &["actual and amortised exports came together"]);
     costs(&place, "5.00");
 }
