@@ -156,7 +156,7 @@ impl Typed<'_> {
                     let value = self.text(cell).map(|text| from_minor_units(text, code).map_err(|reason| (text, reason)));
                     match value {
                         None => self.check_required(row),
-                        Some(Err((text, ref reason))) => self.fault(row, text, reason),
+                        Some(Err((text, ref reason))) => self.fault(row, text, &reason.to_string()),
                         Some(Ok(_)) => {}
                     }
                     values.append_option(value.and_then(Result::ok));

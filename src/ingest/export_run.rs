@@ -11,7 +11,7 @@
 //! Sources: Microsoft Learn, "Create and manage Cost Management exports" (folders, `manifest.json`: `runInfo.runId`, `runInfo.submittedTime`,
 //! `exportConfig.type`, `blobs`); AWS, "Data Exports: Understanding export delivery", legacy CUR "Report versions" (`assemblyId`, `reportKeys`).
 //!
-//! When a run was made: its folder's date, else its manifest, else the modification time of its files. Of a month of AWS the run that the manifest
+//! When a run was made: its manifest says it, else its folder's date, else the modification time of its files. Of a month of AWS the run that the manifest
 //! names is the newest, whatever the times say. Manifests are read where files lie on this machine; in stores and archives the times that they keep count.
 //!
 //! Assumed (inference): a folder directly below a month's folder is a run; the assembly id of a report changes with each run.
@@ -141,7 +141,7 @@ impl Manifests {
         let by_path = named(&text);
         let id = azure.as_ref().map(|run| run.id.clone()).or_else(|| by_path.as_ref().map(|named| named.run.clone()))?;
         let dated = by_path.and_then(|named| named.at);
-        let told = dated.or(azure.as_ref().map(|run| run.at)).map(|at| (at, true));
+        let told = azure.as_ref().map(|run| run.at).or(dated).map(|at| (at, true));
         let (at, is_told) =
             told.or_else(|| self.aws_time(&whole, &id, modified)).unwrap_or((modified.unwrap_or(DateTime::UNIX_EPOCH), false));
         Some(ExportRun { name: id, at, is_told, kind: azure.and_then(|run| run.kind.clone()) })

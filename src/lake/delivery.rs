@@ -147,7 +147,7 @@ fn table(rows: &[RecordBatch]) -> datafusion::common::Result<MemTable> {
     let numbers: BTreeMap<&Landed, i64> = order.into_iter().zip(1..).collect();
     let mut firsts: BTreeMap<(i64, &str, &str), i64> = BTreeMap::new();
     for (file, number) in &numbers {
-        firsts.entry((file.at, &file.export, &file.run)).or_insert(*number);
+        firsts.entry((file.at, file.export.as_str(), file.run.as_str())).or_insert(*number);
     }
     let of_file: Int64Array = files.iter().map(|file| numbers.get(file).copied()).collect();
     let delivery: Int64Array =

@@ -327,7 +327,7 @@ fn a_number_with_more_digits_than_are_stored_is_rounded_at_the_last_of_them() {
     let rate = "0.1999968000511991808131";
     let (place, ran) = Place::offer("fx.csv", format!("date,from_currency,to_currency,rate\n2026-07-01,EUR,USD,{rate}\n"));
     ran.says(0, &[]);
-    assert_eq!(place.count("core.fx WHERE rate = 0.199996800051199181"), 1);
+    assert_eq!(place.count("known.fx WHERE rate = 0.199996800051199181"), 1);
     let (place, ran) = Place::offer("focus.csv", format!("{COSTS}{}", cost(1, "1.2345678901234567895E-1")));
     ran.says(0, &[]);
     assert_eq!(place.count("core.vendor_usage WHERE cost = 0.123456789012345679"), 1);
