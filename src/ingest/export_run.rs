@@ -98,7 +98,7 @@ fn named(name: &str) -> Option<Named> {
     let below: PathBuf = folders[first..].iter().chain(names.last()).collect();
     Some(Named {
         run: run.to_ascii_lowercase(),
-        month: folders[..=month.unwrap_or(anchor)].join("/"),
+        month: [if name.starts_with('/') { "/" } else { "" }, &folders[..=month.unwrap_or(anchor)].join("/")].concat(),
         at: discover::date_in_path(&below),
     })
 }
@@ -270,7 +270,7 @@ pub async fn doubts(lake: &Lake, outcomes: &[(PathBuf, Outcome)]) -> Result<Vec<
         let near = runs.values().filter(|(other, _)| at - other <= COPIED_TOGETHER.num_microseconds().unwrap_or(0)).count();
         if near > 1 {
             doubts.push(format!(
-                "`{month}` holds {near} runs of a {system} export whose files were written within an hour, as copies are; of each month `{newest}` \
+                "`{month}` holds {near} runs of one export of {system} whose files were written within an hour, as copies are; of each month `{newest}` \
                  counts. If it is not the newest, ingest the newest again with `--recorded-at` and its date. Keep the manifest beside \
                  the files, or copy them with their times"
             ));
