@@ -10,10 +10,12 @@
 //! - Credit notes are documents of their own with positive amounts: negative lines that name the invoice's line (`reference_line_item_id`).
 //! - `pending` invoices are not closed yet: drafts. `voided` stays in the list; `deleted` is kept by a flag.
 //! - Plans and add-ons recur, or are usage where `metered`; setup fees, charges and ad-hoc lines are one-off.
-//! - `date_from` and `date_to` are instants of the site's own time zone, the end exclusive. The nearest midnight of UTC is the day that is
-//!   meant; a one-off charge has two equal dates and no period.
+//! - `date_from` and `date_to` are instants, the end exclusive: with calendar billing midnights of the site's own time zone, else the second of the
+//!   day at which the subscription was activated. A one-off charge has two equal dates and no period.
 //!
-//! Assumed: minor units are those of ISO 4217; sites within twelve hours of UTC; an invoice became known when it was generated.
+//! Assumed: minor units are those of ISO 4217; sites within twelve hours of UTC; an invoice became known when it was generated. An instant
+//! at a full quarter of an hour is a midnight of some time zone, and the nearest midnight of UTC is the day that is meant; any other belongs to the day
+//! of UTC that holds it.
 
 use super::{Column, Export, Shape, Source};
 use crate::lake::Table;

@@ -25,7 +25,7 @@ pub mod stripe;
 pub mod xero;
 pub mod zuora;
 
-pub use column::{Column, DateFormat, Kind};
+pub use column::{Column, DateFormat, Kind, LINE_POSITION};
 
 use crate::lake::schema::Table;
 
