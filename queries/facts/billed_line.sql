@@ -6,8 +6,10 @@
 --   period cost the same, however many days it has: a contract states a price a month. `from_day` to `to_day` are the line's days in the month;
 --   without a period, all of it
 -- Assumed (inference): a line of which its system does not say whether it recurs (`sale`) is a single charge (`one_off`) if the customer has the
---   article on no other invoice, and nothing was contracted or delivered of the service; else it recurs
--- reads: facts.invoice_line, facts.customer_alias, facts.service_alias, facts.service, facts.contract_month, facts.terms_month, facts.delivered_month
+--   article on no other invoice, and nothing was contracted or delivered of the service; else it recurs. A `charge` beside the contract bills usage
+--   if its service was contracted or delivered and nothing that recurs bills the month, or written terms price an overage; else it is a single charge
+-- reads: facts.invoice_line, facts.customer_alias, facts.service_alias, facts.service, facts.contract_month, facts.terms_month, facts.delivered_month,
+--   known.contract_terms
 WITH origin AS (
   -- Lines that others take money off, each once: a fee may be known from before it came to an invoice.
   SELECT system, line_id, kind, native_sku, native_product, period_start, period_end
@@ -72,6 +74,17 @@ owed AS (
   UNION
   SELECT customer_key, service_key FROM facts.delivered_month
 ),
+-- Charges of a service and month that something recurring bills.
+beside AS (
+  SELECT DISTINCT charge.system, charge.invoice_id, charge.line_id
+  FROM keyed AS charge
+  JOIN keyed AS regular
+    ON charge.customer_key = regular.customer_key AND charge.service_key = regular.service_key AND regular.kind = 'recurring'
+    AND charge.from_at >= regular.from_at AND charge.from_at < coalesce(regular.to_at, regular.from_at + INTERVAL '1 month')
+  LEFT JOIN known.contract_terms AS terms
+    ON charge.customer_key = terms.customer_key AND charge.service_key = terms.service_key AND terms.overage_unit_price IS NOT NULL
+  WHERE charge.kind = 'charge' AND terms.customer_key IS NULL
+),
 single AS (
   SELECT system, customer_native_id, native_sku
   FROM facts.invoice_line
@@ -81,13 +94,17 @@ single AS (
 ),
 sold AS (
   SELECT keyed.* EXCEPT (kind),
-         coalesce(CASE WHEN keyed.kind = 'sale' AND single.system IS NOT NULL AND owed.customer_key IS NULL THEN 'one_off'
+         coalesce(CASE WHEN keyed.kind = 'charge' AND (owed.customer_key IS NULL OR beside.system IS NOT NULL) THEN 'one_off'
+                       WHEN keyed.kind = 'charge' THEN 'usage'
+                       WHEN keyed.kind = 'sale' AND single.system IS NOT NULL AND owed.customer_key IS NULL THEN 'one_off'
                        WHEN keyed.kind = 'sale' THEN 'recurring' END, keyed.kind) AS kind
   FROM keyed
   LEFT JOIN single
     ON keyed.kind = 'sale' AND keyed.system = single.system AND keyed.customer_native_id = single.customer_native_id
     AND keyed.native_sku = single.native_sku
-  LEFT JOIN owed ON keyed.kind = 'sale' AND keyed.customer_key = owed.customer_key AND keyed.service_key = owed.service_key
+  LEFT JOIN beside
+    ON keyed.kind = 'charge' AND keyed.system = beside.system AND keyed.invoice_id = beside.invoice_id AND keyed.line_id = beside.line_id
+  LEFT JOIN owed ON keyed.kind IN ('sale', 'charge') AND keyed.customer_key = owed.customer_key AND keyed.service_key = owed.service_key
 ),
 -- Months of the period: whole ones from one day of a month to the same day of another, or to the last of a shorter one; of other periods longer
 -- than a month as many as a year has in their days. What is shorter was pro-rated, and says nothing of a month, unless it ends with a

@@ -1,7 +1,8 @@
 -- fact: customer_link
 -- grain: one native customer id of one system that an export ties to customers
 -- meaning: customers by links that exports carry, read in both directions: ids that match. An id tied to several customers (`customers` > 1)
---   is ambiguous and means nobody. `domain` links are evidence for suggestions only. A link without a system (`external`) names
+--   is ambiguous and means nobody, and one that two entries of one register name (a tenant that two companies share) ties neither of them to
+--   whom it means. `domain` links are evidence for suggestions only. A link without a system (`external`) names
 --   a customer's key or its identifier in the PSA; bare numbers, which systems count alike, match keys alone
 -- reads: known.customer_link, known.company, facts.customer_register
 WITH stated AS (
@@ -10,8 +11,15 @@ WITH stated AS (
   FROM known.customer_link
   WHERE trim(native_id) <> '' AND trim(other_id) <> '' AND coalesce(lower(trim(other_system)), '') <> 'domain'
 ),
+shared AS (
+  SELECT system, other_system, other_id FROM stated GROUP BY system, other_system, other_id HAVING count(DISTINCT native_id) > 1
+),
 edge AS (
-  SELECT system, native_id, other_system, other_id FROM stated WHERE other_system <> 'external'
+  SELECT stated.system, stated.native_id, stated.other_system, stated.other_id
+  FROM stated
+  LEFT ANTI JOIN shared
+    ON stated.system = shared.system AND stated.other_system = shared.other_system AND stated.other_id = shared.other_id
+  WHERE stated.other_system <> 'external'
   UNION
   SELECT other_system, other_id, system, native_id FROM stated WHERE other_system <> 'external'
 ),

@@ -2,8 +2,10 @@
 -- grain: customer x service x month x currency x cause, months whose billing has run; cells in order only of the quarter
 -- meaning: expected less billed, split into causes that sum exactly (`split_gap`, src/rating/bridge.rs). A cell in order has one row without
 --   a cause. Cells without a known price have no expectation and stand in coverage. What came late is told apart in the year up to the quarter;
---   before it, it stands among the units that were not billed
--- reads: facts.fact_monthly, facts.closed_month, facts.repeated_month, facts.late_month, facts.billed_month
+--   before it, it stands among the units that were not billed. Months before the first one that any invoice covers were billed, or not, by
+--   invoices that are not in the lake
+-- reads: facts.fact_monthly, facts.closed_month, facts.repeated_month, facts.late_month, facts.billed_month,
+--   facts.old_price_month
 WITH uncovered AS (
   -- Days before the first line's and after the last one's, where the month before, or after, was owed too.
   SELECT line.customer_key, line.service_key, line.month, line.currency,
@@ -27,9 +29,10 @@ cell AS (
                    round_money(exact_quotient(exact_product(fact.expected_revenue, CAST(uncovered.days AS DECIMAL(38, 18))),
                                               CAST(uncovered.of_days AS DECIMAL(38, 18))), fact.currency),
                    fact.is_billed, fact.is_contracted,
-                   fact.is_delivered) AS split
+                   fact.is_delivered, old.customer_key IS NOT NULL) AS split
   FROM facts.fact_monthly AS fact
   JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key AND fact.month <= closed.month
+  CROSS JOIN (SELECT min(month) AS first_month FROM facts.billed_month) AS book
   LEFT JOIN facts.repeated_month AS repeated
     ON fact.customer_key = repeated.customer_key AND fact.service_key = repeated.service_key AND fact.month = repeated.month
     AND fact.currency = repeated.currency
@@ -40,7 +43,9 @@ cell AS (
     AND fact.currency = uncovered.currency AND uncovered.days > 0
   LEFT JOIN facts.late_month AS late
     ON fact.customer_key = late.customer_key AND fact.service_key = late.service_key AND fact.month = late.month AND fact.currency = late.currency
-  WHERE NOT fact.is_trial
+  LEFT JOIN facts.old_price_month AS old
+    ON fact.customer_key = old.customer_key AND fact.service_key = old.service_key AND fact.month = old.month AND fact.currency = old.currency
+  WHERE NOT fact.is_trial AND coalesce(fact.month >= book.first_month, true)
     AND (fact.month >= $quarter_start OR (fact.expected_revenue IS DISTINCT FROM coalesce(fact.revenue, 0))
          OR coalesce(fact.one_off_revenue, 0) <> 0 OR coalesce(fact.credit, 0) <> 0)
 ),

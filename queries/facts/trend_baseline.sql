@@ -8,7 +8,7 @@ WITH long AS (
   FROM facts.trend_input WHERE usage_per_revenue IS NOT NULL
   UNION ALL
   SELECT customer_key, service_key, currency, month, 'cost_per_charge', cost_per_charge,
-         exact_quotient(cost_original, CASE WHEN price_model = 'per_unit' THEN exact_product(cost_units, levelled_price) ELSE revenue END)
+         exact_quotient(levelled_cost, CASE WHEN price_model = 'per_unit' THEN exact_product(cost_units, levelled_price) ELSE revenue END)
   FROM facts.trend_input WHERE cost_per_charge IS NOT NULL
   UNION ALL
   SELECT customer_key, service_key, currency, month, 'revenue_per_active', revenue_per_active,

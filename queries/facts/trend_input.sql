@@ -1,12 +1,13 @@
 -- fact: trend_input
 -- grain: customer x service x month x currency, the months of the window
 -- meaning: the series that trend signals test, with everything that contracts explain priced out beforehand
--- reads: facts.fact_monthly, facts.closed_month, facts.billed_month
+-- reads: facts.fact_monthly, facts.closed_month, facts.billed_month, facts.cost_month
 WITH stepped AS (
   SELECT fact.*, fact.revenue + coalesce(line.calendar, 0) AS levelled_revenue,
+         fact.cost_original + coalesce(vendor.calendar, 0) AS levelled_cost,
          lag(fact.contract_price) OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month) AS price_before,
-         exact_quotient(fact.cost_original, nullif(greatest(fact.delivered_quantity, coalesce(fact.reported_quantity, 0)), 0)) AS unit_cost,
-         lag(exact_quotient(fact.cost_original, nullif(greatest(fact.delivered_quantity, coalesce(fact.reported_quantity, 0)), 0)))
+         exact_quotient(fact.cost_original + coalesce(vendor.calendar, 0), nullif(greatest(fact.delivered_quantity, coalesce(fact.reported_quantity, 0)), 0)) AS unit_cost,
+         lag(exact_quotient(fact.cost_original + coalesce(vendor.calendar, 0), nullif(greatest(fact.delivered_quantity, coalesce(fact.reported_quantity, 0)), 0)))
            OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month) AS unit_cost_before,
          last_value(fact.price_model) OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month
                                             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS model_now
@@ -14,9 +15,12 @@ WITH stepped AS (
   JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key AND fact.month <= closed.month
   LEFT JOIN facts.billed_month AS line
     ON fact.customer_key = line.customer_key AND fact.service_key = line.service_key AND fact.month = line.month AND fact.currency = line.currency
+  LEFT JOIN facts.cost_month AS vendor
+    ON fact.customer_key = vendor.customer_key AND fact.service_key = vendor.service_key AND fact.month = vendor.month
+    AND fact.cost_currency = vendor.currency
   WHERE fact.month BETWEEN $window_start AND $last_month AND NOT fact.is_trial
 ),
--- A price a month that is billed from the 15th to the 15th has other days' worth in each month: `levelled_revenue` is without that.
+-- A price a month that is billed from the 15th to the 15th has other days' worth in each month: `levelled_revenue` is without that, and so is `levelled_cost`.
 -- Seats are those that the vendor's level says are alive, or those of a list; it charges for the suspended ones too.
 -- Every price cut that the contract records, added up: the charge is compared as if none had been made. Who agrees a lower price in the month in
 -- which the vendor raises his has agreed to the new margin as well.
@@ -44,7 +48,7 @@ worth AS (
 )
 SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
        CAST(date_part('year', fact.month) * 12 + date_part('month', fact.month) AS BIGINT) AS x,
-       fact.delivered_quantity, fact.revenue, fact.levelled_revenue, fact.cost, fact.cost_original, fact.cost_currency, fact.expected_revenue,
+       fact.delivered_quantity, fact.revenue, fact.levelled_revenue, fact.cost, fact.cost_original, fact.levelled_cost, fact.cost_currency, fact.expected_revenue,
        fact.expected_billed_revenue, fact.billed_quantity, fact.one_off_revenue, fact.seats,
        fact.billed_price, exact_product(fact.billed_price, exact_quotient(fact.levelled_revenue, nullif(fact.revenue, 0))) AS levelled_price,
        fact.contract_price, fact.price_model,
@@ -55,11 +59,11 @@ SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
          AS usage_per_revenue,
        -- Cost against charge: per unit where units are priced, as the quantities are the business of other signals.
        cost_units,
-       CASE WHEN cost_original > 0 AND revenue > 0 AND levelled_revenue > 0 AND price_model = 'per_unit' AND delivered_quantity > 0 AND billed_price > 0
-              THEN ln(CAST(cost_original AS DOUBLE)) - ln(CAST(cost_units AS DOUBLE)) - ln(CAST(billed_price AS DOUBLE))
+       CASE WHEN levelled_cost > 0 AND revenue > 0 AND levelled_revenue > 0 AND price_model = 'per_unit' AND delivered_quantity > 0 AND billed_price > 0
+              THEN ln(CAST(levelled_cost AS DOUBLE)) - ln(CAST(cost_units AS DOUBLE)) - ln(CAST(billed_price AS DOUBLE))
                    - ln(CAST(levelled_revenue AS DOUBLE)) + ln(CAST(revenue AS DOUBLE)) - recorded_cuts
-            WHEN cost_original > 0 AND revenue > 0 AND price_model = 'unpriced'
-              THEN ln(CAST(cost_original AS DOUBLE)) - ln(CAST(revenue AS DOUBLE)) END AS cost_per_charge,
+            WHEN levelled_cost > 0 AND revenue > 0 AND price_model = 'unpriced'
+              THEN ln(CAST(levelled_cost AS DOUBLE)) - ln(CAST(revenue AS DOUBLE)) END AS cost_per_charge,
        -- Revenue per active subject: against what the contract says where it does, so that recorded price cuts, free units and
        -- proration do not count.
        seats_worth,
@@ -79,6 +83,6 @@ SELECT fact.customer_key, fact.service_key, fact.currency, fact.month,
               THEN ln(CAST(levelled_revenue AS DOUBLE)) - ln(CAST(billed_quantity AS DOUBLE))
             WHEN price_model = 'per_unit' AND expected_billed_revenue > 0
               THEN ln(CAST(levelled_revenue AS DOUBLE)) - ln(CAST(expected_billed_revenue AS DOUBLE)) END AS charge_per_billed,
-       CASE WHEN cost_original > 0 AND delivered_quantity > 0
-            THEN ln(CAST(cost_original AS DOUBLE)) - ln(CAST(cost_units AS DOUBLE)) END AS unit_cost
+       CASE WHEN levelled_cost > 0 AND delivered_quantity > 0
+            THEN ln(CAST(levelled_cost AS DOUBLE)) - ln(CAST(cost_units AS DOUBLE)) END AS unit_cost
 FROM worth AS fact

@@ -15,7 +15,7 @@ WITH long AS (
   FROM facts.trend_input WHERE usage_per_revenue IS NOT NULL
   UNION ALL
   SELECT customer_key, service_key, currency, month, x, 'cost_per_charge', 1.0, cost_per_charge,
-         ln(CAST(cost_original AS DOUBLE)) - CASE WHEN delivered_quantity > 0 THEN ln(CAST(delivered_quantity AS DOUBLE)) ELSE 0.0 END,
+         ln(CAST(levelled_cost AS DOUBLE)) - CASE WHEN delivered_quantity > 0 THEN ln(CAST(delivered_quantity AS DOUBLE)) ELSE 0.0 END,
          ln(CAST(revenue AS DOUBLE)), unit_cost, -charge_per_billed
   FROM facts.trend_input WHERE cost_per_charge IS NOT NULL
   UNION ALL

@@ -41,7 +41,7 @@ hit AS (
 ),
 -- What a unit cost and was charged at: in the months of the baseline (medians), and now.
 placed AS (
-  SELECT *, exact_quotient(cost_original, coalesce(nullif(cost_units, 0), 1)) AS cost_of_unit,
+  SELECT *, exact_quotient(levelled_cost, coalesce(nullif(cost_units, 0), 1)) AS cost_of_unit,
          exact_quotient(CASE WHEN price_model = 'per_unit' THEN exact_product(cost_units, levelled_price) ELSE revenue END,
                         coalesce(nullif(cost_units, 0), 1)) AS charge_of_unit,
          row_number() OVER (PARTITION BY customer_key, service_key, currency ORDER BY month) AS place
@@ -64,7 +64,7 @@ cell AS (
          before.unit_cost_before, before.unit_charge_before,
          CASE WHEN input.price_model = 'per_unit' THEN exact_product(input.cost_units, input.levelled_price) ELSE input.revenue END
            AS charge,
-         input.cost_original, exact_quotient(input.cost, input.cost_original) AS rate
+         input.levelled_cost, exact_quotient(input.cost, input.cost_original) AS rate
   FROM hit
   JOIN before ON hit.customer_key = before.customer_key AND hit.service_key = before.service_key AND hit.currency = before.currency
   JOIN placed AS input
@@ -72,9 +72,9 @@ cell AS (
   WHERE input.month >= hit.change_month
 )
 SELECT customer_key, service_key, currency, month,
-       round_money(exact_product(cost_original - exact_product(charge, level), rate), currency) AS amount,
-       round_money(exact_product(cost_original - exact_product(charge, level_high), rate), currency) AS amount_low,
-       round_money(exact_product(cost_original - exact_product(charge, level_low), rate), currency) AS amount_high,
+       round_money(exact_product(levelled_cost - exact_product(charge, level), rate), currency) AS amount,
+       round_money(exact_product(levelled_cost - exact_product(charge, level_high), rate), currency) AS amount_low,
+       round_money(exact_product(levelled_cost - exact_product(charge, level_low), rate), currency) AS amount_high,
        p_value, q_value, slope, slope_low, slope_high, change_month, cost, revenue,
        CASE WHEN delivered_quantity > 0 THEN 'A unit' ELSE 'A month' END AS unit, coalesce(cost_currency, currency) AS cost_currency,
        CAST(round(unit_cost_before, 4) AS DECIMAL(38, 18)) AS unit_cost_before, CAST(round(cost_of_unit, 4) AS DECIMAL(38, 18)) AS unit_cost_now,
@@ -89,4 +89,4 @@ SELECT customer_key, service_key, currency, month,
             WHEN charge_of_unit < 0.995 * unit_charge_before THEN 'the charge fell while the vendor''s price stayed'
             ELSE 'what the vendor charges and what is charged have parted' END AS story
 FROM cell
-WHERE cost_original > 1.02 * exact_product(charge, level)
+WHERE levelled_cost > 1.02 * exact_product(charge, level)

@@ -6,7 +6,7 @@
 -- precedence: 38
 -- adds_to: psa_change_not_billed, late_usage_not_rebilled, correction_not_passed_on, underbilled_quantity
 -- grain: customer x service x month
--- reads: facts.trend_test, facts.trend_input, facts.trend_baseline
+-- reads: facts.trend_test, facts.trend_input, facts.trend_baseline, facts.old_price_month
 -- kernels: bh_adjust
 -- fires_when: what was billed, by what the same quantity comes to at the contract's terms, falls (trend, step, or quarter against baseline,
 --   see facts/trend_test.sql; q <= 0.05 over all tested pairs) by at least 2 %; or it was the contract's price to half a percent for three
@@ -14,7 +14,8 @@
 -- stays_silent_when: the contract records the cut, a discount has been the same throughout the window, units are missing (the same quantity
 --   is priced twice, so that proration, free units and price changes within a month cancel), a fixed fee or no price was agreed, a manual
 --   line made up for it, the series is shorter than six months
--- known_false_alarms: a price cut that was agreed and never entered in the PSA; a contract price that rose without the invoice following is
+--   In months whose invoice carries the PSA's price from before a rise psa_change_not_billed speaks
+-- known_false_alarms: a price cut that was agreed and never entered in the PSA; a rise by a written term that the invoice did not follow is
 --   found too, as the price of a unit under the contract's is the same loss
 -- caused_by: contract_price_up, renewal, escalator, list_price_up, source_migration, first_record
 -- action: compare the invoice's unit price with the contract; end the discount or enter it in the PSA with its end
@@ -76,7 +77,9 @@ cell AS (
   FROM hit
   JOIN facts.trend_input AS input
     ON hit.customer_key = input.customer_key AND hit.service_key = input.service_key AND hit.currency = input.currency
-  WHERE input.month >= hit.change_month AND input.billed_by_contract IS NOT NULL
+  LEFT JOIN facts.old_price_month AS old
+    ON input.customer_key = old.customer_key AND input.service_key = old.service_key AND input.currency = old.currency AND input.month = old.month
+  WHERE input.month >= hit.change_month AND input.billed_by_contract IS NOT NULL AND old.customer_key IS NULL
     AND input.levelled_revenue < 0.99 * input.expected_billed_revenue
 )
 -- The whole difference to the contract is owed; its lower end is what the slide alone has cost, where the price lay under it before.

@@ -9,7 +9,8 @@
 -- fires_when: vendors or lifecycle events show a delivery, a price is known (contract, what a unit of the pair earned in billed months, what the
 --   other customers' contracts say, and without all of these its cost),
 --   and no invoice line of any kind covers the service month, or the first or last days of it, where lines cover the others
--- stays_silent_when: trial, internal use (not billable in the PSA), free units cover all of it, a fixed fee covers the service, billing of the
+-- stays_silent_when: trial, internal use (not billable in the PSA; or of a company that the PSA has at no price, and that was never charged
+--   anything: the MSP's own), free units cover all of it, a fixed fee covers the service, billing of the
 --   month has not run yet; after the contract's end expired_contract_served speaks, of usage that came late late_usage_not_rebilled
 -- known_false_alarms: services that the MSP gives away without saying so in the PSA
 -- caused_by: contract_began, delivery_began, provisioned, renewal, source_migration, first_record
@@ -26,6 +27,14 @@ WITH open_month AS (
 ),
 -- What the PSA ever knew of has said something about its price, if only that there is none.
 agreed AS (SELECT DISTINCT customer_key, service_key FROM facts.fact_monthly WHERE is_contracted),
+-- The MSP itself stands in its PSA as a company that pays for nothing.
+own AS (
+  SELECT customer_key
+  FROM facts.fact_monthly
+  GROUP BY customer_key
+  HAVING bool_or(is_contracted) AND NOT bool_or(coalesce(contract_price, 0) > 0 OR coalesce(expected_revenue, 0) > 0 OR coalesce(revenue, 0) > 0
+                                               OR coalesce(one_off_revenue, 0) > 0)
+),
 -- A customer who was never billed has no price of his own.
 usual AS (
   SELECT service_key, currency, median(contract_price) AS price
@@ -56,7 +65,8 @@ owed AS (
   LEFT JOIN facts.yield_history AS yield
     ON fact.customer_key = yield.customer_key AND fact.service_key = yield.service_key AND fact.currency = yield.currency
   LEFT JOIN agreed ON fact.customer_key = agreed.customer_key AND fact.service_key = agreed.service_key
-  WHERE fact.expected_revenue IS NULL AND fact.cost > 0 AND yield.customer_key IS NULL AND agreed.customer_key IS NULL
+  LEFT JOIN own ON fact.customer_key = own.customer_key
+  WHERE fact.expected_revenue IS NULL AND fact.cost > 0 AND yield.customer_key IS NULL AND agreed.customer_key IS NULL AND own.customer_key IS NULL
   UNION ALL
   SELECT fact.customer_key, fact.service_key, fact.currency, fact.month, part.amount, fact.billable_quantity, fact.delivered_quantity, fact.cost,
          (CAST(line.month + INTERVAL '1 month' AS DATE) - line.month - (line.to_day - line.from_day)) || ' days of it'

@@ -117,6 +117,14 @@ fn scorecard(scores: &[Score]) {
 const NO_INVOICES: &str = "the lake holds no invoice line: nothing can be compared with what was billed. Ingest the exports of the billing \
                            system (`shortfall sources` lists them), and see whether the last ingest refused some";
 
+/// Where invoices do not say what money they are in.
+fn without_currency(lines: u64) -> String {
+    format!(
+        "{lines} invoice lines have no currency: their money is shown in XXX and compared with no other. Ingest the PSA's list of \
+         currencies (Autotask: Currencies), or a currencies.csv that names it"
+    )
+}
+
 /// Prints what an analysis says.
 pub(super) fn summary(context: &Context, analysis: &Analysis) {
     let totals = totals(&analysis.findings);
@@ -171,12 +179,16 @@ pub(super) fn summary(context: &Context, analysis: &Analysis) {
             "muted": analysis.muted.len(), "recoverable": recoverable,
             "scorecard": scorecard,
             "resolved": analysis.findings.len() - open.len(), "not_tested_again": analysis.untested.len(),
-            "fact_rows": analysis.fact_rows, "has_invoices": analysis.has_invoices, "totals": totals, "coverage": coverage, "unmapped": unmapped,
+            "fact_rows": analysis.fact_rows, "has_invoices": analysis.has_invoices, "lines_without_currency": analysis.lines_without_currency,
+            "totals": totals, "coverage": coverage, "unmapped": unmapped,
         }));
         return;
     }
     if !analysis.has_invoices {
         render::note(&format!("warning: {NO_INVOICES}"));
+    }
+    if analysis.lines_without_currency > 0 {
+        render::note(&format!("warning: {}", without_currency(analysis.lines_without_currency)));
     }
     findings::print_table(&analysis.findings, 20);
     let quarter = analysis.quarter;

@@ -110,16 +110,22 @@ fn print(context: &Context, explanation: &Explanation) {
             "statistics: slope {slope:.4} a month [{low:.4}, {high:.4}] of the log ratio, p {p:.2e}, q {q:.2e}"
         ));
     }
-    let mut header = vec!["month"];
-    header.extend(FIGURES);
-    header.extend(["counted", "corroborates"]);
+    // Figures that no month has are left out, and names may break between their words.
+    let known: Vec<&str> = FIGURES
+        .iter()
+        .copied()
+        .filter(|name| explanation.months.iter().any(|m| m.figures.get(name).copied().flatten().is_some()))
+        .collect();
+    let header: Vec<String> =
+        ["month"].iter().chain(&known).chain(&["counted", "corroborates"]).map(|name| name.replace('_', " ")).collect();
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
     let shown = |value: Option<rust_decimal::Decimal>| value.map(|v| v.round_dp(4).normalize().to_string()).unwrap_or_default();
     let rows: Vec<Vec<String>> = explanation
         .months
         .iter()
         .map(|m| {
             let mut row = vec![m.month.to_string()];
-            row.extend(FIGURES.iter().map(|name| shown(m.figures.get(name).copied().flatten())));
+            row.extend(known.iter().map(|name| shown(m.figures.get(name).copied().flatten())));
             row.extend([shown(Some(m.counted)), shown(Some(m.corroborates))]);
             row
         })

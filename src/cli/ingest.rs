@@ -1,7 +1,7 @@
 //! `shortfall ingest`.
 
 use super::progress::Bar;
-use super::{Context, Exit, Failure, LakeArgument, OutputFormat, map, render};
+use super::{Context, Exit, Failure, LakeArgument, OutputFormat, map, rejects, render};
 use crate::ingest::{self, Input, Outcome, fetch, mapped, plan};
 use crate::lake::Lake;
 use crate::sources::SOURCES;
@@ -117,7 +117,7 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
                 row.2 += batch.rows_accepted;
                 row.3 += batch.rows_rejected;
                 if batch.rows_rejected > 0 {
-                    rejected_in.push((batch.file.clone(), batch.rows_rejected));
+                    rejected_in.push((batch.file.clone(), batch.rows_rejected, batch.batch_id.as_str()));
                 }
             }
             Outcome::Known => known += 1,
@@ -125,6 +125,8 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
             Outcome::PassedOver => passed_over.push(path.display().to_string()),
         }
     }
+    let named: Vec<&str> = rejected_in.iter().take(NAMED).map(|(_, _, batch)| *batch).collect();
+    let reasons = rejects::reasons(context, lake, &named)?;
     // What was landed may need a mapping, or be one.
     let unmapped = if landed.is_empty() { Vec::new() } else { map::unmapped_money(context, lake)? };
     if context.output == OutputFormat::Json {
@@ -137,7 +139,14 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
             })
             .collect();
         let refused: Vec<_> = refused.iter().map(|(file, reason)| json!({ "file": file, "reason": reason })).collect();
-        let rejects: Vec<_> = rejected_in.iter().map(|(file, rows)| json!({ "file": file, "rows_rejected": rows })).collect();
+        let rejects: Vec<_> = rejected_in
+            .iter()
+            .map(|(file, rows, batch)| {
+                let why = reasons.get(*batch);
+                json!({ "file": file, "rows_rejected": rows, "column": why.map(|it| &it.column), "value": why.map(|it| &it.value),
+                        "reason": why.map(|it| &it.reason) })
+            })
+            .collect();
         render::document(&json!({ "landed": landed, "already_known": known, "refused": refused, "files_with_rejects": rejects,
                                   "passed_over": passed_over, "unmapped": unmapped }));
     } else {
@@ -166,11 +175,12 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
         if !passed_over.is_empty() {
             render::note(&format!("passed over, as they are no exports: {}", passed_over.join(", ")));
         }
-        for (file, rows) in rejected_in.iter().take(NAMED) {
-            render::note(&format!("warning: {rows} rows of `{file}` were rejected"));
+        for (file, rows, batch) in rejected_in.iter().take(NAMED) {
+            let why = reasons.get(*batch).map_or_else(String::new, |why| format!(", {}", why.sentence()));
+            render::note(&format!("warning: {rows} rows of `{file}` were rejected{why}"));
         }
         if let Some(others) = rejected_in.get(NAMED..).filter(|others| !others.is_empty()) {
-            let rows: u64 = others.iter().map(|(_, rows)| rows).sum();
+            let rows: u64 = others.iter().map(|(_, rows, _)| rows).sum();
             render::note(&format!("warning: {rows} rows of {} more files were rejected", others.len()));
         }
         if !rejected_in.is_empty() {

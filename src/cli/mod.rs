@@ -11,6 +11,7 @@ mod ingest;
 mod map;
 mod mute;
 mod progress;
+mod rejects;
 mod render;
 mod report;
 mod score;

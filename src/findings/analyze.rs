@@ -29,7 +29,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use chrono::{DateTime, NaiveDate, Utc};
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{Expr, SessionContext, col, lit};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
@@ -90,6 +90,8 @@ pub struct Analysis {
     pub fact_rows: u64,
     /// Whether the lake knows of a single invoice line; without any, nothing can be compared with what was billed.
     pub has_invoices: bool,
+    /// Invoice lines whose currency neither they nor anything else tells: they are compared with nothing but each other.
+    pub lines_without_currency: u64,
     /// What each fact cost.
     pub timings: Vec<FactTiming>,
 }
@@ -106,10 +108,11 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     let versions = truth::register(&ctx, lake, request.as_of).await?;
     let parameters = parameters(lake, request.quarter, request.as_of).await?;
     let timings = run::build_facts(&ctx, &catalog, parameters, None).await?;
-    let fact_rows = count(&ctx, "facts.fact_monthly").await?;
-    let has_invoices = count(&ctx, "facts.invoice_line").await? > 0;
+    let fact_rows = count(&ctx, "facts.fact_monthly", lit(true)).await?;
+    let has_invoices = count(&ctx, "facts.invoice_line", lit(true)).await? > 0;
+    let lines_without_currency = count(&ctx, "facts.invoice_line", col("currency").eq(lit("XXX"))).await?;
     // Open contracts reach into every quarter to come; only deliveries and charges make one that can be judged.
-    if count(&ctx, "facts.quarter_activity").await? == 0 {
+    if count(&ctx, "facts.quarter_activity", lit(true)).await? == 0 {
         let unmapped = unmapped(&ctx).await?;
         if unmapped.is_empty() {
             return Err(AnalyzeError::NoData { quarter: request.quarter });
@@ -199,6 +202,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
         unmapped,
         fact_rows,
         has_invoices,
+        lines_without_currency,
         timings,
     })
 }
@@ -264,9 +268,10 @@ pub async fn parameters(lake: &Lake, quarter: Quarter, as_of: Option<DateTime<Ut
     })
 }
 
-async fn count(ctx: &SessionContext, table: &str) -> Result<u64, AnalyzeError> {
+async fn count(ctx: &SessionContext, table: &str, condition: Expr) -> Result<u64, AnalyzeError> {
     let failed = AnalyzeError::engine("counting rows");
-    let count = ctx.table(table).await.map_err(&failed)?.count().await.map_err(&failed)?;
+    let rows = ctx.table(table).await.map_err(&failed)?.filter(condition).map_err(&failed)?;
+    let count = rows.count().await.map_err(&failed)?;
     Ok(count as u64)
 }
 

@@ -1,5 +1,5 @@
 //! `split_gap(currency, expected, expected_contracted, expected_billed, revenue, one_off, credit, repeated, late, corrected, calendar, minimum,
-//! uncovered, is_billed, is_contracted, is_delivered)`: [`crate::rating::bridge`] in SQL.
+//! uncovered, is_billed, is_contracted, is_delivered, has_old_price)`: [`crate::rating::bridge`] in SQL.
 //!
 //! Returns `{gap, parts: [{cause, amount}]}`; both empty where nothing is expected because no price is known; one part of nothing without a
 //! cause where the cell is in order, so that it stays in view. Amounts that are missing
@@ -21,7 +21,7 @@ pub(super) fn function() -> ScalarUDF {
     let flag = DataType::Boolean;
     let mut arguments = vec![DataType::Utf8];
     arguments.extend(vec![MONEY; 12]);
-    arguments.extend([flag.clone(), flag.clone(), flag]);
+    arguments.extend(vec![flag; 4]);
     super::columnar("split_gap", arguments, DataType::Struct(fields()), split_rows)
 }
 
@@ -70,6 +70,7 @@ fn split_rows(arrays: &[ArrayRef]) -> Result<ArrayRef> {
             is_billed: flag(13, row),
             is_contracted: flag(14, row),
             is_delivered: flag(15, row),
+            has_old_price: flag(16, row),
         };
         let (gap, of_row) = split(&cell).map_or((None, Vec::new()), |(gap, parts)| (Some(gap), parts));
         gaps.push(gap.map(stored).transpose()?);

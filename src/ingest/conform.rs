@@ -288,10 +288,12 @@ fn from_minor_units(text: &str, currency: &str) -> Result<i128, String> {
     if value % divisor == 0 { Ok(value / divisor) } else { Err("more than 18 digits after the point".to_owned()) }
 }
 
-/// A number with the signs and separators that a mapping names, and no others. Groups have three digits, the first up to three.
+/// A number with the signs and separators that a mapping names, and no others. Groups have three digits, the first up to three. Brackets round
+/// all of it are accountants' minus.
 fn parse_number(text: &str, format: &NumberFormat) -> Result<i128, String> {
     let is_space = |c: char| matches!(c, ' ' | '\u{a0}' | '\u{202f}');
-    let (mut is_negative, mut rest) = (false, text);
+    let bracketed = text.trim_matches(is_space).strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    let (mut is_negative, mut rest) = (bracketed.is_some(), bracketed.unwrap_or(text));
     // A minus stands before or after the currency sign, which may stand behind the number too.
     loop {
         let before = rest;
@@ -578,7 +580,10 @@ mod tests {
             ("$-7", &dollar, Some("-7")),
             ("--7", &dollar, None),
             ("1,23", &dollar, None),
-            ("(5.00)", &dollar, None),
+            ("($5.00)", &dollar, Some("-5")),
+            ("(1.234,56) €", &german, None),
+            ("(-5.00)", &dollar, None),
+            ("(5.00", &dollar, None),
             ("5,6E-05", &german, Some("0.000056")),
             ("", &dollar, None),
         ] {

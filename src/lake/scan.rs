@@ -5,22 +5,24 @@
 
 use super::delta::{DataFile, Lake};
 use super::schema::Table;
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics, project_schema};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, DataFusionError, Result, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingTableUrl, PartitionedFile};
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use deltalake_core::Path as StorePath;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Some files of one table, readable by DataFusion.
@@ -46,6 +48,47 @@ impl FileTable {
             table_schema: TableSchema::builder(file_schema).with_table_partition_cols(partition_fields).build(),
             files,
         }
+    }
+
+    /// The files whose folder's values satisfy the filters that ask for nothing else: a year of months is read, not all of them.
+    fn pruned(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&DataFile>> {
+        let fields = self.table_schema.table_partition_cols();
+        let filters: Vec<&Expr> = filters.iter().filter(|filter| is_of(fields, filter)).collect();
+        if filters.is_empty() || self.files.is_empty() {
+            return Ok(self.files.iter().collect());
+        }
+        let columns = fields
+            .iter()
+            .map(|field| {
+                let values =
+                    self.files.iter().map(|file| partition_scalar(field, &file.partition)).collect::<Result<Vec<_>>>()?;
+                ScalarValue::iter_to_array(values)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let schema: SchemaRef = Arc::new(Schema::new(fields.iter().map(|field| field.as_ref().clone()).collect::<Vec<_>>()));
+        let values = RecordBatch::try_new(Arc::clone(&schema), columns)?;
+        let schema = DFSchema::try_from(schema)?;
+        let mut files: Vec<&DataFile> = self.files.iter().collect();
+        for filter in filters {
+            // Columns are named alone here, whatever the table is called in the query.
+            let bare = filter.clone().transform(|it| {
+                Ok(match it {
+                    Expr::Column(column) => Transformed::yes(Expr::Column(Column::new_unqualified(column.name))),
+                    other => Transformed::no(other),
+                })
+            })?;
+            let holds = state.create_physical_expr(bare.data, &schema)?.evaluate(&values)?.into_array(self.files.len())?;
+            let holds = holds.as_boolean();
+            let kept = self
+                .files
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| holds.is_valid(*at) && holds.value(*at))
+                .map(|(_, file)| file.path.as_str());
+            let kept: HashSet<&str> = kept.collect();
+            files.retain(|file| kept.contains(file.path.as_str()));
+        }
+        Ok(files)
     }
 
     fn partitioned_file(&self, file: &DataFile) -> Result<PartitionedFile> {
@@ -103,17 +146,28 @@ impl TableProvider for FileTable {
         TableType::Base
     }
 
+    /// Filters on the folders' values spare whole files; all filters are applied to the rows besides.
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let partition = self.table_schema.table_partition_cols();
+        let supported = |filter: &&Expr| match is_of(partition, filter) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(supported).collect())
+    }
+
     async fn scan(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if self.files.is_empty() {
+        let files = self.pruned(state, filters)?;
+        if files.is_empty() {
             return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema(), projection)?)));
         }
-        let groups = balanced(&self.files, state.config().target_partitions())
+        let groups = balanced(&files, state.config().target_partitions())
             .into_iter()
             .map(|files| files.iter().map(|file| self.partitioned_file(file)).collect::<Result<Vec<_>>>())
             .map(|files| files.map(FileGroup::new))
@@ -131,13 +185,21 @@ impl TableProvider for FileTable {
     }
 }
 
+/// Whether a filter asks for nothing but the values by which files are laid in folders.
+fn is_of(partition: &[FieldRef], filter: &Expr) -> bool {
+    let columns = filter.column_refs();
+    !columns.is_empty()
+        && !filter.is_volatile()
+        && columns.iter().all(|column| partition.iter().any(|field| *field.name() == column.name))
+}
+
 /// Files dealt to at most `parts` groups of about equal bytes; neighbours stay together so that sorted data stays sorted.
-fn balanced(files: &[DataFile], parts: usize) -> Vec<Vec<&DataFile>> {
+fn balanced<'a>(files: &[&'a DataFile], parts: usize) -> Vec<Vec<&'a DataFile>> {
     let total: u64 = files.iter().map(|f| f.size).sum();
     let share = total / parts.max(1) as u64 + 1;
-    let mut groups: Vec<Vec<&DataFile>> = vec![Vec::new()];
+    let mut groups: Vec<Vec<&'a DataFile>> = vec![Vec::new()];
     let mut filled = 0;
-    for file in files {
+    for &file in files {
         if filled >= share
             && groups.len() < parts
             && let Some(last) = groups.last()

@@ -302,8 +302,8 @@ impl Table {
                 ("native_product", TEXT),
                 // The line of the same system that this one takes money off: its service counts, and its period where none is said.
                 ("origin_line_id", TEXT),
-                // `recurring`, `usage`, `one_off`, `credit`, `sale` (its source does not say whether it recurs); no revenue: `tax`,
-                // `memo` (text, totals, movements of balances), `purchase`.
+                // `recurring`, `usage`, `one_off`, `credit`, `sale` (its source does not say whether it recurs), `charge` (beside a
+                // contract, by usage or single: its source does not say); no revenue: `tax`, `memo` (text, totals, movements of balances), `purchase`.
                 ("kind", TEXT),
                 ("is_proration", FLAG),
                 ("status", TEXT),

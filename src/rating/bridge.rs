@@ -14,9 +14,10 @@
 //! | `unbilled_delivery`, `unbilled_commitment` | no invoice covers the month: what was delivered, or only agreed |
 //! | `contract_terms_not_enforced` | units that are owed for a minimum alone; see below |
 //! | `unbilled_delivery`, `unbilled_commitment` | the days of the month that no invoice covers |
-//! | `psa_change_not_billed` | units that the PSA commits to and the invoice does not carry |
+//! | `psa_change_not_billed` | units that the PSA commits to and the invoice does not carry; see below |
 //! | `late_usage_not_rebilled`, `correction_not_passed_on` | units or cost that became known after the billing cut-off |
 //! | `underbilled_quantity`, `overbilled_quantity` | units delivered beyond PSA and invoice; billed beyond both (negative) |
+//! | `psa_change_not_billed` | the billed units at the price from before a rise that the PSA records |
 //! | `contract_terms_not_enforced`, `billed_above_terms` | the billed units at another price than the terms say; where units have no price, the whole rest |
 //! | `rounding` | what is left within one minor unit |
 //! | `unexplained` | what is left |
@@ -59,6 +60,8 @@ pub struct Cell {
     pub is_contracted: bool,
     /// Whether anything was delivered.
     pub is_delivered: bool,
+    /// Whether the billed units carry the price from before a rise that the PSA records.
+    pub has_old_price: bool,
     /// ISO 4217.
     pub currency: String,
 }
@@ -197,7 +200,7 @@ fn price_parts(cell: &Cell, rest: &mut Rest) {
     } else if !cell.is_billed {
         rest.take("unexplained", left);
     } else if left > Decimal::ZERO {
-        rest.take("contract_terms_not_enforced", left);
+        rest.take(if cell.has_old_price { "psa_change_not_billed" } else { "contract_terms_not_enforced" }, left);
     } else {
         rest.take("billed_above_terms", left);
     }
@@ -257,6 +260,14 @@ mod tests {
     }
 
     #[test]
+    fn an_old_price_is_a_change_of_the_psa_that_was_not_billed() {
+        let rise = Cell { has_old_price: true, ..cell("110", "110", "110", "100") };
+        assert_eq!(said(&rise), ["psa_change_not_billed 10"]);
+        let seats_too = Cell { has_old_price: true, ..cell("132", "121", "110", "100") };
+        assert_eq!(said(&seats_too), ["psa_change_not_billed 21", "underbilled_quantity 11"]);
+    }
+
+    #[test]
     fn units_of_a_minimum_are_a_matter_of_terms() {
         let minimum = Cell { minimum: dec("44"), ..cell("220", "220", "176", "176") };
         assert_eq!(said(&minimum), ["contract_terms_not_enforced 44"]);
@@ -294,7 +305,7 @@ mod tests {
     prop_compose! {
         fn cells()(
             numbers in prop::collection::vec(amount(), 12),
-            known in prop::collection::vec(any::<bool>(), 6),
+            known in prop::collection::vec(any::<bool>(), 7),
         ) -> Cell {
             Cell {
                 expected: known[0].then_some(numbers[0]),
@@ -312,6 +323,7 @@ mod tests {
                 is_billed: known[3],
                 is_contracted: known[4],
                 is_delivered: known[5],
+                has_old_price: known[6],
                 currency: "USD".to_owned(),
             }
         }

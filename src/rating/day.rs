@@ -142,7 +142,8 @@ fn lifecycle_counts(lifecycle: &Lifecycle, day: i32) -> (Option<Decimal>, Option
 /// A suspended user or device is no delivery, though its vendor may still charge for it.
 ///
 /// With a complete list the delivery is what is active, as far as the vendor says it exists. With suspensions alone they are taken
-/// off what the vendor says, but never below what the PSA still lists: the vendor may have dropped them already.
+/// off what the vendor says, but never below what the PSA still lists: the vendor may have dropped them already. Nor below those that a list
+/// shows alive, even if it lists a part: who retires devices and replaces them has suspended ones that nobody charges for.
 fn delivered_level(
     vendor: Option<Decimal>,
     contracted: Option<Decimal>,
@@ -153,7 +154,8 @@ fn delivered_level(
     let (Some(active), Some(suspended)) = (active, suspended) else { return vendor };
     let Some(vendor) = vendor else { return is_complete.then_some(active) };
     let listed = contracted.map_or(Decimal::ZERO, |contracted| contracted.min(vendor));
-    let living = if is_complete { active.min(vendor) } else { vendor - suspended };
+    let alive = active.min(vendor);
+    let living = if is_complete { alive } else { alive.max(vendor - suspended) };
     Some(living.max(listed))
 }
 

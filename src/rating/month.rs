@@ -361,6 +361,19 @@ mod tests {
         assert_eq!(rate(&input).expect("rated").expected, Some(dec("70.00")));
     }
 
+    /// Five were replaced by others, and five came besides: what the list shows alive is delivered, and nobody suspended is charged for.
+    #[test]
+    fn replaced_devices_hide_no_new_ones() {
+        let mut input = july();
+        input.contract = vec![line(0, 31, "10", "7")];
+        input.delivered.levels = vec![segment(0, 31, "15")];
+        input.lifecycle.suspended = vec![segment(0, 31, "1"); 5];
+        input.lifecycle.active = vec![segment(0, 31, "1"); 15];
+        let rated = rate(&input).expect("rated");
+        assert_eq!(rated.expected, Some(dec("105.00")));
+        assert_eq!((rated.delivered, rated.suspended_charged), (Some(dec("15")), dec("0")));
+    }
+
     #[test]
     fn worked_example_included_gigabytes_are_free() {
         let mut input = july();

@@ -97,7 +97,7 @@ fn trendless(pairs: usize, schema: &SchemaRef) -> RecordBatch {
             "delivered_quantity" | "usage_worth" => spread(1000.0, &logs[0], 1.0),
             "levelled_revenue" => thousand(),
             "cost_units" => thousand(),
-            "cost" | "cost_original" => spread(500.0, &logs[1], 1.0),
+            "cost" | "cost_original" | "levelled_cost" => spread(500.0, &logs[1], 1.0),
             "expected_revenue" | "seats_worth" => spread(1000.0, &logs[2], -1.0),
             "seats" => money(vec![amount(50.0, 0.0); rows]),
             "usage_per_revenue" => Arc::new(Float64Array::from(logs[0].clone())),

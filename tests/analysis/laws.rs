@@ -136,7 +136,7 @@ fn reads_its_cause(signal: &Signal) -> bool {
 
 fn bridge_cell() -> impl Strategy<Value = bridge::Cell> {
     let amount = || prop_oneof![Just(0_i64), 0..50_000_i64].prop_map(|cents| Decimal::new(cents, 2));
-    (prop::collection::vec(amount(), 9), prop::collection::vec(any::<bool>(), 4)).prop_map(|(money, flags)| bridge::Cell {
+    (prop::collection::vec(amount(), 9), prop::collection::vec(any::<bool>(), 5)).prop_map(|(money, flags)| bridge::Cell {
         expected: Some(money[0]),
         expected_contracted: flags[0].then_some(money[1]),
         expected_billed: flags[1].then_some(money[2]),
@@ -152,6 +152,7 @@ fn bridge_cell() -> impl Strategy<Value = bridge::Cell> {
         is_billed: flags[2],
         is_contracted: flags[0],
         is_delivered: flags[3],
+        has_old_price: flags[4],
         currency: "USD".to_owned(),
     })
 }

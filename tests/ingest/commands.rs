@@ -204,3 +204,11 @@ fn hostile_names_come_out_of_csv_as_they_went_in_and_steer_no_terminal() {
     let ran = place.ingest(&[&bad], &[]);
     assert!(!ran.says(2, &["bad.csv"]).err.contains('\u{1b}'), "{ran}");
 }
+
+#[test]
+fn what_most_rows_were_rejected_for_is_said_at_once() {
+    let place = Place::new();
+    let rates = "date,from_currency,to_currency,rate\n6/30/26,EUR,USD,1.2\n7/31/26,EUR,USD,1.2\n2026-08-31,EUR,USD,none\n";
+    let export = place.write("fx.csv", rates);
+    place.ingest(&[&export], &[]).says(1, &["3 rows of `", "fx.csv` were rejected, 2 of them for `date` (6/30/26)"]);
+}

@@ -153,6 +153,12 @@ impl<'a> Builder<'a> {
         if thousands == Some(decimal) {
             return fault("thousands", "the same sign cannot be the decimal point too");
         }
+        if let Some(sign) = cells.signs.iter().find(|sign| sign.contains(['(', ')', '-'])) {
+            return fault(
+                "signs",
+                format!("{sign:?} would turn credits into charges: a minus, and brackets round a number, are read as they are"),
+            );
+        }
         if decimal != '.' || thousands.is_some() || !cells.signs.is_empty() {
             let mut signs = cells.signs.clone();
             // The longest first: `A$` before `$`.
@@ -249,6 +255,12 @@ impl<'a> Builder<'a> {
         }
         if table == Table::VendorUsage && !columns.contains_key("quantity") && !columns.contains_key("cost") {
             return fault(section, "`vendor_usage` needs `quantity` or `cost`");
+        }
+        if table == Table::VendorUsage && columns.contains_key("unit_cost") && !columns.contains_key("cost") {
+            return fault(
+                "unit_cost",
+                "says what a unit costs, and nothing says the cost: add `cost`, a column or `{ multiply = [\"QTY\", \"UNIT PRICE\"] }`",
+            );
         }
         if table == Table::InvoiceLine && !columns.contains_key("period_start") && !columns.contains_key("invoice_date") {
             return fault(section, "`invoice_line` needs `period_start` or `invoice_date`");

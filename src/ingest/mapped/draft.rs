@@ -63,7 +63,25 @@ const USAGE: Words = &[
     ("subject_id", &["subscription id", "resource id", "device id", "user", "device", "subscription"]),
     ("quantity", &["quantity", "qty", "seats", "units", "licences", "licenses", "menge", "usage", "count"]),
     ("unit_cost", &["unit cost", "unit price", "price per unit", "rate", "price"]),
-    ("cost", &["total cost", "extended cost", "partner total", "total", "cost", "amount", "subtotal", "betrag", "charge"]),
+    (
+        "cost",
+        &[
+            "total cost",
+            "extended cost",
+            "ext cost",
+            "partner total",
+            "extended price",
+            "extended amount",
+            "extended",
+            "line total",
+            "total",
+            "cost",
+            "amount",
+            "subtotal",
+            "betrag",
+            "charge",
+        ],
+    ),
     ("currency", &["currency", "waehrung", "währung"]),
     (
         "period_start",
@@ -469,6 +487,14 @@ fn columns(out: &mut String, sample: &Sample, guess: &Guess) {
             None if *role == "currency" => {
                 let _ =
                     writeln!(out, "currency = {{ constant = \"?\" }}  # question: no column names it; which code, such as USD?");
+            }
+            None if *role == "cost" && guess.table == Table::VendorUsage => {
+                let of = |wanted: &str| {
+                    guess.found.iter().find(|(known, _)| *known == wanted).map(|(_, at)| quoted(&sample.header[*at]))
+                };
+                if let (Some(quantity), Some(price)) = (of("quantity"), of("unit_cost")) {
+                    let _ = writeln!(out, "cost = {{ multiply = [{quantity}, {price}] }}  # doubt: no column names it");
+                }
             }
             None if needed.contains(role) => {
                 let _ = writeln!(out, "{role} = \"?\"  # question: which column is it?");

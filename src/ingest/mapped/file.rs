@@ -16,7 +16,7 @@
 //! dates = ["D-MON-YYYY"]                   # tried in this order: iso, us, unix_seconds, unix_millis, dotnet, D-MON-YYYY, or a pattern (%d.%m.%Y)
 //! decimal = "."
 //! thousands = ","
-//! signs = ["$", "AUD"]                     # stripped from amounts
+//! signs = ["$", "AUD"]                     # stripped from amounts; `($5.00)` is -5
 //! empty = ["n/a"]                          # texts that mean no value
 //! unique = ["REFERENCE"]                   # no two rows share these
 //!

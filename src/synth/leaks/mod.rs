@@ -6,7 +6,7 @@
 //! | file | kinds |
 //! |---|---|
 //! | `quantity` | `unbilled_delivery`, `underbilled_quantity`, `psa_change_not_billed`, `usage_up_revenue_flat`, `flatline_estimate` |
-//! | `price` | `arpu_decline`, `discount_creep`, `contract_terms_not_enforced` |
+//! | `price` | `arpu_decline`, `discount_creep`, `contract_terms_not_enforced`, `psa_change_not_billed` |
 //! | `contract` | `orphan_billing`, `expired_contract_served` |
 //! | `invoicing` | `late_usage_not_rebilled`, `correction_not_passed_on`, `duplicate_billing`, `fix_habit` |
 //! | `vendor` | `cost_charge_drift`, `suspended_still_charged`, `unmapped` |
@@ -233,6 +233,9 @@ fn try_plant(world: &mut World, dice: &mut Dice, kind: Kind, index: usize, quart
     match kind {
         Kind::UnbilledDelivery => quantity::unbilled_delivery(site, dice, &mut pair, &mut leak),
         Kind::UnderbilledQuantity => quantity::more_seats(dice, &mut pair, &mut leak, false),
+        Kind::PsaChangeNotBilled if pair.terms.is_none() && dice.chance(30) => {
+            price::raised_in_psa(site, dice, &mut pair, &mut leak)
+        }
         Kind::PsaChangeNotBilled => quantity::more_seats(dice, &mut pair, &mut leak, true),
         Kind::UsageUpRevenueFlat => quantity::usage_up(dice, &mut pair, &mut leak),
         Kind::FlatlineEstimate => quantity::typed_in(site, dice, &mut pair, &mut leak),

@@ -71,6 +71,16 @@ fn price(site: &Site<'_>, dice: &mut Dice, pair: &mut Pair, leak: &mut Leak) {
     leak.note = format!("billed at {price} instead of {} from {from} on", pair.contract_price.at(from));
 }
 
+/// The PSA has a new price, the invoices keep the old one.
+pub(super) fn raised_in_psa(site: &Site<'_>, dice: &mut Dice, pair: &mut Pair, leak: &mut Leak) {
+    let day = site.customer.billing.period_starting_in(leak.first_month).from;
+    let before = day.pred_opt().unwrap_or(day);
+    let price = (pair.contract_price.at(before) * Decimal::new(100 + dice.between(6, 14), 2)).round_dp(2);
+    pair.contract_price.hold(day, price);
+    pair.billed_price.freeze(before);
+    leak.note = format!("{price} a unit in the PSA from {day} on, invoices unchanged");
+}
+
 /// A minimum that nobody charges any more.
 fn minimum(site: &Site<'_>, dice: &mut Dice, pair: &mut Pair, leak: &mut Leak) {
     let Some(actual) = agree_minimum(dice, pair) else { return };
