@@ -368,20 +368,21 @@ fn lines_that_continue_elsewhere_are_said_to_be_missing() {
 }
 
 #[test]
-fn a_quickbooks_invoice_without_a_currency_is_not_given_one() {
+fn a_quickbooks_invoice_without_a_currency_is_in_the_companys_own() {
     let (place, ran) = Place::offer(
         "page.json",
         "{\"Invoice\":{\"Id\":\"1\",\"TxnDate\":\"2026-07-01\",\"CustomerRef\":{\"value\":\"2\"},\"TotalAmt\":150.0,\"Balance\":150.0,\
          \"Line\":[{\"Id\":\"1\",\"Amount\":150.0,\"DetailType\":\"SalesItemLineDetail\",\"SalesItemLineDetail\":{\"ItemRef\":{\"value\":\"1\"}}},\
          {\"Amount\":150.0,\"DetailType\":\"SubTotalLineDetail\",\"SubTotalLineDetail\":{}}]},\"time\":\"2026-07-24T10:35:08-07:00\"}",
     );
-    ran.says(1, &["2 rows of"]);
-    assert_eq!(place.counts(), (2, 0, 2));
-    assert!(
-        place.rejects().iter().all(|r| r.1 == "CurrencyRef.value" && r.3.contains("minorversion=75")),
-        "{:?}",
-        place.rejects()
-    );
+    ran.says(0, &[]);
+    assert_eq!(place.counts(), (2, 2, 0));
+    let currency = || one(&place, "SELECT currency FROM core.invoice_line WHERE kind <> 'memo'");
+    // None is guessed; whoever knows it says so once.
+    assert_eq!(currency(), "NULL");
+    let own = place.write("currencies.csv", "system,currency_id,currency\nQuickBooks,,GBP\n");
+    place.ingest(&[&own], &[]).says(0, &[]);
+    assert_eq!(currency(), "GBP");
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub fn whole_json(path: &Path) -> Result<Vec<Value>, IngestError> {
 /// What stands where a record should, but is none, is taken for one: it costs a row, and nothing is passed over.
 #[must_use]
 pub fn records<'a>(values: &'a [Value], shape: &Shape) -> Vec<&'a Value> {
-    let Shape::Json { envelope, .. } = shape else { return values.iter().collect() };
+    let (Shape::Json { envelope, .. } | Shape::CsvOrJson { envelope }) = shape else { return values.iter().collect() };
     let ways: Vec<Vec<&str>> = envelope.split('|').map(keys).collect();
     let mut found = Vec::new();
     for value in values {
