@@ -12,10 +12,13 @@
 //!   Chargebee itself makes them: the unused time of a plan or add-on, a proration. A change charges the new quantity for the same time.
 //! - `pending` invoices are not closed yet: drafts. `voided` stays in the list; `deleted` is kept by a flag.
 //! - Plans and add-ons recur, or are usage where `metered`; setup fees, charges and ad-hoc lines are one-off.
-//! - `date_from` and `date_to` are instants of the site's own time zone, the end exclusive. The nearest midnight of UTC is the day that is
-//!   meant; a one-off charge has two equal dates and no period.
+//! - `date_from` and `date_to` are instants, the end exclusive: with calendar billing midnights of the site's own time zone, else the second of the
+//!   day at which the subscription was activated. A one-off charge has two equal dates and no period.
 //!
-//! Assumed: a line of a proration has the quantity and the days that it takes back; minor units are those of ISO 4217; sites within twelve hours of UTC; an invoice became known when it was generated.
+//! Assumed: minor units are those of ISO 4217; sites within twelve hours of UTC; an invoice became known when it was generated. An instant
+//! at a full quarter of an hour is a midnight of some time zone, and the nearest midnight of UTC is the day that is meant; any other belongs to the day
+//! of UTC that holds it. A line of a proration has the quantity and the days that
+//! it takes back.
 
 use super::{Column, Export, Shape, Source};
 use crate::lake::Table;
