@@ -3,8 +3,9 @@
 -- meaning: what was delivered and what it cost, in the service's own units, by service month. Where an id changes its meaning within a
 --   period, each meaning has its days: a level holds on them, flows and cost are shared by days. A bundle is each of its services, its cost
 --   shared among them. Shares are differences of running sums, so that all of them sum exactly to the row. Rows with a `known_on` are
---   versions of what came late, beside the truth and not part of it
--- reads: facts.usage_native, facts.customer_span, facts.service_span, facts.service
+--   versions of what came late, beside the truth and not part of it. Where a source names no currency, the system's own counts (the mapping
+--   table `currencies`), else XXX, the code for none
+-- reads: facts.usage_native, facts.customer_span, facts.service_span, facts.service, facts.customer_currency
 WITH
 -- Partner Center states Azure charges twice: by day, and as totals of the month, which are what was invoiced.
 total AS (
@@ -12,8 +13,9 @@ total AS (
   FROM facts.usage_native
   WHERE system = 'microsoft_csp' AND measure = 'level' AND category = 'usage' AND known_on IS NULL
 ),
+own_money AS (SELECT system, currency AS own_currency FROM facts.customer_currency WHERE native_id IS NULL),
 native AS (
-  SELECT *, normalise_id(customer_native_id) AS customer_id, normalise_id(native_sku) AS sku,
+  SELECT usage.*, own_money.own_currency, normalise_id(customer_native_id) AS customer_id, normalise_id(native_sku) AS sku,
          coalesce(CAST(from_at AS DATE), service_month) AS first_day,
          CASE WHEN from_at IS NULL THEN CAST(service_month + INTERVAL '1 month' AS DATE)
               ELSE greatest(CAST(to_at + INTERVAL '1 day' - INTERVAL '1 microsecond' AS DATE), CAST(from_at + INTERVAL '1 day' AS DATE)) END AS end_day
@@ -21,6 +23,7 @@ native AS (
   LEFT ANTI JOIN total
     ON usage.measure = 'flow' AND usage.system = total.system AND usage.customer_native_id = total.customer_native_id
     AND usage.native_sku = total.native_sku AND usage.service_month = total.service_month
+  LEFT JOIN own_money ON usage.system = own_money.system
 ),
 owned AS (
   SELECT native.*, customer.customer_key, greatest(native.first_day, customer.valid_from) AS owned_from,
@@ -54,8 +57,8 @@ keyed AS (
   LEFT JOIN facts.service AS own ON exact.sku = own.match_key
 ),
 piece AS (
-  SELECT system, customer_native_id, native_sku, customer_key, service_key, service_month, currency, measure, category, from_at, source_rows,
-         known_on, gone_on, new_on, piece_from, piece_to, CAST(piece_from AS TIMESTAMP) AS piece_start, CAST(piece_to AS TIMESTAMP) AS piece_end,
+  SELECT system, customer_native_id, native_sku, customer_key, service_key, service_month, coalesce(currency, own_currency, 'XXX') AS currency,
+         measure, category, from_at, source_rows, known_on, gone_on, new_on, piece_from, piece_to, CAST(piece_from AS TIMESTAMP) AS piece_start, CAST(piece_to AS TIMESTAMP) AS piece_end,
          exact_product(CASE WHEN measure = 'level' OR (piece_from = first_day AND piece_to = end_day) THEN quantity
                             ELSE period_share(quantity, from_at, to_at, piece_from, piece_to) END, unit_factor) AS quantity,
          share_of(CASE WHEN piece_from = first_day AND piece_to = end_day THEN cost

@@ -3,9 +3,18 @@
 --   their meaning within a month
 -- meaning: vendor usage summed where the crosswalk is not yet needed: the one pass over the largest table. Where a crosswalk changes on another
 --   day than the first of a month, the days of its ids are kept apart: a second pass over their rows alone. Rows with a `known_on` are
---   versions of what came late (facts/usage_version.sql), beside the truth and not part of it
--- reads: known.vendor_usage, facts.customer_alias, facts.service_alias, facts.usage_version
-WITH moved AS (
+--   versions of what came late (facts/usage_version.sql), beside the truth and not part of it. What vendors only list as of a day holds from
+--   list to list (facts/usage_list.sql)
+-- reads: known.vendor_usage, facts.usage_list, facts.customer_alias, facts.service_alias, facts.usage_version
+WITH stated AS (
+  SELECT system, customer_native_id, native_sku, service_month, currency, measure, category, period_start, period_end, quantity, cost
+  FROM known.vendor_usage
+  WHERE system <> 'google_workspace'
+  UNION ALL
+  SELECT system, customer_native_id, native_sku, service_month, currency, measure, category, period_start, period_end, quantity, cost
+  FROM facts.usage_list
+),
+moved AS (
   SELECT DISTINCT system, native_id FROM facts.customer_alias WHERE date_part('day', valid_from) <> 1 OR date_part('day', valid_to) <> 1
 ),
 changed AS (
@@ -18,7 +27,7 @@ summed AS (
          sum(CASE WHEN category IN ('usage', 'trial') THEN quantity END) AS quantity,
          sum(cost) AS cost,
          count(*) AS source_rows
-  FROM known.vendor_usage
+  FROM stated
   WHERE service_month <= $last_month
   GROUP BY system, customer_native_id, native_sku, service_month, currency, measure, category,
            segment_start(measure, period_start, period_end), segment_end(measure, period_start, period_end)
@@ -40,18 +49,18 @@ of_moved AS (
   SELECT usage.system, usage.customer_native_id, usage.native_sku, usage.service_month, usage.currency, usage.measure, usage.category,
          usage.period_start, usage.period_end, usage.quantity, usage.cost
   FROM moved
-  JOIN known.vendor_usage AS usage ON moved.system = usage.system AND moved.native_id = normalise_id(usage.customer_native_id)
+  JOIN stated AS usage ON moved.system = usage.system AND moved.native_id = normalise_id(usage.customer_native_id)
 ),
 of_changed AS (
   SELECT usage.system, usage.customer_native_id, usage.native_sku, usage.service_month, usage.currency, usage.measure, usage.category,
          usage.period_start, usage.period_end, usage.quantity, usage.cost
   FROM changed
-  JOIN known.vendor_usage AS usage ON changed.system = usage.system AND changed.native_sku = normalise_id(usage.native_sku)
+  JOIN stated AS usage ON changed.system = usage.system AND changed.native_sku = normalise_id(usage.native_sku)
   UNION ALL
   SELECT usage.system, usage.customer_native_id, usage.native_sku, usage.service_month, usage.currency, usage.measure, usage.category,
          usage.period_start, usage.period_end, usage.quantity, usage.cost
   FROM changed
-  JOIN known.vendor_usage AS usage
+  JOIN stated AS usage
     ON changed.system = usage.system AND changed.native_sku = split_part(normalise_id(usage.native_sku), ':', 1)
   WHERE changed.native_sku <> normalise_id(usage.native_sku)
 ),

@@ -5,7 +5,7 @@
 -- grain: vendor system (none for the whole book) x currency
 -- meaning: cost of the quarter's usage that became known, or was said anew, after the first invoice for its customer, service and month, as far
 --   as nothing of that month is left unbilled now. Months without a known price do not count
--- reads: known.vendor_usage, facts.customer_alias, facts.service_alias, facts.billed_line, facts.invoice_line, facts.gap_bridge
+-- reads: known.vendor_usage, facts.customer_alias, facts.service_alias, facts.billed_line, facts.invoice_line, facts.gap_bridge, facts.customer_currency
 WITH first_invoice AS (
   SELECT billed.customer_key, billed.service_key, billed.month, min(invoice.invoice_date) AS day
   FROM facts.billed_line AS billed
@@ -21,8 +21,9 @@ cell AS (
   FROM facts.gap_bridge GROUP BY customer_key, service_key, month
 ),
 late AS (
-  SELECT usage.system, usage.currency, usage.cost, cell.is_settled
+  SELECT usage.system, coalesce(usage.currency, own.currency, 'XXX') AS currency, usage.cost, cell.is_settled
   FROM known.vendor_usage AS usage
+  LEFT JOIN facts.customer_currency AS own ON usage.system = own.system AND own.native_id IS NULL
   JOIN facts.customer_alias AS customer
     ON usage.system = customer.system AND normalise_id(usage.customer_native_id) = customer.native_id
     AND (customer.valid_from IS NULL OR customer.valid_from <= usage.service_month)

@@ -1,4 +1,5 @@
--- Invoice lines net of discounts, and of the tax that they hold. Instants are the site's midnights: the nearest of UTC is the day meant.
+-- Invoice lines net of discounts, and of the tax that they hold. Instants at a quarter of an hour are the site's midnights: the nearest of UTC
+-- is the day meant. Others, from the second of an activation, belong to the day that holds them.
 SELECT
   id AS invoice_id,
   "line.id" AS line_id,
@@ -15,8 +16,11 @@ SELECT
   "line.amount" - coalesce("line.discount_amount", CAST(0 AS DECIMAL(38, 18)))
     - CASE WHEN price_type = 'tax_inclusive' THEN coalesce("line.tax_amount", CAST(0 AS DECIMAL(38, 18))) ELSE CAST(0 AS DECIMAL(38, 18)) END AS amount,
   currency_code AS currency,
-  date_trunc('day', coalesce("line.date_from", date) + INTERVAL '12 hours') AS period_start,
-  CASE WHEN "line.date_to" > "line.date_from" THEN date_trunc('day', "line.date_to" + INTERVAL '12 hours') END AS period_end,
+  coalesce(date_trunc('day', "line.date_from" + CASE WHEN "line.date_from" = date_bin(INTERVAL '15 minutes', "line.date_from") THEN INTERVAL '12 hours' ELSE INTERVAL '0 hours' END),
+           date_trunc('day', date)) AS period_start,
+  CASE WHEN "line.date_to" > "line.date_from"
+       THEN date_trunc('day', "line.date_to" + CASE WHEN "line.date_to" = date_bin(INTERVAL '15 minutes', "line.date_to") THEN INTERVAL '12 hours' ELSE INTERVAL '0 hours' END)
+  END AS period_end,
   CAST(date AS DATE) AS invoice_date,
   coalesce(generated_at, date) AS recorded_at,
   source_row

@@ -1,7 +1,8 @@
 -- Daily or hourly flows. Quantities of taxes, credits and adjustments are not consumption. Corrections made in different billing
--- periods add up, so theirs is part of what a row is.
+-- periods add up, so theirs is part of what a row is. Prices are those of a pricing unit: where consumption is counted in another, the price is
+-- converted, or left out if it does not divide.
 SELECT
-  "ProviderName" AS provider,
+  coalesce("ProviderName", "ServiceProviderName", "Provider", "InvoiceIssuerName") AS provider,
   coalesce("x_CustomerId", "SubAccountId", "BillingAccountId") AS customer_native_id,
   CASE WHEN "x_CustomerId" IS NULL AND "SubAccountId" IS NULL THEN "BillingAccountName"
        ELSE coalesce("x_CustomerName", "SubAccountName") END AS customer_native_name,
@@ -14,7 +15,10 @@ SELECT
   'flow' AS measure,
   coalesce("ConsumedQuantity", "PricingQuantity") AS quantity,
   coalesce("ConsumedUnit", "PricingUnit") AS unit,
-  coalesce("ContractedUnitPrice", "x_EffectiveUnitPrice") AS unit_cost,
+  CASE WHEN "ConsumedQuantity" IS NULL OR "ConsumedQuantity" = "PricingQuantity" OR lower("ConsumedUnit") = lower("PricingUnit")
+         OR ("PricingQuantity" IS NULL AND "PricingUnit" IS NULL)
+       THEN coalesce("ContractedUnitPrice", "x_EffectiveUnitPrice")
+       ELSE converted_unit_price(coalesce("ContractedUnitPrice", "x_EffectiveUnitPrice"), "PricingQuantity", "ConsumedQuantity") END AS unit_cost,
   "BilledCost" AS cost,
   "BillingCurrency" AS currency,
   "ChargePeriodStart" AS period_start,

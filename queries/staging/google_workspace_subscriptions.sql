@@ -1,4 +1,4 @@
--- Seats as the plan counts them, for the month in which the list was taken.
+-- Seats as the plan counts them, for the month in which the list was taken; facts/usage_list.sql gives each list of the month its days.
 WITH subscription AS (
   SELECT *, coalesce("plan.isCommitmentPlan", upper("plan.planName") LIKE 'ANNUAL%') AS is_committed FROM raw
 )

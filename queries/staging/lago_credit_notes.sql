@@ -12,7 +12,7 @@ SELECT
   'issued' AS status,
   -"line.amount_cents" AS amount,
   currency,
-  issuing_date AS period_start,
+  date_trunc('day', issuing_date) AS period_start,
   CAST(issuing_date AS DATE) AS invoice_date,
   coalesce(created_at, arrived_at) AS recorded_at,
   source_row

@@ -1,5 +1,5 @@
--- Line items net of discounts, and of the tax that they hold; credits negative. Instants are the site's midnights: the nearest of UTC is
--- the day meant.
+-- Line items net of discounts, and of the tax that they hold; credits negative. Instants at a quarter of an hour are the site's midnights: the
+-- nearest of UTC is the day meant. Others, from the second of a sign-up, belong to the day that holds them.
 WITH net AS (
   SELECT *, "line.subtotal" - coalesce("line.discount", CAST(0 AS DECIMAL(38, 18)))
               - CASE WHEN "line.tax_inclusive" THEN coalesce("line.tax", CAST(0 AS DECIMAL(38, 18))) ELSE CAST(0 AS DECIMAL(38, 18)) END AS net
@@ -25,8 +25,11 @@ SELECT
   CASE WHEN "line.tax_inclusive" THEN NULL ELSE abs(coalesce("line.unit_amount_decimal", "line.unit_amount")) END AS unit_price,
   CASE WHEN "line.type" = 'credit' THEN -abs(net) ELSE net END AS amount,
   currency,
-  date_trunc('day', coalesce("line.start_date" + INTERVAL '12 hours', created_at)) AS period_start,
-  CASE WHEN "line.end_date" > "line.start_date" THEN date_trunc('day', "line.end_date" + INTERVAL '12 hours') END AS period_end,
+  coalesce(date_trunc('day', "line.start_date" + CASE WHEN "line.start_date" = date_bin(INTERVAL '15 minutes', "line.start_date") THEN INTERVAL '12 hours' ELSE INTERVAL '0 hours' END),
+           date_trunc('day', created_at)) AS period_start,
+  CASE WHEN "line.end_date" > "line.start_date"
+       THEN date_trunc('day', "line.end_date" + CASE WHEN "line.end_date" = date_bin(INTERVAL '15 minutes', "line.end_date") THEN INTERVAL '12 hours' ELSE INTERVAL '0 hours' END)
+  END AS period_end,
   CAST(created_at AS DATE) AS invoice_date,
   created_at AS recorded_at,
   source_row

@@ -1,9 +1,10 @@
-//! Products of stored decimals, exact or rounded at the 18th digit half-even; SQL's own `*` would overflow the scale.
+//! Products of stored decimals, exact or rounded at the 18th digit half-even; SQL's own `*` would overflow the scale. Prices in other units are
+//! exact or none.
 
 use super::columnar;
 use crate::money::{PRECISION, SCALE, from_decimal, to_decimal};
 use arrow::array::{Array, ArrayRef, Decimal128Array};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, i256};
 use datafusion::common::cast::as_decimal128_array;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
@@ -19,6 +20,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
             // A quotient by nothing is no value, as in every price that is "amount by quantity".
             binary(&arrays[0], &arrays[1], |a, b| if b.is_zero() { None } else { a.checked_div(b) })
         }),
+        columnar("converted_unit_price", vec![MONEY, MONEY, MONEY], MONEY, converted_unit_price),
         columnar("share_of", vec![MONEY, MONEY, MONEY], MONEY, share_of),
         columnar("round_money", vec![MONEY, DataType::Utf8], MONEY, |arrays| {
             let amounts = as_decimal128_array(&arrays[0])?;
@@ -37,6 +39,19 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
 
 pub(super) fn money(values: Decimal128Array) -> Result<ArrayRef> {
     Ok(Arc::new(values.with_precision_and_scale(PRECISION, SCALE as i8)?))
+}
+
+/// The price of one unit of a second quantity, where the price is that of one unit of the first and both state the same thing: 4.00 for each
+/// of 5 millions is 0.000004 for each of 5,000,000. None where the quotient has more than the stored decimals: a price is not rounded.
+fn converted_unit_price(arrays: &[ArrayRef]) -> Result<ArrayRef> {
+    let columns: Vec<&Decimal128Array> = arrays.iter().map(|array| as_decimal128_array(array)).collect::<Result<_>>()?;
+    let at = |column: usize, row: usize| columns[column].is_valid(row).then(|| i256::from_i128(columns[column].value(row)));
+    let price = |row: usize| {
+        let (amount, other) = (at(0, row)?.checked_mul(at(1, row)?)?, at(2, row)?);
+        // Nothing divides by zero: there is no remainder then.
+        (amount.checked_rem(other)? == i256::ZERO).then(|| amount.checked_div(other)).flatten()?.to_i128()
+    };
+    money((0..columns[0].len()).map(price).collect())
 }
 
 /// The part of an amount between two shares of it, both from 0 to 1: differences of running shares, so that the parts of all shares sum

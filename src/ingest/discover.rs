@@ -6,7 +6,7 @@ use super::mapped::{self, Format, Mapped};
 use super::read::encoding::{Encoding, decoded};
 use super::read::{csv_reader, next_record, parquet, sheet};
 use crate::lake::delivery::guid_in;
-use crate::sources::{Export, Recognised, Shape, all_exports};
+use crate::sources::{Export, LOOKALIKES, Lookalike, Recognised, Shape, all_exports};
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
@@ -339,7 +339,7 @@ fn recognised(
 }
 
 fn is_delimited(shape: &Shape) -> bool {
-    matches!(shape, Shape::Csv | Shape::CsvOrJsonLines)
+    matches!(shape, Shape::Csv | Shape::CsvOrJson { .. })
 }
 
 /// Nearly an export: which one, and what it lacks.
@@ -440,16 +440,19 @@ fn discover_csv(
 
 fn discover_json(path: &Path, text: &[u8], is_whole: bool, system: Option<&str>) -> Result<Discovered, IngestError> {
     // One of the first lines must be whole: a broken one costs its row, not the file.
-    let mut lines = text.split(|&b| b == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(LINES_TRIED);
+    let lines = text.split(|&b| b == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(LINES_TRIED);
     let is_array = text.trim_ascii_start().starts_with(b"[");
-    let first_object = lines.find_map(|line| match serde_json::from_slice::<Value>(line) {
-        Ok(Value::Object(object)) if is_whole || line.len() < text.len() => Some(object),
-        _ => None,
-    });
-    if !is_array && let Some(object) = first_object {
-        let keys: Vec<String> = object.keys().cloned().collect();
-        let is_of_lines = |export: &Export| matches!(export.shape, Shape::CsvOrJsonLines).then_some(keys.as_slice());
-        if let Ok(recognised) = best_match(system, is_of_lines) {
+    let objects: Vec<Value> = lines
+        .filter(|line| is_whole || line.len() < text.len())
+        .filter_map(|line| serde_json::from_slice::<Value>(line).ok().filter(Value::is_object))
+        .collect();
+    if !is_array && !objects.is_empty() {
+        // A record leaves out what it has no value for: several together tell which fields there are.
+        let keys = Seen::of(&objects.iter().collect::<Vec<_>>()).keys;
+        let is_of_lines = |export: &Export| matches!(export.shape, Shape::CsvOrJson { .. }).then_some(keys.as_slice());
+        if let Ok(recognised) = best_match(system, is_of_lines)
+            && !is_page_with_a_record_per_line(path, text, &recognised.export.shape)
+        {
             return Ok(Discovered { path: path.to_owned(), recognised, form: Form::JsonLines });
         }
     }
@@ -457,7 +460,7 @@ fn discover_json(path: &Path, text: &[u8], is_whole: bool, system: Option<&str>)
     // What a page holds depends on where its records stand, so each export looks with its own eyes.
     let mut seen: BTreeMap<&'static str, Seen> = BTreeMap::new();
     for found in all_exports() {
-        if let Shape::Json { envelope, .. } = found.export.shape {
+        if let Shape::Json { envelope, .. } | Shape::CsvOrJson { envelope } = found.export.shape {
             seen.entry(envelope).or_insert_with(|| Seen::of(&super::read::records(&values, &found.export.shape)));
         }
     }
@@ -465,10 +468,20 @@ fn discover_json(path: &Path, text: &[u8], is_whole: bool, system: Option<&str>)
         Shape::Json { envelope, object, .. } => {
             seen.get(envelope).filter(|seen| object.is_none_or(|wanted| seen.objects.iter().any(|kind| kind == wanted)))
         }
-        Shape::Csv | Shape::CsvOrJsonLines => None,
+        Shape::CsvOrJson { envelope } => seen.get(envelope),
+        Shape::Csv => None,
     };
     let recognised = best_match(system, |export| view(export).map(|seen| seen.keys.as_slice()));
     if let Ok(recognised) = recognised {
+        let has = |key: &str| view(recognised.export).is_some_and(|seen| seen.keys.iter().any(|there| there == key));
+        let is_meant = |other: &&&Lookalike| {
+            other.of == (recognised.source.system, recognised.export.entity)
+                && has(other.key)
+                && !other.lacks.iter().any(|key| has(key))
+        };
+        if let Some(found) = LOOKALIKES.iter().find(is_meant) {
+            return Err(IngestError::Unfit { path: path.to_owned(), what: found.what, reason: found.reason });
+        }
         return Ok(Discovered { path: path.to_owned(), recognised, form: Form::Json });
     }
     if values.iter().any(super::export_run::is_manifest) {
@@ -483,6 +496,16 @@ fn discover_json(path: &Path, text: &[u8], is_whole: bool, system: Option<&str>)
     let mut shown = seen.into_values().max_by_key(|seen| seen.records).map(|seen| seen.keys).unwrap_or_default();
     shown.truncate(8);
     Err(unrecognised(path, &shown, recognised.err().flatten()))
+}
+
+/// Whether a text is a page after all, though a line of it is a record: its first line begins a value that goes on, and the whole is JSON
+/// with other records in it. A first line that is merely broken is a row that is lost.
+fn is_page_with_a_record_per_line(path: &Path, text: &[u8], shape: &Shape) -> bool {
+    let first = text.trim_ascii_start().split(|&b| b == b'\n').next().unwrap_or_default().trim_ascii_end();
+    let goes_on = matches!(first.last(), Some(b'{' | b'[' | b','));
+    goes_on
+        && super::read::whole_json(path)
+            .is_ok_and(|values| super::read::records(&values, shape) != values.iter().collect::<Vec<&Value>>())
 }
 
 /// What an export sees in a file of JSON.
@@ -510,7 +533,9 @@ impl Seen {
 fn of_empty_page(system: Option<&str>, seen: &BTreeMap<&'static str, Seen>) -> Option<Recognised> {
     let is_empty = |found: &Recognised| match found.export.shape {
         Shape::Json { envelope, .. } => seen.get(envelope).is_some_and(|seen| seen.records == 0),
-        Shape::Csv | Shape::CsvOrJsonLines => false,
+        // Most of their files are no pages: only whoever asks for the system means one.
+        Shape::CsvOrJson { envelope } => system.is_some() && seen.get(envelope).is_some_and(|seen| seen.records == 0),
+        Shape::Csv => false,
     };
     let mut empty = all_exports().filter(|found| system.is_none_or(|wanted| wanted == found.source.system)).filter(is_empty);
     let first = empty.next()?;

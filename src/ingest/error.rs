@@ -97,6 +97,16 @@ pub enum IngestError {
         /// What is wrong.
         detail: String,
     },
+    /// Known, but nothing to find leakage in.
+    #[error("`{}` holds {what}: {reason}", path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// Why it is not taken, and what to export in its place.
+        reason: &'static str,
+    },
     /// Two mappings mean it.
     #[error("`{}` is meant by {first} and by {second}; say in one of them which columns, name or sheet tell them apart", path.display())]
     Ambiguous {
@@ -239,6 +249,7 @@ impl IngestError {
             | Self::NoKnownSheet { path, .. }
             | Self::Parquet { path, .. }
             | Self::Ambiguous { path, .. }
+            | Self::Unfit { path, .. }
             | Self::MissingMapped { path, .. }
             | Self::LineEnds { path }
             | Self::BrokenJson { path, .. }

@@ -40,7 +40,7 @@ pub fn original_rows(
         return csv_rows(decoded(input, rules.encoding), rules.separator.unwrap_or(b','), rows).map_err(failed);
     }
     let found = match (first, shape) {
-        (Some(b'{' | b'['), Some(Shape::CsvOrJsonLines)) => json_lines(input, rows),
+        (Some(b'{'), Some(shape @ Shape::CsvOrJson { .. })) if is_of_lines(head, &shape) => json_lines(input, rows),
         (Some(b'{' | b'['), shape) => json_rows(input, rows, shape.as_ref()),
         _ => {
             let dialect = dialect(head, system);
@@ -106,6 +106,17 @@ fn csv_rows(input: impl Read, separator: u8, rows: &[u64]) -> std::io::Result<Ve
         }
     }
     Ok(found)
+}
+
+/// Whether a text is JSON Lines, told by its beginning: a line that is a record, not a page. Rows of a page have the same numbers, unless a
+/// line is broken.
+fn is_of_lines(head: &[u8], shape: &Shape) -> bool {
+    head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).take(1).all(|line| {
+        let value = serde_json::from_slice::<Value>(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line));
+        value.map_or(!matches!(line.last(), Some(b'{' | b'[' | b',')), |value| {
+            read::records(std::slice::from_ref(&value), shape) == [&value]
+        })
+    })
 }
 
 fn json_lines(input: impl BufRead, rows: &[u64]) -> std::io::Result<Vec<(u64, String)>> {

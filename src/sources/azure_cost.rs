@@ -13,6 +13,10 @@
 //! statement, of which a later delivery replaces everything from its first day on, so that an export of the last seven days does
 //! not take the weeks before it away (see [`crate::lake::truth`]).
 //!
+//! The *usage detail* file of the older Enterprise portal has headers with spaces, `ExtendedCost`, and no currency: that of the agreement,
+//! which stands on its invoice alone. The mapping table `currencies` names it (a row for `azure_cost` without a number); without it money
+//! is in `XXX`, ISO 4217's code for none. It holds usage only, and states the same months as a cost export of the subscription.
+//!
 //! Assumed: a row of unused commitment is cost and no consumption; a refund is a correction; a row without a subscription
 //! (a purchase of a billing profile) belongs to the profile.
 
@@ -22,42 +26,65 @@ use crate::lake::Table;
 const DATES: &[DateFormat] = &[DateFormat::Iso, DateFormat::UsSlash];
 
 /// The system and its exports.
-pub static SOURCE: Source = Source {
-    system: "azure_cost",
-    title: "Azure Cost Management",
-    exports: &[Export {
-        entity: "costs",
-        how_to_export: "Cost Management > Exports > month-to-date cost, actual or amortised but not both; again after the month's end",
-        shape: Shape::Csv,
-        signature: &["SubscriptionId", "Date", "MeterId", "Quantity", "Cost", "BillingCurrency"],
-        columns: &[
-            Column::text("BillingAccountId"),
-            Column::text("BillingProfileId"),
-            Column::text("CustomerName"),
-            Column::text("SubscriptionId").also(&["SubscriptionGuid"]),
-            Column::text("SubscriptionGuid"),
-            Column::text("SubscriptionName"),
-            Column::instant("Date", DATES).required().also(&["UsageDateTime", "UsageDate"]),
-            Column::text("Product").also(&["ProductName"]),
-            Column::text("PartNumber").also(&["ProductId"]),
-            Column::text("MeterId"),
-            Column::text("MeterName"),
-            Column::long_decimal("Quantity").also(&["UsageQuantity", "ConsumedQuantity"]),
-            Column::long_decimal("EffectivePrice").also(&["ResourceRate"]),
-            Column::long_decimal("Cost").required().also(&["CostInBillingCurrency", "PreTaxCost"]),
-            Column::currency("BillingCurrency").required().also(&["BillingCurrencyCode", "Currency"]),
-            Column::text("ResourceId").also(&["InstanceId", "InstanceName"]),
-            Column::text("UnitOfMeasure"),
-            Column::text("ProductOrderId"),
-            Column::text("ReservationId"),
-            Column::text("BenefitId"),
-            Column::text("ChargeType"),
-            Column::text("PricingModel"),
-        ],
-        nulls: &[],
-        target: Table::VendorUsage,
-        beside: &[],
-        unique: &[],
-        is_reference: false,
-    }],
+pub static SOURCE: Source = Source { system: "azure_cost", title: "Azure Cost Management", exports: &[COSTS, USAGE_DETAILS] };
+
+const COSTS: Export = Export {
+    entity: "costs",
+    how_to_export: "Cost Management > Exports > month-to-date cost, actual or amortised but not both; again after the month's end",
+    shape: Shape::Csv,
+    signature: &["SubscriptionId", "Date", "MeterId", "Quantity", "Cost", "BillingCurrency"],
+    columns: &[
+        Column::text("BillingAccountId"),
+        Column::text("BillingProfileId"),
+        Column::text("CustomerName"),
+        Column::text("SubscriptionId").also(&["SubscriptionGuid"]),
+        Column::text("SubscriptionGuid"),
+        Column::text("SubscriptionName"),
+        Column::instant("Date", DATES).required().also(&["UsageDateTime", "UsageDate"]),
+        Column::text("Product").also(&["ProductName"]),
+        Column::text("PartNumber").also(&["ProductId"]),
+        Column::text("MeterId"),
+        Column::text("MeterName"),
+        Column::long_decimal("Quantity").also(&["UsageQuantity", "ConsumedQuantity"]),
+        Column::long_decimal("EffectivePrice").also(&["ResourceRate"]),
+        Column::long_decimal("Cost").required().also(&["CostInBillingCurrency", "PreTaxCost"]),
+        Column::currency("BillingCurrency").required().also(&["BillingCurrencyCode", "Currency"]),
+        Column::text("ResourceId").also(&["InstanceId", "InstanceName"]),
+        Column::text("UnitOfMeasure"),
+        Column::text("ProductOrderId"),
+        Column::text("ReservationId"),
+        Column::text("BenefitId"),
+        Column::text("ChargeType"),
+        Column::text("PricingModel"),
+    ],
+    nulls: &[],
+    target: Table::VendorUsage,
+    beside: &[],
+    unique: &[],
+    is_reference: false,
+};
+
+const USAGE_DETAILS: Export = Export {
+    entity: "usage_details",
+    how_to_export: "older Enterprise portal > Usage detail (CSV), and its currency in a mapping file currencies.csv (azure_cost,,USD)",
+    shape: Shape::Csv,
+    signature: &["SubscriptionGuid", "Date", "Meter ID", "Consumed Quantity", "ResourceRate", "ExtendedCost"],
+    columns: &[
+        Column::text("SubscriptionGuid").required(),
+        Column::text("Subscription Name"),
+        Column::instant("Date", DATES).required(),
+        Column::text("Product"),
+        Column::text("Meter ID"),
+        Column::text("Meter Name"),
+        Column::long_decimal("Consumed Quantity"),
+        Column::long_decimal("ResourceRate"),
+        Column::long_decimal("ExtendedCost").required(),
+        Column::text("Instance ID"),
+        Column::text("Unit Of Measure"),
+    ],
+    nulls: &[],
+    target: Table::VendorUsage,
+    beside: &[],
+    unique: &[],
+    is_reference: false,
 };

@@ -8,12 +8,17 @@
 //! - `amount` is before discounts: the line's own and its share of the invoice's are `discount_amount` together, which is taken off.
 //! - With `price_type: tax_inclusive`, `amount` holds the line's tax, which is taken off too.
 //! - Credit notes are documents of their own with positive amounts: negative lines that name the invoice's line (`reference_line_item_id`).
+//!   Of a change, cancellation or pause in mid-term (`reason_code: subscription_change`, `subscription_cancellation`, `subscription_pause`)
+//!   Chargebee itself makes them: the unused time of a plan or add-on, a proration. A change charges the new quantity for the same time.
 //! - `pending` invoices are not closed yet: drafts. `voided` stays in the list; `deleted` is kept by a flag.
 //! - Plans and add-ons recur, or are usage where `metered`; setup fees, charges and ad-hoc lines are one-off.
-//! - `date_from` and `date_to` are instants of the site's own time zone, the end exclusive. The nearest midnight of UTC is the day that is
-//!   meant; a one-off charge has two equal dates and no period.
+//! - `date_from` and `date_to` are instants, the end exclusive: with calendar billing midnights of the site's own time zone, else the second of the
+//!   day at which the subscription was activated. A one-off charge has two equal dates and no period.
 //!
-//! Assumed: minor units are those of ISO 4217; sites within twelve hours of UTC; an invoice became known when it was generated.
+//! Assumed: minor units are those of ISO 4217; sites within twelve hours of UTC; an invoice became known when it was generated. An instant
+//! at a full quarter of an hour is a midnight of some time zone, and the nearest midnight of UTC is the day that is meant; any other belongs to the day
+//! of UTC that holds it. A line of a proration has the quantity and the days that
+//! it takes back.
 
 use super::{Column, Export, Shape, Source};
 use crate::lake::Table;
@@ -70,6 +75,7 @@ pub static SOURCE: Source = Source {
                 Column::text("status").required(),
                 Column::boolean("deleted"),
                 Column::text("price_type"),
+                Column::text("reason_code"),
                 Column::currency("currency_code").required(),
                 Column::unix_seconds("date").required(),
                 Column::unix_seconds("generated_at"),
@@ -83,6 +89,7 @@ pub static SOURCE: Source = Source {
                 Column::decimal("line.quantity_in_decimal"),
                 Column::unix_seconds("line.date_from"),
                 Column::unix_seconds("line.date_to"),
+                Column::text("line.entity_type"),
                 Column::text("line.entity_id"),
                 Column::text("line.description"),
                 Column::text("line.reference_line_item_id"),

@@ -3,7 +3,8 @@
 /// A column of an export: its name in the file and what its cells must be.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    /// Name in the header, or dotted path in JSON. Lines of a record begin with `line.`.
+    /// Name in the header, or dotted path in JSON. Lines of a record begin with `line.`. Of an array in brackets the numbers are summed:
+    /// `taxes[].amount` of all its items, `taxes[tax_behavior=inclusive].amount` of those that have this value.
     pub name: &'static str,
     /// What a cell is.
     pub kind: Kind,
@@ -94,6 +95,9 @@ pub enum DateFormat {
     /// `/Date(1419937200000+1300)/`: milliseconds since 1970, and the offset that makes them the local time that is meant.
     DotNet,
 }
+
+/// The place of a line among those of its record, from 1: the id of lines that have none.
+pub const LINE_POSITION: &str = "line_position";
 
 /// ISO 8601 only.
 pub const ISO: Kind = Kind::Instant(&[DateFormat::Iso]);

@@ -6,6 +6,11 @@
 //! month and is null unless the charge is usage; every charge category may be negative. `ChargeClass = Correction` marks corrections of
 //! invoiced periods only, so its absence proves nothing.
 //!
+//! `ContractedUnitPrice` is the price of one *pricing* unit, of which `PricingQuantity` counts: 4.00 for each of 5 units of "1000000 Tokens", beside
+//! 5,000,000 Tokens consumed. The unit cost is that of the unit in which the quantity is given; where the quotient has more than 18 decimals,
+//! there is none. The provider is `ProviderName`, `ServiceProviderName` (1.3), `Provider` (0.5), else who invoices. Google's view in `BigQuery` has
+//! repeated fields, so it is exported as JSON Lines.
+//!
 //! Providers correct an invoiced period in one of two styles, in a later billing period and under the charge period of the original:
 //! *delta*, one row with the difference, or *ledger*, a row that reverses the original and one that states it anew. Both are
 //! right when all rows are summed, so corrections of different billing periods stand side by side, while a file that repeats a billing
@@ -22,11 +27,14 @@ pub static SOURCE: Source = Source {
     title: "FOCUS 1.0-1.2 (AWS, Azure, Google, Oracle)",
     exports: &[Export {
         entity: "costs",
-        how_to_export: "AWS Data Exports > FOCUS; Azure Cost Management > Exports > FOCUS; OCI > Cost reports > FOCUS",
-        shape: Shape::Csv,
+        how_to_export: "AWS Data Exports > FOCUS; Azure Cost Management > Exports > FOCUS; OCI > Cost reports > FOCUS; Google's view in BigQuery as JSON Lines",
+        shape: Shape::CsvOrJson { envelope: "" },
         signature: &["BilledCost", "EffectiveCost", "BillingCurrency", "ChargePeriodStart", "ChargePeriodEnd", "ChargeCategory"],
         columns: &[
             Column::text("ProviderName"),
+            Column::text("ServiceProviderName"),
+            Column::text("Provider"),
+            Column::text("InvoiceIssuerName"),
             Column::text("SubAccountId"),
             Column::text("SubAccountName"),
             Column::text("x_CustomerId"),

@@ -5,8 +5,9 @@
 //! commitment, whoever uses them; else the users there are (`licensedNumberOfSeats`), at most `maximumNumberOfSeats`. There is no
 //! price: the rows are levels without cost. A subscription's id changes when the subscription does, so customer and SKU identify it.
 //!
-//! Assumed: a list holds for the month in which it was taken, from the subscription's creation on, and a later list of the same month
-//! replaces it; a suspended commitment is still charged for, a suspended flexible plan is not.
+//! Assumed: a list's row is that of the month in which it was taken, from the subscription's creation on, and a later list of the same month
+//! replaces it there; which level held on which days of the month is told by all lists
+//! (`queries/facts/usage_list.sql`). A suspended commitment is still charged for, a suspended flexible plan is not.
 
 use super::{Column, Export, Shape, Source};
 use crate::lake::Table;

@@ -13,9 +13,10 @@
 //!
 //! - A true-up fee is the rest up to a charge's minimum: it names its parent fee, counts for that fee's service, and has no quantity.
 //! - `credits` of an invoice: a `coupon` takes money off (negative, SKU `coupon:<code>`); what a progressive `invoice` has billed before is
-//!   taken off (a credit); a `credit_note` that is used up is a memo, as the note itself is exported.
+//!   taken off (a credit); a `credit_note` that is used up is a memo, as the note itself is exported. In events they stand without an id:
+//!   their place in the invoice is it.
 //! - Credit notes have positive amounts: negative lines that name the fee. `coupons_adjustment_amount_cents`, the note's share of the invoice's
-//!   coupons, belongs to the whole note and is not taken into its lines.
+//!   coupons, belongs to the whole note and is not taken into its lines. Early notes had no `issuing_date`: they are of the day they were made.
 //! - A fee without an invoice, or that is not `invoiceable`, is `not_invoiced` and no revenue yet. The list of fees does not say whether
 //!   their invoice is a draft or void: where that matters, ingest the invoices instead.
 //! - Periods are instants of the customer's time zone, the end the last second of a day: the nearest midnight of UTC ends it.
@@ -23,7 +24,7 @@
 //!
 //! Assumed: minor units are those of ISO 4217; `generating`, `pending`, `open` and `failed` invoices are not issued: drafts.
 
-use super::{Column, Export, Shape, Source};
+use super::{Column, Export, LINE_POSITION, Shape, Source};
 use crate::lake::Table;
 
 /// The system and its exports.
@@ -45,6 +46,7 @@ pub static SOURCE: Source = Source {
                 Column::text("customer.name"),
                 Column::iso("created_at").also(&["line.created_at"]),
                 Column::text("line.lago_id")
+                    .also(&[LINE_POSITION])
                     .required_or("the list of invoices leaves the fees out; export each invoice by its id, or the list of fees"),
                 Column::minor_units("line.amount_cents", "currency").required(),
                 Column::decimal("line.units"),
@@ -101,7 +103,7 @@ pub static SOURCE: Source = Source {
             signature: &["lago_id", "number", "lago_invoice_id", "issuing_date", "credit_amount_cents"],
             columns: &[
                 Column::text("lago_id").required(),
-                Column::iso("issuing_date").required(),
+                Column::iso("issuing_date").also(&["created_at"]).required(),
                 Column::currency("currency").required(),
                 Column::text("line.fee.external_customer_id")
                     .also(&["customer.external_id", "line.fee.lago_customer_id"])

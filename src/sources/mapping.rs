@@ -76,7 +76,7 @@ pub static SOURCE: Source = Source {
         },
         Export {
             entity: "currencies",
-            how_to_export: "CSV kept by hand: which currency a PSA's currency number is; without a number, the PSA's own currency",
+            how_to_export: "CSV kept by hand: which currency a PSA's currency number is; without a number, the own currency of any system whose files name none",
             shape: Shape::Csv,
             signature: &["system", "currency_id", "currency"],
             columns: &[Column::text("system").required(), Column::text("currency_id"), Column::currency("currency").required()],

@@ -25,7 +25,7 @@ pub mod stripe;
 pub mod xero;
 pub mod zuora;
 
-pub use column::{Column, DateFormat, Kind};
+pub use column::{Column, DateFormat, Kind, LINE_POSITION};
 
 use crate::lake::schema::Table;
 
@@ -103,8 +103,11 @@ impl Export {
 pub enum Shape {
     /// Delimited text with a header row.
     Csv,
-    /// Delimited text or JSON Lines with the same field names.
-    CsvOrJsonLines,
+    /// Delimited text, JSON Lines or JSON pages with the same field names.
+    CsvOrJson {
+        /// Where the records stand in a page, as in [`Shape::Json`].
+        envelope: &'static str,
+    },
     /// JSON: arrays or pages of records, one or several written one after the other.
     Json {
         /// Where the records stand in a page: keys joined by points, `QueryResponse.Invoice`. Arrays on the way are gone through
@@ -119,6 +122,24 @@ pub enum Shape {
         lines: Option<&'static [&'static str]>,
     },
 }
+
+/// Files that look like an export, and are known to be none.
+#[derive(Debug)]
+pub struct Lookalike {
+    /// The system and the export that it looks like.
+    pub of: (&'static str, &'static str),
+    /// A key that only the lookalike has, in exactly this case.
+    pub key: &'static str,
+    /// Keys of which the export has one at least, in exactly this case.
+    pub lacks: &'static [&'static str],
+    /// What it is.
+    pub what: &'static str,
+    /// Why it is not taken, and what to export in its place.
+    pub reason: &'static str,
+}
+
+/// Every known lookalike.
+pub const LOOKALIKES: &[&Lookalike] = &[&pax8::DRAFT_ITEMS];
 
 /// Every system, in the order in which `shortfall sources` prints them.
 pub const SOURCES: &[&Source] = &[

@@ -5,6 +5,9 @@
 //! rewritten: a correction is a row of its own with `isCorrection` and, in `backreferenceNo`, the line that it corrects. `referenceNo`
 //! identifies a line, and both numbers of a correction are kept in `line_key`.
 //!
+//! Rows of myCost 0 mostly have neither a currency nor a unit price (free transfers). They are taken to be in the only currency of their tenancy,
+//! else of the report; a cost without a currency is in the system's own (the mapping table `currencies`), else in `XXX`.
+//!
 //! Assumed: the amounts of a correction are the difference and add up with the line that it corrects; `myCost` holds the whole
 //! cost, its overage included; the tenancy is the customer.
 
@@ -26,6 +29,7 @@ pub static SOURCE: Source = Source {
             "lineItem/intervalUsageEnd",
             "cost/productSku",
             "cost/myCost",
+            "cost/currencyCode",
         ],
         columns: &[
             Column::text("lineItem/referenceNo").required(),
@@ -40,7 +44,7 @@ pub static SOURCE: Source = Source {
             Column::text("cost/productSku"),
             Column::long_decimal("cost/unitPrice"),
             Column::long_decimal("cost/myCost"),
-            Column::currency("cost/currencyCode").required(),
+            Column::currency("cost/currencyCode"),
             Column::text("cost/billingUnitReadable"),
             Column::text("cost/skuUnitDescription"),
             Column::boolean("lineItem/isCorrection"),

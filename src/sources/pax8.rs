@@ -10,14 +10,27 @@
 //! overwrites the day without a mark: the later file counts. Usage lines come back, as one sum, in the next invoice's items: ingest
 //! one of the two for a product.
 //!
+//! Draft items (`GET /v1/invoices/draftItems`) are what the next invoice may say, of next month unless asked otherwise, without usage: the
+//! vendor calls them "not an actual invoice". They are refused. They differ from the items of an invoice by `subtotal` for `subTotal`, and have
+//! neither an id nor a purchase order.
+//!
 //! Assumed: an item's end on the first of a month, or on the day of the month on which it started, is the first day that is no longer
-//! billed, any other the last one that is (the vendor's examples have both); draft items are not exported; a list of subscriptions
+//! billed, any other the last one that is (the vendor's examples have both); a list of subscriptions
 //! holds for the month in which it was taken.
 
-use super::{Column, Export, Shape, Source};
+use super::{Column, Export, Lookalike, Shape, Source};
 use crate::lake::Table;
 
 const PAGE: Shape = Shape::Json { envelope: "content", object: None, lines: None };
+
+/// A forecast in the shape of an invoice's items.
+pub static DRAFT_ITEMS: Lookalike = Lookalike {
+    of: ("pax8", "invoice_items"),
+    key: "subtotal",
+    lacks: &["subTotal", "id", "purchaseOrderNumber"],
+    what: "draft items of Pax8, a forecast and no invoice",
+    reason: "what they cost is not owed yet and may change; export the items of each invoice, GET /v1/invoices/{id}/items",
+};
 
 /// The system and its exports.
 pub static SOURCE: Source = Source {

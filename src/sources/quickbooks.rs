@@ -21,8 +21,9 @@
 //! line's; else the charge belongs to the month of `ServiceDate`, else of the invoice. So a quarter or a year whose text does not say
 //! so counts in its first month.
 //!
-//! Currency: `CurrencyRef` is left out for companies with one currency by old minor versions of the API, and no setting of the file says which
-//! it is. Such rows are rejected, with the advice to ask for a newer minor version; none is guessed.
+//! Currency: `CurrencyRef` is required only where a company has turned on several currencies; where it is left out, no setting of the file says
+//! which it is. Money is then in the company's home currency, which the mapping table `currencies` names (a row for `quickbooks` without a
+//! number, as for PSAs), else in `XXX`, ISO 4217's code for none; none is guessed.
 //!
 //! Assumed: a line for a stated period recurs; any other is a `sale`, of which `facts/billed_line` tells from the rest of the book whether it does;
 //! with `GlobalTaxCalculation: TaxInclusive`, `Amount` is still without tax (`TaxInclusiveAmt` is with it).
@@ -41,9 +42,7 @@ macro_rules! columns {
             Column::iso("TxnDate").required_or("a deleted document says no more than its id; what was read of it before stays"),
             Column::text("CustomerRef.value").required(),
             Column::text("CustomerRef.name"),
-            Column::currency("CurrencyRef.value").required_or(
-                "companies with one currency leave it out in old versions of the API; export with minorversion=75 or later",
-            ),
+            Column::currency("CurrencyRef.value"),
             Column::text("PrivateNote"),
             Column::decimal("TotalAmt"),
             Column::decimal("Balance"),

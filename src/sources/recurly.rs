@@ -12,9 +12,12 @@
 //! - Plans and add-ons recur; setup fees and all else are one-off.
 //! - `voided` invoices stay in the list. `failed` ones were billed and not paid.
 //! - The customer is `account.code`, which the MSP chose, and a link to whatever system has the same.
-//! - `start_date` and `end_date` are instants of the site's own time zone, the end exclusive: the nearest midnight of UTC is the day meant.
+//! - `start_date` and `end_date` are instants, the end exclusive: midnights of the site's own time zone, or the second at which the account
+//!   signed up.
 //!
-//! Assumed: ends are exclusive (a month from the start, and the next line's start, in examples); sites within twelve hours of UTC.
+//! Assumed: ends are exclusive (a month from the start, and the next line's start, in examples); sites within twelve hours of UTC. An instant at
+//! a full quarter of an hour is a midnight of some time zone, and the nearest midnight of UTC is the day that is meant; any other belongs to the
+//! day of UTC that holds it.
 
 use super::{Column, Export, Shape, Source};
 use crate::lake::Table;

@@ -13,7 +13,7 @@
 //!   look faulty.)
 //! - `VOIDED` and `DELETED` stay in the list, with the lines; `DRAFT` and `SUBMITTED` (not approved) are drafts.
 //! - Credit notes are documents of their own with positive amounts: negative lines of their own item and date. Their allocations name
-//!   invoices, never lines.
+//!   invoices, never lines. Their lines may come without `LineItemID`, which Xero promises for invoices only: the place is the id.
 //! - No field has a line's period. Templates of repeating invoices write it into the description, from which it is read (`period_in_text`);
 //!   where none is stated, the charge belongs to the month of the invoice's date.
 //! - `ContactNumber` is the contact's id in another system, as an integration wrote it; `AccountNumber` the one that people gave it.
@@ -23,7 +23,7 @@
 //! in arrears, or for a quarter or a year, counts in the one month of its invoice: have the period written into the description
 //! (`[Month] [Year]` in templates of repeating invoices).
 
-use super::{Column, DateFormat, Export, Shape, Source};
+use super::{Column, DateFormat, Export, LINE_POSITION, Shape, Source};
 use crate::lake::Table;
 
 const DATES: &[DateFormat] = &[DateFormat::DotNet, DateFormat::Iso];
@@ -46,7 +46,7 @@ macro_rules! columns {
             Column::text("RepeatingInvoiceID"),
             Column::currency("CurrencyCode").required(),
             Column::instant("UpdatedDateUTC", DATES),
-            Column::text("line.LineItemID").required_or(NO_LINES),
+            Column::text("line.LineItemID").also(&[LINE_POSITION]).required_or(NO_LINES),
             Column::text("line.Description"),
             Column::decimal("line.Quantity"),
             Column::decimal("line.UnitAmount"),

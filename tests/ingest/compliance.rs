@@ -187,10 +187,20 @@ fn lines_at<'a>(value: &'a mut Value, path: &[&str]) -> Vec<&'a mut Value> {
     }
 }
 
+/// The value at a column's path; of an array in brackets the first item that counts.
+fn cell_at<'a>(value: &'a mut Value, path: &str) -> Option<&'a mut Value> {
+    path.split('.').try_fold(value, |at, key| {
+        let Some((array, condition)) = key.strip_suffix(']').and_then(|key| key.split_once('[')) else { return at.get_mut(key) };
+        let counts = |item: &Value| {
+            condition.split_once('=').is_none_or(|(name, wanted)| item[name].to_string().trim_matches('"') == wanted)
+        };
+        at.get_mut(array)?.as_array_mut()?.iter_mut().find(|item| counts(item))
+    })
+}
+
 /// Puts `text` in the place of the first value at `path`, looking into arrays and envelopes. Paths that begin with `line` go on
 /// inside the arrays at `lines`.
 fn put(document: &mut Value, path: &str, lines: &[&str], text: &str) -> bool {
-    let pointer = |path: &str| path.split('.').fold(String::new(), |at, key| at + "/" + key);
     let replace = |at: Option<&mut Value>| match at {
         Some(value) if !value.is_null() => {
             *value = Value::from(text);
@@ -204,9 +214,9 @@ fn put(document: &mut Value, path: &str, lines: &[&str], text: &str) -> bool {
             let is_done = match (path.strip_prefix("line."), lines) {
                 (Some(inner), [_, ..]) => lines.iter().any(|array| {
                     let array: Vec<&str> = array.split('.').collect();
-                    lines_at(document, &array).into_iter().any(|line| replace(line.pointer_mut(&pointer(inner))))
+                    lines_at(document, &array).into_iter().any(|line| replace(cell_at(line, inner)))
                 }),
-                _ => replace(document.pointer_mut(&pointer(path))),
+                _ => replace(cell_at(document, path)),
             };
             is_done
                 || document.as_object_mut().is_some_and(|object| object.values_mut().any(|inner| put(inner, path, lines, text)))

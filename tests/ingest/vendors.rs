@@ -1,6 +1,8 @@
 //! What vendors' files mean beyond one row: generations of a header, months written anew, corrections that add up.
 
 use super::support::{Place, fixtures, on_lake};
+use shortfall::ingest::original::original_rows;
+use shortfall::lake::Lake;
 use std::path::PathBuf;
 
 /// The cells of a query's rows, `NULL` where there is nothing.
@@ -225,4 +227,57 @@ fn subscription_lists_hold_for_their_month_and_a_later_list_of_the_month_replace
         found,
         [["7", "2026-07-16T00:00:00Z", "2026-08-01T00:00:00Z"], ["8", "2026-08-01T00:00:00Z", "2026-09-01T00:00:00Z"]]
     );
+}
+
+/// Pages of the Partner Center API, whether a record stands on many lines, on one, or all on one, and the rows that they show again.
+#[test]
+fn pages_of_partner_center_say_the_same_however_they_are_laid_out() {
+    let text = std::fs::read_to_string(fixtures().join("microsoft_csp/good_licence_reconciliation.json")).expect("a page");
+    let page: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let items = page["items"].as_array().expect("items");
+    let by_line = items.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let lines = by_line.join("\n");
+    let cases = [
+        text.clone(),
+        page.to_string(),
+        format!("{page}\n{{\"totalCount\":0,\"items\":[]}}\n"),
+        format!("{{\"totalCount\":2,\"items\":[\n{}\n]}}", by_line.join(",\n")),
+        page["items"].to_string(),
+        lines,
+    ];
+    for content in cases {
+        let (place, ran) = Place::offer("page.json", &content);
+        ran.says(0, &["microsoft_csp"]);
+        assert_eq!(place.counts(), (2, 2, 0), "{content}");
+        let found = rows(&place, "SELECT source_row, quantity, cost FROM core.vendor_usage ORDER BY source_row");
+        assert_eq!(found, [["1", "8", "140.8"], ["2", "25", "0"]], "{content}");
+        let hash = place.sql("SELECT sha256 FROM core.batch")[0]["sha256"].as_str().expect("a hash").to_owned();
+        let lake = Lake::open(&place.lake()).expect("a lake");
+        let shown = original_rows(&lake, &hash, "microsoft_csp", "licence_reconciliation", &[2]).expect("the archive");
+        let record: serde_json::Value = serde_json::from_str(&shown[0].1).expect("a record");
+        assert_eq!((shown.len(), &record), (1, &items[1]), "{content}");
+    }
+}
+
+#[test]
+fn draft_items_of_pax8_are_no_cost() {
+    let place = Place::new();
+    let file = fixtures().join("pax8/draft_items.json");
+    place.ingest(&[&file], &[]).says(2, &["draft items of Pax8", "/v1/invoices/{id}/items"]);
+    assert!(!place.lake().join("core/vendor_usage").exists());
+}
+
+/// What costs nothing needs no currency; a cost without one is kept, and gets the one that somebody names.
+#[test]
+fn cost_without_a_currency_is_kept_and_named_once() {
+    let place = Place::new();
+    let files = ["azure_cost/good_usage_details.csv", "oci/good_costs.csv"].map(|file| fixtures().join(file));
+    let own = place.write("currencies.csv", "system,currency_id,currency\nazure_cost,,CAD\n");
+    place.ingest(&[&files[0], &files[1], &own], &[]).says(0, &[]);
+    let found = rows(&place, "SELECT system, currency, sum(cost) AS cost FROM core.vendor_usage GROUP BY 1, 2 ORDER BY 1, 2");
+    assert_eq!(found[0], ["azure_cost", "CAD", "1.2000000007"]);
+    let free = rows(&place, "SELECT currency FROM core.vendor_usage WHERE system = 'oci' AND cost = 0 ORDER BY 1");
+    assert_eq!(free, [["GBP"], ["NULL"]]);
+    let unnamed = rows(&place, "SELECT cost FROM core.vendor_usage WHERE system = 'oci' AND currency IS NULL AND cost <> 0");
+    assert_eq!(unnamed, [["2.139"]]);
 }

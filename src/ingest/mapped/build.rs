@@ -223,7 +223,7 @@ impl<'a> Builder<'a> {
                 object: None,
                 lines: file.lines.as_ref().map(|path| leaked_all(std::slice::from_ref(path))),
             },
-            Format::JsonLines => Shape::CsvOrJsonLines,
+            Format::JsonLines => Shape::CsvOrJson { envelope: "" },
             _ => Shape::Csv,
         };
         let rules = Rules {

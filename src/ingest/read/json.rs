@@ -7,7 +7,8 @@ use super::{Block, Cells, JSON_BLOCK_ROWS, Layout, MAX_RECORD_BYTES, TextRows};
 use crate::ingest::IngestError;
 use crate::ingest::discover::open;
 use crate::ingest::reject::Reject;
-use crate::sources::{Column, Export, Shape};
+use crate::money::{format_scaled, parse_decimal};
+use crate::sources::{Column, Export, LINE_POSITION, Shape};
 use serde_json::{Map, Value};
 use std::io::{BufRead, Read};
 use std::path::Path;
@@ -91,7 +92,7 @@ pub fn whole_json(path: &Path) -> Result<Vec<Value>, IngestError> {
 /// What stands where a record should, but is none, is taken for one: it costs a row, and nothing is passed over.
 #[must_use]
 pub fn records<'a>(values: &'a [Value], shape: &Shape) -> Vec<&'a Value> {
-    let Shape::Json { envelope, .. } = shape else { return values.iter().collect() };
+    let (Shape::Json { envelope, .. } | Shape::CsvOrJson { envelope }) = shape else { return values.iter().collect() };
     let ways: Vec<Vec<&str>> = envelope.split('|').map(keys).collect();
     let mut found = Vec::new();
     for value in values {
@@ -127,7 +128,9 @@ fn descend<'a>(value: &'a Value, way: &[&str], found: &mut Vec<&'a Value>) {
         (Value::Array(items), []) => found.extend(items),
         (Value::Array(items), [key, ..]) => {
             for item in items {
-                if item.get(*key).is_some() { descend(item, way, found) } else { found.push(item) }
+                // A plain value of that name is the record's own: `object` wraps an event's record, and names the kind of one in a page.
+                let is_shell = matches!(item.get(*key), Some(Value::Array(_) | Value::Object(_)));
+                if is_shell { descend(item, way, found) } else { found.push(item) }
             }
         }
         (Value::Object(shell), [key, rest @ ..]) => match shell.get(*key) {
@@ -177,7 +180,8 @@ fn gather<'a>(value: &'a Value, path: &[&str], found: &mut Vec<&'a Value>) {
     }
 }
 
-/// The rows of a record: one per line, with the line under `line` and without the arrays of all lines; else the record itself.
+/// The rows of a record: one per line, with the line under `line`, its place among all, and without the arrays of all lines; else the
+/// record itself.
 fn rows_of(record: &Value, shape: &Shape) -> Vec<Value> {
     let lines = lines_of(record, shape);
     let (Shape::Json { lines: Some(paths), .. }, Value::Object(object), [_, ..]) = (shape, record, lines.as_slice()) else {
@@ -186,12 +190,13 @@ fn rows_of(record: &Value, shape: &Shape) -> Vec<Value> {
     let is_of_lines = |key: &str| paths.iter().any(|path| path.split('.').next() == Some(key));
     let head: Map<String, Value> =
         object.iter().filter(|(key, _)| !is_of_lines(key)).map(|(key, value)| (key.clone(), value.clone())).collect();
-    let row = |line: &Value| {
+    let row = |(place, line): (usize, &Value)| {
         let mut row = head.clone();
         row.insert("line".to_owned(), line.clone());
+        row.insert(LINE_POSITION.to_owned(), Value::from(place + 1));
         Value::Object(row)
     };
-    lines.into_iter().map(row).collect()
+    lines.into_iter().enumerate().map(row).collect()
 }
 
 pub(super) fn json_cells(rows: Vec<(u64, Result<Value, Reject>)>, export: &Export, rejects: &mut Vec<Reject>) -> TextRows {
@@ -232,17 +237,78 @@ fn cell(value: &Value, column: &Column) -> Option<String> {
     std::iter::once(column.name).chain(column.aliases.iter().copied()).find_map(|path| at_path(value, path))
 }
 
-/// The text at a path: keys compared exactly, then without case; scalars as written.
+/// The text at a path: keys compared exactly, then without case; scalars as written; of an array in brackets the sum.
 fn at_path(value: &Value, path: &str) -> Option<String> {
     let mut at = value;
-    for key in path.split('.') {
+    let mut rest = path;
+    while !rest.is_empty() {
+        let (key, after) = rest.split_once('.').unwrap_or((rest, ""));
         let Value::Object(object) = at else { return None };
-        at = object.get(key).or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v))?;
+        if let Some(inner) = field(object, key) {
+            (at, rest) = (inner, after);
+            continue;
+        }
+        let (array, condition) = key.strip_suffix(']')?.split_once('[')?;
+        return sum_at(field(object, array)?, condition, after);
     }
     match at {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
         Value::Object(object) => object.get("id").and_then(Value::as_str).map(str::to_owned),
         other => Some(other.to_string()),
+    }
+}
+
+fn field<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    object.get(key).or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v))
+}
+
+/// The sum of the numbers at a path in the items of an array: all, or those that the condition `field=value` is true of. What is no number
+/// is the text itself, for which the row is rejected.
+fn sum_at(array: &Value, condition: &str, path: &str) -> Option<String> {
+    let items = match array {
+        Value::Null => return None,
+        Value::Array(items) => items,
+        other => return Some(other.to_string()),
+    };
+    let fits = |item: &Value| match condition.split_once('=') {
+        Some((name, wanted)) => !item.is_object() || at_path(item, name).is_some_and(|text| text.eq_ignore_ascii_case(wanted)),
+        None => true,
+    };
+    let mut sum = 0_i128;
+    for item in items.iter().filter(|item| fits(item)) {
+        let Some(text) = at_path(item, path) else { return Some(array.to_string()) };
+        match parse_decimal(text.trim()).ok().and_then(|number| sum.checked_add(number)) {
+            Some(total) => sum = total,
+            None => return Some(text),
+        }
+    }
+    Some(format_scaled(sum))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_array_in_brackets_is_summed_and_what_is_no_number_stays_to_be_rejected() {
+        let line = json!({ "taxes": [{ "amount": 333, "kind": "inclusive" }, { "amount": "0.5", "kind": "Inclusive" }, { "amount": 7, "kind": "x" }],
+                           "none": [], "null": null, "bad": [{ "amount": 1 }, { "amount": "n0" }], "odd": [{ "amont": 1 }], "flat": [5], "text": "t" });
+        for (path, expected) in [
+            ("taxes[].amount", Some("340.5")),
+            ("taxes[kind=inclusive].amount", Some("333.5")),
+            ("TAXES[kind=other].amount", Some("0")),
+            ("none[].amount", Some("0")),
+            ("null[].amount", None),
+            ("absent[].amount", None),
+            ("bad[].amount", Some("n0")),
+            ("odd[].amount", Some("[{\"amont\":1}]")),
+            ("flat[kind=inclusive].amount", Some("[5]")),
+            ("text[].amount", Some("\"t\"")),
+            ("text", Some("t")),
+        ] {
+            assert_eq!(at_path(&line, path).as_deref(), expected, "{path}");
+        }
     }
 }
