@@ -86,8 +86,11 @@ fn however_it_comes(write: &dyn Fn(&Place) -> [Vec<PathBuf>; 2], expected: &str,
     }
 }
 
+/// Rows, a day and a cost each, as a file.
+type Content<'a> = &'a dyn Fn(&[(u32, &str)]) -> String;
+
 /// Two runs in folders, each of two parts that have a row in common, of one modification time.
-fn two_runs(place: &Place, folders: [&str; 2], content: &dyn Fn(&[(u32, &str)]) -> String) -> [Vec<PathBuf>; 2] {
+fn two_runs(place: &Place, folders: [&str; 2], content: Content<'_>) -> [Vec<PathBuf>; 2] {
     let run = |folder: &str, parts: [&[(u32, &str)]; 2]| {
         let file = |(number, rows): (usize, &&[(u32, &str)])| place.write(&format!("{folder}/part_{number}.csv"), content(rows));
         parts.iter().enumerate().map(file).collect::<Vec<_>>()
@@ -141,7 +144,7 @@ fn the_manifest_of_a_month_names_the_current_run_of_aws() {
 #[test]
 fn runs_that_nothing_tells_apart_never_add_up_and_a_warning_says_which_counts() {
     for (month, content) in [
-        ("cost/20260901-20260930", &azure as &dyn Fn(&[(u32, &str)]) -> String),
+        ("cost/20260901-20260930", &azure as Content<'_>),
         ("report/20260901-20261001", &aws),
         ("export/data/BILLING_PERIOD=2026-09", &focus),
     ] {
