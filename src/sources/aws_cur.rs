@@ -7,8 +7,8 @@
 //! invoice's.
 //!
 //! A month is written anew, whole, until it is final and sometimes after, and line ids are not the same from one time to the next:
-//! payer and billing period name a statement that a later delivery replaces (see [`crate::lake::truth`]). Parts of one delivery
-//! belong together if they arrive within the hour. A report of a member account's own speaks for its payer here: keep to reports of
+//! payer and billing period name a statement that a later delivery replaces (see [`crate::lake::truth`]). Parts of one run, by
+//! its folder, belong together; of no run, those that arrive within the hour. A report of a member account's own speaks for its payer here: keep to reports of
 //! the payer.
 //!
 //! Assumed: refunds and credits are corrections; the quantity of a negation is no consumption.
@@ -44,10 +44,10 @@ pub static SOURCE: Source = Source {
                 Column::text("lineItem/ProductCode"),
                 Column::text("lineItem/UsageType"),
                 Column::text("lineItem/ResourceId"),
-                Column::long_decimal("lineItem/UsageAmount"),
+                Column::decimal("lineItem/UsageAmount"),
                 Column::currency("lineItem/CurrencyCode").required(),
-                Column::long_decimal("lineItem/UnblendedRate"),
-                Column::long_decimal("lineItem/UnblendedCost").required(),
+                Column::decimal("lineItem/UnblendedRate"),
+                Column::decimal("lineItem/UnblendedCost").required(),
                 Column::text("lineItem/LineItemDescription"),
                 Column::text("product/ProductName"),
                 Column::text("pricing/unit"),
@@ -82,10 +82,10 @@ pub static SOURCE: Source = Source {
                 Column::text("line_item_product_code"),
                 Column::text("line_item_usage_type"),
                 Column::text("line_item_resource_id"),
-                Column::long_decimal("line_item_usage_amount"),
+                Column::decimal("line_item_usage_amount"),
                 Column::currency("line_item_currency_code").required(),
-                Column::long_decimal("line_item_unblended_rate"),
-                Column::long_decimal("line_item_unblended_cost").required(),
+                Column::decimal("line_item_unblended_rate"),
+                Column::decimal("line_item_unblended_cost").required(),
                 Column::text("line_item_line_item_description"),
                 Column::text("product_product_name").also(&["product['product_name']"]),
                 Column::text("pricing_unit"),

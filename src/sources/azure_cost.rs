@@ -8,9 +8,9 @@
 //! blocks (`UnitOfMeasure` of `100 Hours`, `10K`), which `unit_factor` of the service mapping resolves. `Tags` is a list without braces,
 //! and not read.
 //!
-//! Actual and amortised exports have the same columns and say the same cost twice: export one of them. If both are ingested, that
-//! of the later day counts. An export is written anew until the month is final: subscription and month name a
-//! statement, of which a later delivery replaces everything from its first day on, so that an export of the last seven days does
+//! Actual and amortised exports have the same columns and say the same cost twice: export one of them. Of two runs in folders of
+//! their own the later counts ([`crate::ingest::export_run`]); files of both kinds without such folders add up, and a warning says
+//! so. An export is written anew until the month is final: subscription and month name a statement, of which a later delivery replaces everything from its first day on, so that an export of the last seven days does
 //! not take the weeks before it away (see [`crate::lake::truth`]).
 //!
 //! The *usage detail* file of the older Enterprise portal has headers with spaces, `ExtendedCost`, and no currency: that of the agreement,
@@ -45,9 +45,9 @@ const COSTS: Export = Export {
         Column::text("PartNumber").also(&["ProductId"]),
         Column::text("MeterId"),
         Column::text("MeterName"),
-        Column::long_decimal("Quantity").also(&["UsageQuantity", "ConsumedQuantity"]),
-        Column::long_decimal("EffectivePrice").also(&["ResourceRate"]),
-        Column::long_decimal("Cost").required().also(&["CostInBillingCurrency", "PreTaxCost"]),
+        Column::decimal("Quantity").also(&["UsageQuantity", "ConsumedQuantity"]),
+        Column::decimal("EffectivePrice").also(&["ResourceRate"]),
+        Column::decimal("Cost").required().also(&["CostInBillingCurrency", "PreTaxCost"]),
         Column::currency("BillingCurrency").required().also(&["BillingCurrencyCode", "Currency"]),
         Column::text("ResourceId").also(&["InstanceId", "InstanceName"]),
         Column::text("UnitOfMeasure"),
@@ -76,9 +76,9 @@ const USAGE_DETAILS: Export = Export {
         Column::text("Product"),
         Column::text("Meter ID"),
         Column::text("Meter Name"),
-        Column::long_decimal("Consumed Quantity"),
-        Column::long_decimal("ResourceRate"),
-        Column::long_decimal("ExtendedCost").required(),
+        Column::decimal("Consumed Quantity"),
+        Column::decimal("ResourceRate"),
+        Column::decimal("ExtendedCost").required(),
         Column::text("Instance ID"),
         Column::text("Unit Of Measure"),
     ],

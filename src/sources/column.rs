@@ -128,12 +128,6 @@ impl Column {
         Self::new(name, Kind::Decimal)
     }
 
-    /// As [`Self::decimal`], where the vendor is known to write more decimals than are stored.
-    #[must_use]
-    pub const fn long_decimal(name: &'static str) -> Self {
-        Self::decimal(name)
-    }
-
     /// An amount in minor units of the currency in another column.
     #[must_use]
     pub const fn minor_units(name: &'static str, currency: &'static str) -> Self {
