@@ -501,7 +501,11 @@ fn rows_in(content: &[u8], form: Form, export: &Export) -> u64 {
         }
         Form::JsonLines => content.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count() as u64,
         Form::Json => {
-            let Shape::Json { envelope, lines, .. } = export.shape else { return 0 };
+            let (envelope, lines) = match export.shape {
+                Shape::Json { envelope, lines, .. } => (envelope, lines),
+                Shape::CsvOrJson { envelope } => (envelope, None),
+                Shape::Csv => return 0,
+            };
             let mut rows = 0;
             for document in serde_json::Deserializer::from_slice(content).into_iter::<Value>().map_while(Result::ok) {
                 let items = document.as_array().cloned().unwrap_or_else(|| vec![document.clone()]);
@@ -536,7 +540,9 @@ fn records_in(page: &Value, envelope: &str) -> Vec<Value> {
                     match value {
                         Value::Array(items) => {
                             for item in items {
-                                if let Some(inner) = item.get(*key) { next.push(inner.clone()) } else { found.push(item) }
+                                // A plain value under that name is a field of the record.
+                                let inner = item.get(*key).filter(|inner| inner.is_array() || inner.is_object()).cloned();
+                                if let Some(inner) = inner { next.push(inner) } else { found.push(item) }
                             }
                         }
                         other => match other.get(*key) {
