@@ -2,15 +2,10 @@
 -- grain: customer x service x month x currency, the months of the window
 -- meaning: the series that trend signals test, with everything that contracts explain priced out beforehand
 -- reads: facts.fact_monthly, facts.closed_month, facts.billed_month, facts.cost_month
-WITH stepped AS (
+WITH levelled AS (
   SELECT fact.*, fact.revenue + coalesce(line.calendar, 0) AS levelled_revenue,
          fact.cost_original + coalesce(vendor.calendar, 0) AS levelled_cost,
-         lag(fact.contract_price) OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month) AS price_before,
-         exact_quotient(fact.cost_original + coalesce(vendor.calendar, 0), nullif(greatest(fact.delivered_quantity, coalesce(fact.reported_quantity, 0)), 0)) AS unit_cost,
-         lag(exact_quotient(fact.cost_original + coalesce(vendor.calendar, 0), nullif(greatest(fact.delivered_quantity, coalesce(fact.reported_quantity, 0)), 0)))
-           OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month) AS unit_cost_before,
-         last_value(fact.price_model) OVER (PARTITION BY fact.customer_key, fact.service_key, fact.currency ORDER BY fact.month
-                                            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS model_now
+         greatest(fact.delivered_quantity, coalesce(fact.reported_quantity, 0)) AS cost_units
   FROM facts.fact_monthly AS fact
   JOIN facts.closed_month AS closed ON fact.customer_key = closed.customer_key AND fact.service_key = closed.service_key AND fact.month <= closed.month
   LEFT JOIN facts.billed_month AS line
@@ -20,13 +15,20 @@ WITH stepped AS (
     AND fact.cost_currency = vendor.currency
   WHERE fact.month BETWEEN $window_start AND $last_month AND NOT fact.is_trial
 ),
+stepped AS (
+  SELECT *, lag(contract_price) OVER (PARTITION BY customer_key, service_key, currency ORDER BY month) AS price_before,
+         exact_quotient(levelled_cost, nullif(cost_units, 0)) AS unit_cost,
+         lag(exact_quotient(levelled_cost, nullif(cost_units, 0))) OVER (PARTITION BY customer_key, service_key, currency ORDER BY month) AS unit_cost_before,
+         last_value(price_model) OVER (PARTITION BY customer_key, service_key, currency ORDER BY month
+                                       ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS model_now
+  FROM levelled
+),
 -- A price a month that is billed from the 15th to the 15th has other days' worth in each month: `levelled_revenue` is without that, and so is `levelled_cost`.
 -- Seats are those that the vendor's level says are alive, or those of a list; it charges for the suspended ones too.
 -- Every price cut that the contract records, added up: the charge is compared as if none had been made. Who agrees a lower price in the month in
 -- which the vendor raises his has agreed to the new margin as well.
 cut AS (
   SELECT *, CASE WHEN active_subjects > 0 AND reported_quantity IS NOT NULL THEN delivered_quantity ELSE active_subjects END AS seats,
-         greatest(delivered_quantity, coalesce(reported_quantity, 0)) AS cost_units,
          sum(CASE WHEN price_before > contract_price AND contract_price > 0
                      THEN ln(CAST(price_before AS DOUBLE)) - ln(CAST(contract_price AS DOUBLE))
                      + CASE WHEN unit_cost > unit_cost_before AND unit_cost_before > 0

@@ -21,11 +21,8 @@ SELECT
   coalesce("line.discount_amount", CAST(0 AS DECIMAL(38, 18))) - "line.amount"
     + CASE WHEN price_type = 'tax_inclusive' THEN coalesce("line.tax_amount", CAST(0 AS DECIMAL(38, 18))) ELSE CAST(0 AS DECIMAL(38, 18)) END AS amount,
   currency_code AS currency,
-  coalesce(date_trunc('day', "line.date_from" + CASE WHEN "line.date_from" = date_bin(INTERVAL '15 minutes', "line.date_from") THEN INTERVAL '12 hours' ELSE INTERVAL '0 hours' END),
-           date_trunc('day', date)) AS period_start,
-  CASE WHEN "line.date_to" > "line.date_from"
-       THEN date_trunc('day', "line.date_to" + CASE WHEN "line.date_to" = date_bin(INTERVAL '15 minutes', "line.date_to") THEN INTERVAL '12 hours' ELSE INTERVAL '0 hours' END)
-  END AS period_end,
+  coalesce(site_day("line.date_from"), date_trunc('day', date)) AS period_start,
+  CASE WHEN "line.date_to" > "line.date_from" THEN site_day("line.date_to") END AS period_end,
   CAST(date AS DATE) AS invoice_date,
   coalesce(generated_at, date) AS recorded_at,
   source_row

@@ -25,11 +25,8 @@ SELECT
   CASE WHEN "line.tax_inclusive" THEN NULL ELSE abs(coalesce("line.unit_amount_decimal", "line.unit_amount")) END AS unit_price,
   CASE WHEN "line.type" = 'credit' THEN -abs(net) ELSE net END AS amount,
   currency,
-  coalesce(date_trunc('day', "line.start_date" + CASE WHEN "line.start_date" = date_bin(INTERVAL '15 minutes', "line.start_date") THEN INTERVAL '12 hours' ELSE INTERVAL '0 hours' END),
-           date_trunc('day', created_at)) AS period_start,
-  CASE WHEN "line.end_date" > "line.start_date"
-       THEN date_trunc('day', "line.end_date" + CASE WHEN "line.end_date" = date_bin(INTERVAL '15 minutes', "line.end_date") THEN INTERVAL '12 hours' ELSE INTERVAL '0 hours' END)
-  END AS period_end,
+  coalesce(site_day("line.start_date"), date_trunc('day', created_at)) AS period_start,
+  CASE WHEN "line.end_date" > "line.start_date" THEN site_day("line.end_date") END AS period_end,
   CAST(created_at AS DATE) AS invoice_date,
   created_at AS recorded_at,
   source_row

@@ -1,13 +1,15 @@
 //! Why rows of a file were rejected: what the summary of an ingest says, so that nobody has to ask the lake for it first.
 
+use super::sql::cell;
 use super::{Context, Failure};
-use crate::lake::{Lake, truth};
+use crate::lake::scan::FileTable;
+use crate::lake::{Lake, Table};
 use crate::query::catalog::Query;
 use crate::query::run::QueryError;
 use crate::query::{session, text_literal};
-use arrow::util::display::array_value_to_string;
 use datafusion::common::DataFusionError;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The commonest reason of a file.
 pub(super) struct Reason {
@@ -37,7 +39,7 @@ pub(super) fn reasons(context: &Context, lake: &Lake, batches: &[&str]) -> Resul
         "SELECT batch_id, coalesce(column_name, ''), coalesce(value, ''), reason, rows
          FROM (SELECT *, row_number() OVER (PARTITION BY batch_id ORDER BY rows DESC, column_name, reason) AS place
                FROM (SELECT batch_id, column_name, reason, min(value) AS value, count(*) AS rows
-                     FROM core.reject WHERE batch_id IN ({}) GROUP BY batch_id, column_name, reason))
+                     FROM reject WHERE batch_id IN ({}) GROUP BY batch_id, column_name, reason))
          WHERE place = 1",
         wanted.join(", ")
     );
@@ -45,13 +47,16 @@ pub(super) fn reasons(context: &Context, lake: &Lake, batches: &[&str]) -> Resul
     let failed = |e: DataFusionError| Failure::from(QueryError::from_engine(&query, &e));
     let found = context.runtime.block_on(async {
         let ctx = session::context(context.threads);
-        truth::register(&ctx, lake, None).await?;
-        ctx.sql(&query.text).await.map_err(failed)?.collect().await.map_err(failed)
+        // Of what is known nothing else is asked.
+        let rejects = FileTable::new(lake, Table::Reject, lake.files(Table::Reject, None).await?);
+        ctx.register_table("reject", Arc::new(rejects)).map_err(failed)?;
+        let rows = ctx.sql(&query.text).await.map_err(failed)?.collect().await.map_err(failed)?;
+        Ok::<_, Failure>(rows)
     })?;
     let mut reasons = BTreeMap::new();
     for batch in &found {
         for row in 0..batch.num_rows() {
-            let text = |at: usize| array_value_to_string(batch.column(at), row).unwrap_or_default();
+            let text = |at: usize| cell(batch.column(at).as_ref(), row).unwrap_or_default();
             reasons.insert(text(0), Reason { column: text(1), value: text(2), reason: text(3), rows: text(4) });
         }
     }

@@ -6,6 +6,7 @@
 //! | `segment_end(measure, from, to)` | the same for `to` |
 //! | `month_share(amount, from, to, month)` | the part of `amount` for the days of `month`; the parts of all months sum exactly to `amount` |
 //! | `period_share(amount, from, to, piece_from, piece_to)` | the same for any days of the period, the second exclusive |
+//! | `site_day(instant)` | midnight of the day meant: a full quarter of an hour is midnight somewhere, the nearest of UTC; else the day that holds it |
 //! | `day_weighted(quantity, from, to, month)` | `quantity` x days of the period in `month` / days of `month` |
 //!
 //! Periods are half-open; a period without an end, or an empty one, belongs to the month of its start as a whole.
@@ -25,6 +26,8 @@ use rust_decimal::Decimal;
 use std::sync::Arc;
 
 const DAY: i64 = 86_400_000_000;
+/// Midnights of the world lie apart by quarters of an hour.
+const QUARTER_HOUR: i64 = 900_000_000;
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
     // Text as a view, as tables are read: the largest one is not copied for a word of five letters.
@@ -35,6 +38,7 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         columnar("segment_end", edge(), instant(), |arrays| segment_edge(arrays, 2)),
         columnar("month_share", share(), MONEY, month_share),
         columnar("period_share", vec![MONEY, instant(), instant(), DataType::Date32, DataType::Date32], MONEY, period_share),
+        columnar("site_day", vec![instant()], instant(), site_day),
         columnar("day_weighted", share(), MONEY, day_weighted),
     ]
 }
@@ -42,6 +46,12 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
 /// The day number (since 1970) of an instant.
 pub(super) fn day_of(micros: i64) -> i64 {
     micros.div_euclid(DAY)
+}
+
+fn site_day(arrays: &[ArrayRef]) -> Result<ArrayRef> {
+    let midnight = |micros: i64| day_of(if micros % QUARTER_HOUR == 0 { micros + DAY / 2 } else { micros }) * DAY;
+    let days: TimestampMicrosecondArray = arrays[0].as_primitive::<TimestampMicrosecondType>().unary(midnight);
+    Ok(Arc::new(days.with_timezone("UTC")))
 }
 
 /// First day of the month of a day, and of the month after.

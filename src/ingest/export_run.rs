@@ -16,7 +16,7 @@
 //!
 //! Assumed (inference): a folder directly below a month's folder is a run; the assembly id of a report changes with each run.
 
-use super::{IngestError, Outcome, discover};
+use super::{IngestError, Outcome, arrival};
 use crate::lake::Lake;
 use crate::lake::delivery::guid_in;
 use arrow::array::{Array as _, AsArray as _};
@@ -84,7 +84,7 @@ struct Named {
 fn named(name: &str) -> Option<Named> {
     let (folders, names) = split(name);
     let month = folders.iter().rposition(|folder| is_month(folder));
-    let dated = folders.iter().rposition(|folder| discover::is_instant(folder));
+    let dated = folders.iter().rposition(|folder| arrival::is_instant(folder));
     let anchor = match (month, dated) {
         (Some(month), Some(dated)) if dated != month + 1 => month,
         (month, dated) => dated.or(month)?,
@@ -99,7 +99,7 @@ fn named(name: &str) -> Option<Named> {
     Some(Named {
         run: run.to_ascii_lowercase(),
         month: [if name.starts_with('/') { "/" } else { "" }, &folders[..=month.unwrap_or(anchor)].join("/")].concat(),
-        at: discover::date_in_path(&below),
+        at: arrival::date_in_path(&below),
     })
 }
 

@@ -8,6 +8,7 @@
 //! A file is known by the hash of its content: offered again, it changes nothing. Rows in = accepted + rejected, checked for every file.
 //! Memory holds a few blocks and the writers' buffers, not the file.
 
+pub mod arrival;
 pub mod conform;
 pub mod discover;
 mod error;
@@ -307,7 +308,7 @@ impl Run<'_> {
         let (lake, options, path) = (self.lake, self.options, file.content.as_path());
         let mut run = self.manifests.run_of(&file.name, file.modified);
         let modified = run.as_ref().map_or(file.modified, |run| Some(run.at));
-        let (recorded_at, is_stated) = discover::arrival_of(&file.name, modified, options.recorded_at);
+        let (recorded_at, is_stated) = arrival::arrival_of(&file.name, modified, options.recorded_at);
         if let Some(run) = run.as_mut().filter(|_| is_stated) {
             // A run that is stated again for a later date is a delivery of that date.
             run.name += &recorded_at.format(" %Y-%m-%dT%H:%M:%S%.fZ").to_string();

@@ -22,7 +22,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use deltalake_core::Path as StorePath;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Some files of one table, readable by DataFusion.
@@ -68,7 +68,7 @@ impl FileTable {
         let schema: SchemaRef = Arc::new(Schema::new(fields.iter().map(|field| field.as_ref().clone()).collect::<Vec<_>>()));
         let values = RecordBatch::try_new(Arc::clone(&schema), columns)?;
         let schema = DFSchema::try_from(schema)?;
-        let mut files: Vec<&DataFile> = self.files.iter().collect();
+        let mut is_kept = vec![true; self.files.len()];
         for filter in filters {
             // Columns are named alone here, whatever the table is called in the query.
             let bare = filter.clone().transform(|it| {
@@ -79,16 +79,9 @@ impl FileTable {
             })?;
             let holds = state.create_physical_expr(bare.data, &schema)?.evaluate(&values)?.into_array(self.files.len())?;
             let holds = holds.as_boolean();
-            let kept = self
-                .files
-                .iter()
-                .enumerate()
-                .filter(|(at, _)| holds.is_valid(*at) && holds.value(*at))
-                .map(|(_, file)| file.path.as_str());
-            let kept: HashSet<&str> = kept.collect();
-            files.retain(|file| kept.contains(file.path.as_str()));
+            is_kept.iter_mut().enumerate().for_each(|(at, kept)| *kept &= holds.is_valid(at) && holds.value(at));
         }
-        Ok(files)
+        Ok(self.files.iter().zip(is_kept).filter_map(|(file, is_kept)| is_kept.then_some(file)).collect())
     }
 
     fn partitioned_file(&self, file: &DataFile) -> Result<PartitionedFile> {

@@ -12,7 +12,7 @@ use super::support::{Book, end_of, request};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use shortfall::findings::analyze::Request;
-use shortfall::ingest::discover::arrival;
+use shortfall::ingest::arrival::arrival;
 use shortfall::ingest::plan;
 use shortfall::month::Month;
 use shortfall::synth::{Config, generate};
