@@ -10,7 +10,7 @@
 -- fires_when: what the delivered quantity is worth (at the contract's terms; the quantity itself where no price is known) rises by what is
 --   charged for it (see facts/trend_test.sql; q <= 0.05 over all tested pairs), usage rises, revenue does not, and the usage earns at least
 --   3 % less of its worth than it did, at least half of it because units are not billed; or the charge has been the same to the cent for six
---   months or more, after it had followed the usage, while usage grew
+--   months or more, after it had followed the usage (three charges before it), while usage grew
 -- stays_silent_when: free units, a minimum, commitments or tiers make it so, every unit is billed at a lower price (discount_creep,
 --   arpu_decline), a fixed fee was agreed, the series is shorter than six months, the month may still be billed
 -- known_false_alarms: a price of a flow (gigabytes, hours) that was cut and that no contract records
@@ -42,12 +42,13 @@ typed AS (
     ON stuck.customer_key = charge.customer_key AND stuck.service_key = charge.service_key AND stuck.currency = charge.currency
     AND charge.month > stuck.last_other_month
   GROUP BY stuck.customer_key, stuck.service_key, stuck.currency, stuck.charges
-  HAVING count(*) >= 6 AND stuck.charges >= 6
+  HAVING count(*) >= 6 AND stuck.charges >= 4
     AND avg(CASE WHEN charge.month >= $quarter_start THEN charge.usage_worth END) > 1.03 * first_value(charge.usage_worth ORDER BY charge.month)
 ),
 -- Where the charge has been the same for three months or more, it was left behind when it began to be, however slowly the usage grew away.
 hit AS (
-  SELECT tested.*, line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high,
+  SELECT tested.*, typed.customer_key IS NOT NULL AS is_typed, CAST(stuck.last_other_month + INTERVAL '1 month' AS DATE) AS typed_month,
+         line['slope'] AS slope, line['slope_low'] AS slope_low, line['slope_high'] AS slope_high,
          CAST(CASE WHEN stuck.last_other_month <= stuck.last_month - INTERVAL '3 months'
                    THEN least(stuck.last_other_month, coalesce(last_month_as_high_as_before, stuck.last_other_month))
                    ELSE last_month_as_high_as_before END + INTERVAL '1 month' AS DATE) AS change_month
@@ -60,18 +61,22 @@ hit AS (
     OR (q_value <= $max_q AND moved >= 0.03 AND rising_line['slope'] > 0 AND rising['p'] <= 0.05 AND coalesce(own_moved >= 0.5 * moved, true)
         AND NOT (resting['p'] <= 0.05 AND resting_line['slope'] > 0))
 ),
+-- A typed charge goes with the usage of the month in which it was typed, another one with that of the month before it lagged.
+since AS (
+  SELECT *, CASE WHEN is_typed THEN CAST(typed_month + INTERVAL '1 month' AS DATE) ELSE change_month END AS start FROM hit
+),
 before AS (
   SELECT hit.customer_key, hit.service_key, hit.currency,
-         coalesce(first_value(input.month ORDER BY input.month DESC) FILTER (WHERE input.month < hit.change_month),
+         coalesce(first_value(input.month ORDER BY input.month DESC) FILTER (WHERE input.month < hit.start),
                   first_value(input.month ORDER BY input.month)) AS month,
-         coalesce(first_value(input.delivered_quantity ORDER BY input.month DESC) FILTER (WHERE input.month < hit.change_month),
+         coalesce(first_value(input.delivered_quantity ORDER BY input.month DESC) FILTER (WHERE input.month < hit.start),
                   first_value(input.delivered_quantity ORDER BY input.month)) AS quantity,
-         coalesce(first_value(input.revenue ORDER BY input.month DESC) FILTER (WHERE input.month < hit.change_month),
+         coalesce(first_value(input.revenue ORDER BY input.month DESC) FILTER (WHERE input.month < hit.start),
                   first_value(input.revenue ORDER BY input.month)) AS revenue,
-         coalesce(first_value(input.delivered_quantity ORDER BY input.month DESC) FILTER (WHERE input.month < hit.change_month),
+         coalesce(first_value(input.delivered_quantity ORDER BY input.month DESC) FILTER (WHERE input.month < hit.start),
                   first_value(input.delivered_quantity ORDER BY input.month))
            < 0.98 * avg(CASE WHEN input.month >= $quarter_start THEN input.delivered_quantity END) AS has_grown
-  FROM hit
+  FROM since AS hit
   JOIN facts.trend_input AS input
     ON hit.customer_key = input.customer_key AND hit.service_key = input.service_key AND hit.currency = input.currency
   WHERE input.usage_per_revenue IS NOT NULL

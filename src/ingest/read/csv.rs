@@ -150,8 +150,9 @@ fn frame(bytes: &[u8], separator: u8, fields: usize, is_last: bool, limit: Optio
         }
     }
     if is_last && limit != Some(records) && end < bytes.len() {
-        records += 1;
-        is_regular = is_plain && has_all(&bytes[end..], hidden_separators);
+        let is_empty = is_empty_line(&bytes[end..]);
+        records += usize::from(!is_empty);
+        is_regular = is_plain && !is_empty && has_all(&bytes[end..], hidden_separators);
         end = bytes.len();
     }
     Frame { end, records, is_regular }
@@ -199,7 +200,9 @@ fn repeats_header(frame: &DataFrame, layout: &Layout) -> bool {
     let Some(&at) = layout.signature.first() else { return false };
     let Some(column) = frame.column(&format!("c{at}")).ok().and_then(|c| c.str().ok().cloned()) else { return false };
     let name = &layout.header[at];
-    let is_name = |cell: &str| cell.trim_matches(['\u{feff}', ' ', '"']).eq_ignore_ascii_case(name);
+    let is_name = |cell: &str| {
+        cell.trim_matches(|c: char| matches!(c, '\u{feff}' | '"') || c.is_ascii_whitespace()).eq_ignore_ascii_case(name)
+    };
     column.iter().flatten().any(|cell| cell.len() >= name.len() && is_name(cell))
 }
 
@@ -331,6 +334,8 @@ mod tests {
         assert_eq!(frame(b"a,b\nc,d", b',', 2, true, None), whole(7, 2));
         assert_eq!(frame(b"a,\"x\ny,z\"\nc,d\n", b',', 2, false, None), whole(14, 2));
         assert_eq!(frame(b"a,\"x\"\"\n\"\"y\"\nc", b',', 2, false, None), whole(12, 1));
+        // A last line without its end may be as empty as others.
+        assert_eq!(frame(b"a,b\n\r", b',', 2, true, None), Frame { end: 5, records: 1, is_regular: false });
         // What a record that is not whole yet holds says nothing about those before it.
         assert_eq!(frame(b"a,b\nc,\"x,y,z", b',', 2, false, None), whole(4, 1));
         assert_eq!(frame(b"a,\"open\nc,d\n", b',', 2, false, None), whole(0, 0));
@@ -367,6 +372,15 @@ mod tests {
         fn blocks_of_any_size_hold_the_same_rows(cells in prop::collection::vec("[ab]|\"|\"\"|,|,|\n|\n|\r\n|\r", 0..60), block_bytes in 1_usize..50) {
             let content = format!("system,native_id,customer_key\na,b,c\n{}", cells.concat());
             prop_assert_eq!(read_in(block_bytes, &content), read_in(BLOCK_BYTES, &content));
+        }
+    }
+
+    #[test]
+    fn a_header_again_is_no_row_whatever_stands_around_its_names() {
+        for again in ["system", " system", "system\t", "\u{feff}system", "\"system\"", "\u{feff}\"system\" "] {
+            let content = format!("system,native_id,customer_key\na,b,c\n{again},native_id,customer_key\nd,e,f\n");
+            let (rows, rejects) = read_in(BLOCK_BYTES, &content);
+            assert_eq!((rows.iter().map(|(row, _)| *row).collect::<Vec<_>>(), rejects), (vec![2, 4], vec![]), "{again:?}");
         }
     }
 
