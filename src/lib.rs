@@ -1,7 +1,9 @@
 //! Shortfall finds revenue leakage at managed service providers: exports in, priced and explained findings out.
 #![doc = include_str!("architecture.md")]
 
+pub mod bi;
 pub mod cli;
+pub mod export;
 pub mod findings;
 pub mod functions;
 pub mod identity;

@@ -1,6 +1,7 @@
 //! Calendar months and quarters: the service month is the grain of every fact.
 
 use chrono::{Datelike, NaiveDate};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
@@ -85,6 +86,18 @@ impl FromStr for Month {
             Self::new(year.parse().ok()?, month.parse().ok()?)
         };
         parse().ok_or_else(|| PeriodError { text: text.to_owned(), wanted: "month such as `2026-07`" })
+    }
+}
+
+impl Serialize for Month {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Month {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -5,6 +5,7 @@ mod benchmark;
 mod compare;
 mod demo;
 mod explain;
+mod export;
 mod failure;
 mod findings;
 mod ingest;
@@ -102,6 +103,8 @@ enum Command {
     Compare(compare::Arguments),
     /// Write the report of a quarter for people.
     Report(report::Arguments),
+    /// Write the star schema for BI tools: Parquet by period, with a change manifest.
+    Export(export::Arguments),
     /// Ad-hoc SQL over the lake.
     Sql(sql::Arguments),
     /// Write the exports of a simulated MSP with planted leaks.
@@ -165,6 +168,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Trace(arguments) => trace::run(&context, &arguments),
         Command::Compare(arguments) => compare::run(&context, &arguments),
         Command::Report(arguments) => report::run(&context, &arguments),
+        Command::Export(arguments) => export::run(&context, &arguments),
         Command::Sql(arguments) => sql::run(&context, &arguments),
         Command::Synth(arguments) => synth::run(&context, &arguments),
         Command::Score(arguments) => score::run(&context, &arguments),

@@ -2,6 +2,7 @@
 
 use super::analyze::end_of_day;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
+use crate::bi;
 use crate::findings::marts;
 use crate::lake::Lake;
 use crate::lake::truth;
@@ -19,7 +20,7 @@ use datafusion::execution::context::SQLOptions;
 pub(super) struct Arguments {
     #[command(flatten)]
     lake: LakeArgument,
-    /// One SELECT. Schemas: `core` (current truth), `core_history` (every version), `marts`.
+    /// One SELECT. Schemas: `core` (current truth), `core_history` (every version), `marts`, `bi` (the star that `export` writes).
     query: String,
     /// Only what was known at the end of this day.
     #[arg(long, value_name = "DATE")]
@@ -35,9 +36,14 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     let query = Query { path: "query".to_owned(), text: arguments.query.clone() };
     let batches = context.runtime.block_on(async {
         let ctx = session::context(context.threads);
-        truth::register(&ctx, &lake, as_of).await?;
-        marts::register(&ctx, &lake, None).await?;
-        views::register_for(&ctx, &Catalog::load(None)?, &query.text).await?;
+        let catalog = Catalog::load(None)?;
+        if asks_for_star(&query.text) {
+            bi::register(&ctx, &lake, &catalog, as_of, bi::CALENDAR_YEAR).await?;
+        } else {
+            truth::register(&ctx, &lake, as_of).await?;
+            marts::register(&ctx, &lake, None).await?;
+            views::register_for(&ctx, &catalog, &query.text).await?;
+        }
         // Money is compared with what the user wrote, not with the nearest binary fraction.
         ctx.state_ref().write().config_mut().options_mut().sql_parser.parse_float_as_decimal = true;
         // Reading only: no statement of a user creates, writes or sets anything.
@@ -52,6 +58,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         Ok::<_, Failure>(batches)
     })?;
     print(context, arguments.csv, &batches)
+}
+
+/// Whether a query may look at the star, which takes planning: at its schema, a dimension, or the list of tables.
+fn asks_for_star(query: &str) -> bool {
+    let text = query.to_lowercase();
+    ["bi.", "dim_", "information_schema", "show tables"].iter().any(|word| text.contains(word))
 }
 
 fn print(context: &Context, as_csv: bool, batches: &[RecordBatch]) -> Result<Exit, Failure> {

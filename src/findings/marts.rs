@@ -40,8 +40,10 @@ pub struct Run {
     pub quarter: String,
     /// As-of date in microseconds, if one was asked for.
     pub as_of: Option<i64>,
-    /// Table versions by name.
+    /// Versions of the marts by name.
     pub versions: BTreeMap<String, u64>,
+    /// Versions of the tables that it was made from, by name.
+    pub core_versions: BTreeMap<String, u64>,
     /// What belonged to no known customer or service.
     pub unmapped: Vec<Unmapped>,
     /// The day up to which its data reach; runs of older versions do not say.
@@ -103,7 +105,7 @@ pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
     let ctx = SessionContext::new();
     let frame = ctx.read_table(Arc::new(FileTable::new(lake, Table::Run, files)))?;
     let batches = frame
-        .select_columns(&["run_id", "quarter", "as_of", "mart_versions", "number", "unmapped", "known_until"])?
+        .select_columns(&["run_id", "quarter", "as_of", "mart_versions", "number", "unmapped", "known_until", "core_versions"])?
         .collect()
         .await?;
     let mut found = Vec::new();
@@ -121,6 +123,7 @@ pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
                 quarter: text(1, row)?,
                 as_of: arrow::array::Array::is_valid(as_of, row).then(|| as_of.value(row)),
                 versions: serde_json::from_str(&text(3, row)?).unwrap_or_default(),
+                core_versions: serde_json::from_str(&text(7, row)?).unwrap_or_default(),
                 // Runs of older versions say nothing.
                 unmapped: serde_json::from_str(&text(5, row)?).unwrap_or_default(),
                 known_until: arrow::array::Array::is_valid(known_until, row)
@@ -134,28 +137,33 @@ pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
     Ok(found)
 }
 
-/// Registers `marts.*`: of every quarter the newest run (or of one quarter the given run).
+/// Of every quarter the newest run, by quarter.
+///
+/// # Errors
+/// [`TruthError`] if the run table cannot be read.
+pub async fn newest_runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
+    let newest: BTreeMap<String, Run> = runs(lake).await?.into_iter().map(|run| (run.quarter.clone(), run)).collect();
+    Ok(newest.into_values().collect())
+}
+
+/// Registers `marts.*`: of every quarter the newest run (or of one quarter the given run); the monthly facts are those of the newest quarter.
 ///
 /// # Errors
 /// [`TruthError`] if a table cannot be read.
 pub async fn register(ctx: &SessionContext, lake: &Lake, only: Option<&Run>) -> Result<(), TruthError> {
-    let mut newest: BTreeMap<String, Run> = BTreeMap::new();
-    for run in runs(lake).await? {
-        newest.insert(run.quarter.clone(), run);
-    }
-    if let Some(run) = only {
-        newest.retain(|_, _| false);
-        newest.insert(run.quarter.clone(), run.clone());
-    }
-    let last = newest.values().max_by_key(|run| run.number).cloned();
+    let newest = match only {
+        Some(run) => vec![run.clone()],
+        None => newest_runs(lake).await?,
+    };
+    let last = newest.last();
     for table in MARTS {
         let mut files = Vec::new();
         if table == Table::FactMonthly {
-            if let Some(version) = last.as_ref().and_then(|run| run.versions.get(table.name())) {
+            if let Some(version) = last.and_then(|run| run.versions.get(table.name())) {
                 files = lake.files(table, Some(*version)).await?;
             }
         } else {
-            for run in newest.values() {
+            for run in &newest {
                 if let Some(version) = run.versions.get(table.name()) {
                     let all = lake.files(table, Some(*version)).await?;
                     files.extend(all.into_iter().filter(|file| file.batch_id == run.run_id));

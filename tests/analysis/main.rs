@@ -7,6 +7,7 @@ mod compare;
 mod coverage;
 mod detection;
 mod duckdb;
+mod export;
 mod false_alarms;
 mod identity;
 mod laws;

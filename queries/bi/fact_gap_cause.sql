@@ -1,0 +1,14 @@
+-- table: fact_gap_cause
+-- title: Causes of the gap
+-- meaning: every unit of money between expected and billed, once
+-- grain: customer x service x month x currency x cause
+-- key: customer_key, service_key, month, currency, cause
+-- period: month
+-- sums: amount
+-- columns: customer_key: of dim_customer;
+--   service_key: of dim_service;
+--   month: service month, its first day, of dim_date;
+--   currency: of the amount, of dim_currency;
+--   cause: a signal, or what explains a gap that is no leak, such as `calendar` or `credit`, `unexplained` for the rest;
+--   amount: its part of the gap
+SELECT customer_key, service_key, month, currency, cause, amount FROM marts.gap_bridge WHERE cause IS NOT NULL AND cause <> ''

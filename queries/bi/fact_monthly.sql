@@ -1,0 +1,31 @@
+-- table: fact_monthly
+-- title: Customer and service by month
+-- meaning: what was delivered, contracted, billed, what it cost and what should have been billed; of the newest analysed quarter's run
+-- grain: customer x service x month x currency
+-- key: customer_key, service_key, month, currency
+-- period: month
+-- sums: cost, revenue, one_off_revenue, credit, expected_revenue
+-- columns: customer_key: of dim_customer;
+--   service_key: of dim_service;
+--   month: service month, its first day, of dim_date;
+--   currency: of the amounts, of dim_currency;
+--   delivered_quantity: what the vendor or the list of seats says was there;
+--   contracted_quantity: what the PSA commits to;
+--   billed_quantity: what invoices charge;
+--   cost: what vendors charge, in `currency` where a rate converts it;
+--   revenue: what invoices charge for the month, net of tax;
+--   one_off_revenue: single charges in it;
+--   credit: credits in it, negative;
+--   expected_revenue: what the terms in force give for what was delivered;
+--   contract_price: price of a unit by the terms in force;
+--   billed_price: revenue by unit;
+--   active_subjects: seats, users or devices alive;
+--   suspended_subjects: those suspended;
+--   is_contracted: terms are in force;
+--   is_billed: an invoice covers the month;
+--   is_delivered: something was delivered;
+--   is_trial: a trial;
+--   is_not_billable: free or for the MSP itself by its terms
+SELECT customer_key, service_key, month, currency, delivered_quantity, contracted_quantity, billed_quantity, cost, revenue, one_off_revenue, credit,
+       expected_revenue, contract_price, billed_price, active_subjects, suspended_subjects, is_contracted, is_billed, is_delivered, is_trial, is_not_billable
+FROM marts.fact_monthly
