@@ -1,13 +1,15 @@
-//! The HTML report as its readers get it. Each page is also written to cargo's test directory, to be looked at.
+//! The HTML report and the workbook as their readers get them. Each is also written to cargo's test directory, to be looked at.
 
+use calamine::{Data, DataType as _, Reader as _, Xlsx};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use shortfall::findings::{Basis, Finding};
 use shortfall::month::{Month, Quarter};
 use shortfall::report::{
-    ChartKind, ChartPoint, CoverageRow, CurrencyTotal, FindingChart, MAX_FINDINGS, ReportData, ReportError, ScoreRow,
-    SignalTotal, render,
+    ChartKind, ChartPoint, CoverageRow, CurrencyTotal, EvidenceRow, FindingChart, MAX_FINDINGS, MeasureRow, ReportData,
+    ReportError, ScoreRow, SignalTotal, render, workbook,
 };
+use std::io::Cursor;
 use std::path::Path;
 
 const SIGNALS: [(&str, &str, &str, &str); 6] = [
@@ -341,4 +343,86 @@ fn totals_that_contradict_themselves_are_refused() {
     let mut data = sample();
     data.totals[0].leakage_cost += decimal("0.01");
     assert!(matches!(render(&data), Err(ReportError::TotalsDisagree { currency, .. }) if currency == "EUR"));
+}
+
+/// A workbook as a spreadsheet reads it: cells of a sheet below its header.
+fn sheet(bytes: &[u8], name: &str) -> Vec<Vec<Data>> {
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).expect("a workbook");
+    let range = book.worksheet_range(name).expect(name);
+    range.rows().skip(1).map(<[Data]>::to_vec).collect()
+}
+
+fn evidence(data: &ReportData) -> Vec<EvidenceRow> {
+    let row = |finding: &Finding| EvidenceRow {
+        finding_id: finding.finding_id.clone(),
+        customer: finding.customer_name.clone(),
+        service: finding.service_name.clone(),
+        month: finding.last_month,
+        currency: finding.currency.clone(),
+        counted: finding.leakage + finding.overbilled,
+        corroborates: Decimal::ZERO,
+        billed: Some(decimal("12.345")),
+    };
+    data.findings.iter().map(row).collect()
+}
+
+#[test]
+fn workbook_sums_to_the_headline_in_real_numbers_and_dates() {
+    let data = sample();
+    let score = MeasureRow {
+        title: "Billed money that a PSA record backs".into(),
+        system: None,
+        currency: Some("USD".into()),
+        unit: "share".into(),
+        value: Some(decimal("0.934")),
+        previous_quarter: Some("2026Q2".into()),
+        previous_value: Some(decimal("0.91")),
+        trend: Some("better".into()),
+    };
+    let bytes = workbook(&data, &evidence(&data), &[score]).expect("a workbook");
+    std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("report-sample.xlsx"), &bytes).expect("written");
+    let cents = |cell: &Data| (cell.as_f64().expect("a number") * 100.0).round() as i64;
+    let in_cents = |amount: Decimal| i64::try_from((amount * Decimal::ONE_HUNDRED).round().mantissa()).expect("small");
+    let findings = sheet(&bytes, "Findings");
+    for total in &data.totals {
+        let sum: i64 =
+            findings.iter().filter(|row| row[7] == Data::String(total.currency.clone())).map(|row| cents(&row[8])).sum();
+        assert_eq!(sum, in_cents(total.leakage), "{}", total.currency);
+        let summary = sheet(&bytes, "Summary");
+        let said = summary.iter().find(|row| row[0] == Data::String(total.currency.clone())).expect("a row");
+        // What a reader sees before any formula is computed again.
+        assert_eq!([cents(&said[1]), cents(&said[6])], [in_cents(total.leakage), in_cents(total.overbilled)]);
+    }
+    assert_eq!(findings.len(), data.findings.len());
+    assert!(findings.iter().all(|row| row[13].is_datetime() && row[16].is_float()), "{:?}", findings[0]);
+    assert_eq!(
+        sheet(&bytes, "Evidence").iter().map(|row| cents(&row[5])).sum::<i64>(),
+        findings.iter().map(|row| cents(&row[8]) + cents(&row[11])).sum::<i64>()
+    );
+    assert_eq!(sheet(&bytes, "Scorecard")[0][4], Data::Float(0.934));
+    assert_eq!(sheet(&bytes, "Coverage").len(), data.coverage.len());
+    assert!(sheet(&bytes, "Dictionary").len() > 40);
+    assert_eq!(
+        workbook(&data, &evidence(&data), &[]).expect("a workbook"),
+        workbook(&data, &evidence(&data), &[]).expect("a workbook")
+    );
+}
+
+#[test]
+fn hostile_names_are_only_text_in_the_workbook() {
+    let names = ["=cmd|' /C calc'!A0", "+1+1", "@SUM(1)", "<script>alert(1)</script>", "\u{202e}txt.exe", "a\u{0}b\u{7}c"];
+    let mut findings: Vec<Finding> = (0..names.len()).map(|n| finding(n, 0, "EUR", decimal("1.00"))).collect();
+    for (finding, name) in findings.iter_mut().zip(names) {
+        finding.customer_name = Some(name.to_owned());
+    }
+    findings[0].explanation = "x".repeat(40_000);
+    let data = data(findings);
+    let bytes = workbook(&data, &evidence(&data), &[]).expect("a workbook");
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(&bytes)).expect("a workbook");
+    assert_eq!(book.worksheet_formula("Findings").expect("formulas").used_cells().count(), 0);
+    let rows = sheet(&bytes, "Findings");
+    for (row, name) in rows.iter().zip(names).take(5) {
+        assert_eq!(row[2], Data::String(name.to_owned()));
+    }
+    assert_eq!(rows[0][18].as_string().map(|text| text.chars().count()), Some(32_767));
 }

@@ -3,7 +3,7 @@
 use super::findings::newest_run;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
 use crate::findings::marts::Run;
-use crate::findings::report_data::report_data;
+use crate::findings::report_data::{report_data, workbook_rows};
 use crate::lake::Lake;
 use crate::month::Quarter;
 use crate::report;
@@ -17,19 +17,35 @@ pub(super) struct Arguments {
     /// Quarter; the newest analysed one by default.
     #[arg(long)]
     quarter: Option<Quarter>,
-    /// Page to write.
-    #[arg(long, value_name = "FILE", default_value = "shortfall.html")]
-    html: PathBuf,
+    /// Page to write; `shortfall.html` where no workbook is asked for either.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Workbook to write.
+    #[arg(long, value_name = "FILE")]
+    xlsx: Option<PathBuf>,
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let lake = Lake::open(&arguments.lake.lake)?;
     let run = newest_run(context, &lake, arguments.quarter)?;
-    write(context, &lake, &run, &arguments.html)?;
+    let html = match (&arguments.html, &arguments.xlsx) {
+        (None, None) => Some(PathBuf::from("shortfall.html")),
+        (html, _) => html.clone(),
+    };
+    if let Some(html) = &html {
+        write(context, &lake, &run, html)?;
+    }
+    if let Some(xlsx) = &arguments.xlsx {
+        let data = context.runtime.block_on(report_data(&lake, &run))?;
+        let (evidence, scores) = context.runtime.block_on(workbook_rows(&lake, &run, &data))?;
+        save(xlsx, &report::workbook(&data, &evidence, &scores)?)?;
+    }
     if context.output == OutputFormat::Json {
-        render::document(&json!({ "html": arguments.html, "quarter": run.quarter }));
+        render::document(&json!({ "html": html, "xlsx": arguments.xlsx, "quarter": run.quarter }));
     } else {
-        render::lines(&format!("{} report: {}", run.quarter, arguments.html.display()));
+        for file in html.iter().chain(&arguments.xlsx) {
+            render::lines(&format!("{} report: {}", run.quarter, file.display()));
+        }
     }
     Ok(Exit::Done)
 }
@@ -38,5 +54,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
 pub(super) fn write(context: &Context, lake: &Lake, run: &Run, html: &Path) -> Result<(), Failure> {
     let data = context.runtime.block_on(report_data(lake, run))?;
     let page = report::render(&data)?;
-    std::fs::write(html, page).map_err(|e| Failure::usage(format!("could not write `{}`: {e}", html.display())))
+    save(html, page.as_bytes())
+}
+
+fn save(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, content).map_err(|e| Failure::usage(format!("could not write `{}`: {e}", path.display())))
 }

@@ -17,7 +17,9 @@ use crate::month::{Month, Quarter};
 use crate::query::catalog::Catalog;
 use crate::query::session;
 use crate::query::text_literal;
-use crate::report::{ChartKind, ChartPoint, CoverageRow, CurrencyTotal, FindingChart, ReportData, ScoreRow, SignalTotal};
+use crate::report::{
+    ChartKind, ChartPoint, CoverageRow, CurrencyTotal, EvidenceRow, FindingChart, MeasureRow, ReportData, ScoreRow, SignalTotal,
+};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
@@ -228,6 +230,64 @@ async fn scores(ctx: &SessionContext) -> Result<Vec<ScoreRow>, AnalyzeError> {
         }
     }
     Ok(rows)
+}
+
+/// The months behind the findings of a report, and the whole scorecard, for [`crate::report::workbook`].
+///
+/// # Errors
+/// [`AnalyzeError`] if the marts cannot be read.
+pub async fn workbook_rows(
+    lake: &Lake,
+    run: &Run,
+    data: &ReportData,
+) -> Result<(Vec<EvidenceRow>, Vec<MeasureRow>), AnalyzeError> {
+    let ctx = session::context(1);
+    truth::register_schemas(&ctx)?;
+    marts::register(&ctx, lake, Some(run)).await?;
+    let listed: HashSet<&str> = data.findings.iter().map(|finding| finding.finding_id.as_str()).collect();
+    let sql = "SELECT evidence.finding_id, coalesce(finding.customer_name, evidence.customer_key), coalesce(finding.service_name, evidence.service_key),
+                      to_char(evidence.month, '%Y-%m'), evidence.currency, evidence.counted, evidence.corroborates, evidence.billed
+               FROM marts.finding_evidence AS evidence JOIN marts.finding AS finding ON evidence.finding_id = finding.finding_id
+               ORDER BY finding.rank, evidence.customer_key, evidence.service_key, evidence.month";
+    let stated = |text: String| (!text.is_empty()).then_some(text);
+    let mut evidence = Vec::new();
+    for batch in query(&ctx, sql).await? {
+        for row in 0..batch.num_rows() {
+            let Ok(month) = text(&batch, 3, row).parse() else { continue };
+            let finding_id = text(&batch, 0, row);
+            if !listed.contains(finding_id.as_str()) {
+                continue;
+            }
+            evidence.push(EvidenceRow {
+                finding_id,
+                customer: stated(text(&batch, 1, row)),
+                service: stated(text(&batch, 2, row)),
+                month,
+                currency: text(&batch, 4, row),
+                counted: money(&batch, 5, row).unwrap_or_default(),
+                corroborates: money(&batch, 6, row).unwrap_or_default(),
+                billed: money(&batch, 7, row),
+            });
+        }
+    }
+    let sql = "SELECT title, system, currency, unit, value, previous_quarter, previous_value, trend FROM marts.scorecard
+               ORDER BY system NULLS FIRST, measure, currency";
+    let mut scores = Vec::new();
+    for batch in query(&ctx, sql).await? {
+        for row in 0..batch.num_rows() {
+            scores.push(MeasureRow {
+                title: text(&batch, 0, row),
+                system: stated(text(&batch, 1, row)),
+                currency: stated(text(&batch, 2, row)),
+                unit: text(&batch, 3, row),
+                value: money(&batch, 4, row),
+                previous_quarter: stated(text(&batch, 5, row)),
+                previous_value: money(&batch, 6, row),
+                trend: stated(text(&batch, 7, row)),
+            });
+        }
+    }
+    Ok((evidence, scores))
 }
 
 /// What can still be had of the listed findings, one sentence a currency.

@@ -1,4 +1,4 @@
-//! Reports for people: the model of a quarter's result and the self-contained HTML page drawn from it.
+//! Reports for people: the model of a quarter's result, the self-contained HTML page drawn from it, and the workbook (`workbook.rs`).
 //!
 //! ```text
 //! ReportData ── view.rs ──> display strings ──┐
@@ -13,8 +13,10 @@ mod format;
 mod html;
 mod series;
 mod view;
+mod workbook;
 
 pub use html::{MAX_FINDINGS, render};
+pub use workbook::{EvidenceRow, MeasureRow, workbook};
 
 use crate::findings::Finding;
 use crate::month::{Month, Quarter};
@@ -190,6 +192,12 @@ pub enum ReportError {
         leakage_revenue: Decimal,
         /// Its cost part.
         leakage_cost: Decimal,
+    },
+    /// The library that writes workbooks refused.
+    #[error("could not write the workbook: {detail}")]
+    Workbook {
+        /// What it said.
+        detail: String,
     },
     /// The drawing library refused.
     #[error("could not draw the chart of finding {finding_id}")]
