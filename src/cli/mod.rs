@@ -4,6 +4,7 @@ mod analyze;
 mod benchmark;
 mod compare;
 mod demo;
+mod docs;
 mod explain;
 mod export;
 mod failure;
@@ -52,6 +53,15 @@ impl Exit {
         }
     }
 }
+
+/// What each exit code means: a contract, here and in `docs`.
+const EXIT_CODES: [(u8, &str); 5] = [
+    (0, "done"),
+    (1, "done, but some rows or files were rejected; they are listed"),
+    (2, "bad arguments, or input that could not be used at all"),
+    (3, "the lake is damaged, or something it depends on failed"),
+    (4, "findings at or above `--fail-on`"),
+];
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -111,6 +121,10 @@ enum Command {
     Synth(synth::Arguments),
     /// Compare findings with the truth of a simulated MSP.
     Score(score::Arguments),
+    /// Write the reference: commands, signals, tables, exit codes, BI tools, manual pages.
+    Docs(docs::Arguments),
+    /// Print a shell's completions.
+    Completions(docs::CompletionArguments),
     /// Simulate MSPs, analyse and score them, and print the tables in Markdown.
     Benchmark(benchmark::Arguments),
 }
@@ -172,6 +186,8 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Sql(arguments) => sql::run(&context, &arguments),
         Command::Synth(arguments) => synth::run(&context, &arguments),
         Command::Score(arguments) => score::run(&context, &arguments),
+        Command::Docs(arguments) => docs::run(&arguments),
+        Command::Completions(arguments) => docs::completions(&arguments),
         Command::Benchmark(arguments) => benchmark::run(&context, &arguments),
     }
 }
