@@ -9,7 +9,6 @@ use crate::lake::Lake;
 use crate::lake::truth::TruthError;
 use crate::query::catalog::Catalog;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::common::{DataFusionError, TableReference};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
@@ -18,10 +17,6 @@ use std::sync::Arc;
 
 /// Registers `bi.signal_header`, `bi.iso_currency` and `bi.muted_finding`.
 pub(super) async fn register(ctx: &SessionContext, lake: &Lake, catalog: &Catalog) -> Result<(), StarError> {
-    if let Some(known) = ctx.catalog("datafusion").filter(|known| known.schema("bi").is_none()) {
-        let provider: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
-        known.register_schema("bi", provider).map_err(engine)?;
-    }
     let signals = Signal::load_all(catalog)?;
     let of = |get: fn(&Signal) -> &str| texts(signals.iter().map(|signal| Some(get(signal))));
     let columns = [

@@ -32,11 +32,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         (None, None) => Some(PathBuf::from("shortfall.html")),
         (html, _) => html.clone(),
     };
+    let data = context.runtime.block_on(report_data(&lake, &run))?;
     if let Some(html) = &html {
-        write(context, &lake, &run, html)?;
+        save(html, report::render(&data)?.as_bytes())?;
     }
     if let Some(xlsx) = &arguments.xlsx {
-        let data = context.runtime.block_on(report_data(&lake, &run))?;
         let (evidence, scores) = context.runtime.block_on(workbook_rows(&lake, &run, &data))?;
         save(xlsx, &report::workbook(&data, &evidence, &scores)?)?;
     }

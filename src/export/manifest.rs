@@ -7,10 +7,8 @@ use super::write_if_other;
 use crate::findings::marts::Run;
 use crate::findings::read::month_days;
 use crate::lake::archive::fingerprint;
-use crate::lake::schema::instant;
 use crate::month::Month;
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use chrono::{DateTime, Utc};
 use parquet::arrow::ArrowWriter;
@@ -230,11 +228,7 @@ fn parquet(changes: &[Change]) -> Result<Vec<u8>, ArrowError> {
         ("run_id", text(&|c| Some(c.run_id.clone()))),
         ("why", text(&|c| Some(c.why.clone()))),
     ];
-    let kind = |array: &ArrayRef| {
-        if matches!(array.data_type(), DataType::Timestamp(..)) { instant() } else { array.data_type().clone() }
-    };
-    let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(*name, kind(array), true)).collect();
-    let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, array)| array).collect())?;
+    let rows = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)))?;
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), None)?;
     writer.write(&rows)?;

@@ -26,6 +26,7 @@ pub use manifest::{Change, ChangeKind};
 use crate::bi;
 use crate::findings::marts::newest_runs;
 use crate::lake::Lake;
+use crate::lake::delta::lock;
 use crate::query::catalog::Catalog;
 use crate::query::session;
 use chrono::{DateTime, Utc};
@@ -72,7 +73,10 @@ pub async fn export(lake: &Lake, request: &Request) -> Result<Exported, ExportEr
         return Err(ExportError::NothingAnalysed);
     }
     let before = State::open(folder)?;
-    let _lock = lock(folder)?;
+    create_folder(folder)?;
+    // One export at a time writes to a folder.
+    let held = lock(folder).map_err(bi::StarError::from)?;
+    let _lock = held.ok_or_else(|| ExportError::Busy { folder: folder.to_owned() })?;
     let staging = folder.join(STAGING);
     remove_folder(&staging)?;
     create_folder(&staging)?;
@@ -157,18 +161,6 @@ fn place(folder: &Path, file: &Staged, number: u64) -> Result<Held, ExportError>
         file_sha256,
         export: number,
     })
-}
-
-/// One export at a time writes to a folder.
-fn lock(folder: &Path) -> Result<std::fs::File, ExportError> {
-    create_folder(folder)?;
-    let path = folder.join(".lock");
-    let file = std::fs::File::create(&path).map_err(|e| ExportError::io("create", &path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(ExportError::Busy { folder: folder.to_owned() }),
-        Err(std::fs::TryLockError::Error(e)) => Err(ExportError::io("lock", &path, e)),
-    }
 }
 
 fn create_folder(folder: &Path) -> Result<(), ExportError> {

@@ -135,13 +135,7 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Io`] if the lock file cannot be made.
     pub fn lock(&self) -> Result<Option<std::fs::File>, LakeError> {
-        let path = self.root.join(".lock");
-        let file = std::fs::File::create(&path).map_err(|e| LakeError::io("create", &path, e))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-            Err(std::fs::TryLockError::Error(e)) => Err(LakeError::io("lock", &path, e)),
-        }
+        lock(&self.root)
     }
 
     /// Where the lake lies.
@@ -290,6 +284,17 @@ impl Lake {
             .collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
+    }
+}
+
+/// Takes a folder's lock; nothing if another process holds it. It is free again when the file is dropped, or its process ends.
+pub(crate) fn lock(folder: &Path) -> Result<Option<std::fs::File>, LakeError> {
+    let path = folder.join(".lock");
+    let file = std::fs::File::create(&path).map_err(|e| LakeError::io("create", &path, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+        Err(std::fs::TryLockError::Error(e)) => Err(LakeError::io("lock", &path, e)),
     }
 }
 

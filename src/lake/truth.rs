@@ -30,8 +30,8 @@ use datafusion::prelude::SessionContext;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-/// Schemas that [`register`] fills.
-const SCHEMAS: [&str; 5] = ["core", "core_history", "known", "marts", "facts"];
+/// Schemas of a session; [`register`] fills the first three.
+const SCHEMAS: [&str; 6] = ["core", "core_history", "known", "marts", "facts", "bi"];
 
 /// Files of one statement and of no run whose arrivals follow one another within this time are parts of one delivery. Vendors cut a large month into
 /// parts and write it anew every few hours at most.
