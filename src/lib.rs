@@ -15,5 +15,6 @@ pub mod month;
 pub mod query;
 pub mod rating;
 pub mod report;
+pub mod serve;
 pub mod sources;
 pub mod synth;

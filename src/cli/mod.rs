@@ -17,6 +17,7 @@ mod rejects;
 mod render;
 mod report;
 mod score;
+mod serve;
 mod sources;
 mod sql;
 mod synth;
@@ -115,6 +116,8 @@ enum Command {
     Report(report::Arguments),
     /// Write the star schema for BI tools: Parquet by period, with a change manifest.
     Export(export::Arguments),
+    /// Answer read-only SQL of BI tools over the PostgreSQL wire.
+    Serve(serve::Arguments),
     /// Ad-hoc SQL over the lake.
     Sql(sql::Arguments),
     /// Write the exports of a simulated MSP with planted leaks.
@@ -183,6 +186,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Compare(arguments) => compare::run(&context, &arguments),
         Command::Report(arguments) => report::run(&context, &arguments),
         Command::Export(arguments) => export::run(&context, &arguments),
+        Command::Serve(arguments) => serve::run(&context, &arguments),
         Command::Sql(arguments) => sql::run(&context, &arguments),
         Command::Synth(arguments) => synth::run(&context, &arguments),
         Command::Score(arguments) => score::run(&context, &arguments),

@@ -41,12 +41,19 @@ fn environment() -> Result<PathBuf, String> {
 
 /// Runs a script of `tests/oracle`.
 pub fn oracle(script: &str, arguments: &[&Path]) -> Output {
+    let mut command = oracle_command(script);
+    command.args(arguments).output().unwrap_or_else(|e| panic!("{command:?}: {e}"))
+}
+
+/// A script of `tests/oracle`, ready to run.
+pub fn oracle_command(script: &str) -> Command {
     let python = PYTHON.as_ref().unwrap_or_else(|error| {
         panic!(
-            "this test asks DuckDB, which could not be installed. It needs Python 3 with venv (Debian: `apt-get install python3-venv`) and \
+            "this test asks other people's software, which could not be installed. It needs Python 3 with venv (Debian: `apt-get install python3-venv`) and \
              PyPI once; or set SHORTFALL_PYTHON to a Python that has tests/oracle/requirements.txt.\n{error}"
         )
     });
-    let script = repository("tests/oracle").join(script);
-    Command::new(python).arg(script).args(arguments).output().unwrap_or_else(|e| panic!("{}: {e}", python.display()))
+    let mut command = Command::new(python);
+    command.arg(repository("tests/oracle").join(script));
+    command
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// Two customers over two quarters: Acme is billed 40 of its 46 seats.
-fn two_quarters() -> Seats {
+pub fn two_quarters() -> Seats {
     let seats = Seats::new();
     seats.bill_quarter(Q1, "2026-03-31", 40);
     seats.bill_quarter(Q2, "2026-06-30", 40);

@@ -20,5 +20,6 @@ mod recovery;
 mod registry;
 mod replay;
 mod scorecard;
+mod serve;
 mod support;
 mod worked_example;

@@ -1,0 +1,344 @@
+//! The PostgreSQL wire: accepts connections, authenticates them, and lets the library answer.
+
+use super::auth::{Access, AccessError};
+use super::gate::{self, Gate, Reader};
+use super::limits::Limits;
+use super::view::Views;
+use crate::bi::StarError;
+use crate::lake::Lake;
+use async_trait::async_trait;
+use datafusion::prelude::SessionContext;
+use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
+use datafusion_postgres::hooks::QueryHook;
+use datafusion_postgres::hooks::cursor::CursorStatementHook;
+use datafusion_postgres::hooks::set_show::SetShowHook;
+use datafusion_postgres::hooks::transactions::TransactionStatementHook;
+use datafusion_postgres::pgwire::api::auth::sasl::SASLAuthStartupHandler;
+use datafusion_postgres::pgwire::api::auth::sasl::scram::{SCRAM_ITERATIONS, ScramAuth, gen_salted_password};
+use datafusion_postgres::pgwire::api::auth::{
+    AuthSource, DefaultServerParameterProvider, LoginInfo, Password, StartupHandler, noop::NoopStartupHandler,
+};
+use datafusion_postgres::pgwire::api::cancel::DefaultCancelHandler;
+use datafusion_postgres::pgwire::api::portal::{Format, Portal};
+use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
+use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
+use datafusion_postgres::pgwire::api::stmt::{QueryParser, StoredStatement};
+use datafusion_postgres::pgwire::api::store::PortalStore;
+use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, ConnectionManager, PgWireServerHandlers, Type};
+use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
+use datafusion_postgres::pgwire::tokio::process_socket;
+use datafusion_postgres::{DfSessionService, Parser};
+use futures::Sink;
+use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// A server that is bound and not yet running.
+pub struct Server {
+    listener: TcpListener,
+    access: Access,
+    views: Arc<Views>,
+    connections: usize,
+}
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Not like that.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The lake cannot be read.
+    #[error(transparent)]
+    Star(#[from] StarError),
+    /// The address cannot be used.
+    #[error("could not listen on `{address}`: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Who may connect.
+    pub access: Access,
+    /// What one query may use.
+    pub limits: Limits,
+    /// Connections at a time.
+    pub connections: usize,
+    /// Threads.
+    pub threads: usize,
+    /// Month in which the fiscal year begins.
+    pub fiscal_start: u32,
+}
+
+impl Server {
+    /// Reads the lake and binds the address.
+    ///
+    /// # Errors
+    /// [`ServeError`] if access is too open, the certificate or the lake cannot be read, or the address is taken.
+    pub async fn bind(lake: &Lake, request: &Request) -> Result<Self, ServeError> {
+        request.access.check(request.address)?;
+        request.access.acceptor()?;
+        let views = Views::open(lake, request.threads, request.limits, request.fiscal_start).await?;
+        let listen = |source| ServeError::Listen { address: request.address, source };
+        let listener = TcpListener::bind(request.address).await.map_err(listen)?;
+        let (access, views) = (request.access.clone(), Arc::new(views));
+        Ok(Self { listener, access, views, connections: request.connections })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listener.local_addr().ok()
+    }
+
+    /// Serves until it is dropped; `tell` hears what went wrong with the lake.
+    ///
+    /// # Errors
+    /// [`ServeError`] if the certificate cannot be read.
+    pub async fn run(self, tell: impl Fn(&StarError)) -> Result<(), ServeError> {
+        let acceptor = self.access.acceptor()?;
+        let password = self.access.password.clone().map(Arc::<str>::from);
+        let free = Arc::new(Semaphore::new(self.connections));
+        let manager = Arc::new(ConnectionManager::new());
+        let needs_tls = acceptor.is_some();
+        let accept = async {
+            loop {
+                let Ok((socket, _)) = self.listener.accept().await else { continue };
+                let Ok(place) = Arc::clone(&free).try_acquire_owned() else { continue };
+                let handlers = Handlers {
+                    answer: Arc::new(Answer { views: Arc::clone(&self.views) }),
+                    startup: Arc::new(Startup::new(password.clone(), needs_tls, &manager)),
+                    cancel: Arc::new(DefaultCancelHandler::new(Arc::clone(&manager))),
+                };
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    // What a client does wrong is its own affair.
+                    let _ = process_socket(socket, acceptor, handlers).await;
+                    drop(place);
+                });
+            }
+        };
+        tokio::select! {
+            () = accept => {}
+            () = self.views.watch(tell) => {}
+        }
+        Ok(())
+    }
+}
+
+/// One connection.
+struct Handlers {
+    answer: Arc<Answer>,
+    startup: Arc<Startup>,
+    cancel: Arc<DefaultCancelHandler>,
+}
+
+impl PgWireServerHandlers for Handlers {
+    fn simple_query_handler(&self) -> Arc<impl SimpleQueryHandler> {
+        Arc::clone(&self.answer)
+    }
+
+    fn extended_query_handler(&self) -> Arc<impl ExtendedQueryHandler> {
+        Arc::clone(&self.answer)
+    }
+
+    fn startup_handler(&self) -> Arc<impl StartupHandler> {
+        Arc::clone(&self.startup)
+    }
+
+    fn cancel_handler(&self) -> Arc<impl datafusion_postgres::pgwire::api::cancel::CancelHandler> {
+        Arc::clone(&self.cancel)
+    }
+}
+
+/// Answers each statement from the view that is current when it arrives.
+struct Answer {
+    views: Arc<Views>,
+}
+
+impl Answer {
+    fn service(&self) -> DfSessionService {
+        let hooks: Vec<Arc<dyn QueryHook>> = vec![
+            Arc::new(Gate),
+            Arc::new(CursorStatementHook),
+            Arc::new(SetShowHook),
+            Arc::new(TransactionStatementHook),
+            Arc::new(Reader),
+        ];
+        DfSessionService::new_with_hooks(self.views.current(), hooks)
+    }
+}
+
+#[async_trait]
+impl SimpleQueryHandler for Answer {
+    async fn do_query<C>(&self, client: &mut C, query: &str) -> PgWireResult<Vec<Response>>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        SimpleQueryHandler::do_query(&self.service(), client, query).await
+    }
+}
+
+#[async_trait]
+impl ExtendedQueryHandler for Answer {
+    type Statement = <DfSessionService as ExtendedQueryHandler>::Statement;
+    type QueryParser = OneStatement;
+
+    fn query_parser(&self) -> Arc<Self::QueryParser> {
+        Arc::new(OneStatement { inner: self.service().query_parser(), splitter: PostgresCompatibilityParser::new() })
+    }
+
+    async fn do_query<C>(&self, client: &mut C, portal: &Portal<Self::Statement>, max_rows: usize) -> PgWireResult<Response>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Self::Statement>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let fresh = on_view(portal, &self.views.current()).await?;
+        ExtendedQueryHandler::do_query(&self.service(), client, &fresh, max_rows).await
+    }
+}
+
+/// A prepared query planned again: its plan is of the view of the moment when it was prepared, and drivers keep statements for as long as a connection.
+async fn on_view(portal: &Portal<Prepared>, ctx: &SessionContext) -> PgWireResult<Portal<Prepared>> {
+    let known = &portal.statement;
+    let statement = match &known.statement {
+        (text, Some((statement, _))) if gate::reads(statement) => {
+            (text.clone(), Some((statement.clone(), gate::plan(statement, ctx).await?)))
+        }
+        other => other.clone(),
+    };
+    let mut fresh = Portal::default();
+    fresh.name = portal.name.clone();
+    fresh.statement = Arc::new(StoredStatement::new(known.id.clone(), statement, known.parameter_types.clone()));
+    fresh.parameter_format = portal.parameter_format.clone();
+    fresh.parameters = portal.parameters.clone();
+    fresh.result_column_format = portal.result_column_format.clone();
+    fresh.state = Arc::clone(&portal.state);
+    Ok(fresh)
+}
+
+type Prepared = <DfSessionService as ExtendedQueryHandler>::Statement;
+
+/// Takes one statement at a time, as PostgreSQL does: the library would leave out those behind the first.
+struct OneStatement {
+    inner: Arc<Parser>,
+    splitter: PostgresCompatibilityParser,
+}
+
+#[async_trait]
+impl QueryParser for OneStatement {
+    type Statement = <Parser as QueryParser>::Statement;
+
+    async fn parse_sql<C>(&self, client: &C, sql: &str, types: &[Option<Type>]) -> PgWireResult<Option<Self::Statement>>
+    where
+        C: ClientInfo + Unpin + Send + Sync,
+    {
+        if self.splitter.parse(sql).is_ok_and(|statements| statements.len() > 1) {
+            // 42601: syntax_error.
+            let message = "a prepared statement holds one statement".to_owned();
+            return Err(PgWireError::UserError(Box::new(ErrorInfo::new("ERROR".to_owned(), "42601".to_owned(), message))));
+        }
+        self.inner.parse_sql(client, sql, types).await
+    }
+
+    fn get_parameter_types(&self, statement: &Self::Statement) -> PgWireResult<Vec<Type>> {
+        self.inner.get_parameter_types(statement)
+    }
+
+    fn get_result_schema(&self, statement: &Self::Statement, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
+        self.inner.get_result_schema(statement, format)
+    }
+}
+
+/// Lets a client in: with the password where there is one, over TLS where there is a certificate.
+struct Startup {
+    needs_tls: bool,
+    scram: Option<SASLAuthStartupHandler<DefaultServerParameterProvider>>,
+    open: Open,
+}
+
+struct Open {
+    manager: Arc<ConnectionManager>,
+}
+
+#[async_trait]
+impl NoopStartupHandler for Open {
+    fn connection_manager(&self) -> Option<Arc<ConnectionManager>> {
+        Some(Arc::clone(&self.manager))
+    }
+}
+
+impl Startup {
+    fn new(password: Option<Arc<str>>, needs_tls: bool, manager: &Arc<ConnectionManager>) -> Self {
+        let scram = password.map(|password| {
+            SASLAuthStartupHandler::new(Arc::new(parameters()))
+                .with_scram(ScramAuth::new(Arc::new(OnePassword { password })))
+                .with_connection_manager(Arc::clone(manager))
+        });
+        Self { needs_tls, scram, open: Open { manager: Arc::clone(manager) } }
+    }
+}
+
+/// What drivers are told of the server.
+fn parameters() -> DefaultServerParameterProvider {
+    let mut parameters = DefaultServerParameterProvider::default();
+    parameters.is_superuser = false;
+    parameters.default_transaction_read_only = true;
+    parameters
+}
+
+#[async_trait]
+impl StartupHandler for Startup {
+    async fn on_startup<C>(&self, client: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        if self.needs_tls && !client.is_secure() {
+            // 28000: invalid_authorization_specification.
+            let message = "this server answers over TLS only (sslmode=require)".to_owned();
+            let error = ErrorInfo::new("FATAL".to_owned(), "28000".to_owned(), message);
+            return Err(PgWireError::UserError(Box::new(error)));
+        }
+        match &self.scram {
+            Some(scram) => scram.on_startup(client, message).await,
+            None => self.open.on_startup(client, message).await,
+        }
+    }
+}
+
+/// One password for every user name.
+struct OnePassword {
+    password: Arc<str>,
+}
+
+impl Debug for OnePassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnePassword")
+    }
+}
+
+#[async_trait]
+impl AuthSource for OnePassword {
+    async fn get_password(&self, _: &LoginInfo) -> PgWireResult<Password> {
+        let salt: [u8; 16] = rand::random();
+        let hash = gen_salted_password(&self.password, &salt, SCRAM_ITERATIONS);
+        Ok(Password::new(Some(salt.to_vec()), hash))
+    }
+}

@@ -1,0 +1,186 @@
+"""Asks a running `shortfall serve` as psycopg does, and prints what it was answered, as JSON.
+
+ask_server.py JOB CONNINFO: JOB is one of the functions below; the password, where there is one, comes from PGPASSWORD.
+"""
+
+import json
+import sys
+import time
+from decimal import Decimal
+
+import psycopg
+
+HOSTILE = """
+COPY (SELECT 1) TO '/tmp/shortfall_stolen.csv'
+COPY (SELECT 1) TO '/tmp/shortfall_stolen.csv' STORED AS CSV
+COPY marts.finding TO '/tmp/shortfall_stolen.parquet' STORED AS PARQUET
+COPY marts.finding FROM '/etc/passwd'
+COPY marts.finding TO STDOUT
+COPY marts.finding FROM STDIN
+COPY (SELECT 1) TO PROGRAM 'id'
+CREATE EXTERNAL TABLE stolen STORED AS CSV LOCATION '/etc/passwd'
+CREATE EXTERNAL TABLE stolen STORED AS PARQUET LOCATION 's3://bucket/file'
+CREATE EXTERNAL TABLE stolen STORED AS CSV LOCATION 'http://127.0.0.1:1/file'
+CREATE TABLE stolen AS SELECT 1
+CREATE TABLE stolen (a INT)
+CREATE TEMP TABLE stolen AS SELECT 1
+CREATE VIEW stolen AS SELECT 1
+CREATE SCHEMA stolen
+CREATE DATABASE stolen
+CREATE FUNCTION stolen(a INT) RETURNS INT RETURN a + 1
+CREATE ROLE stolen SUPERUSER
+SELECT * INTO stolen FROM marts.finding
+WITH s AS (SELECT 1) SELECT * INTO stolen FROM s
+INSERT INTO marts.finding SELECT * FROM marts.finding
+INSERT INTO marts.mute VALUES ('x')
+WITH gone AS (DELETE FROM marts.finding RETURNING *) SELECT * FROM gone
+UPDATE marts.finding SET leakage = 0
+DELETE FROM marts.finding
+TRUNCATE marts.finding
+MERGE INTO marts.finding USING marts.mute ON true WHEN MATCHED THEN DELETE
+DROP TABLE marts.finding
+DROP VIEW core.customer
+DROP SCHEMA marts CASCADE
+ALTER TABLE marts.finding RENAME TO other
+GRANT ALL ON marts.finding TO public
+SELECT * FROM '/etc/passwd'
+SELECT * FROM "/etc/passwd"
+SELECT * FROM '../../../etc/passwd'
+SELECT * FROM 'file:///etc/passwd'
+SELECT * FROM read_csv('/etc/passwd')
+SELECT * FROM read_parquet('/etc/passwd')
+SELECT * FROM parquet_metadata('/etc/passwd')
+SELECT pg_read_file('/etc/passwd')
+SELECT pg_ls_dir('/etc')
+SELECT lo_import('/etc/passwd')
+SELECT * FROM dblink('host=127.0.0.1', 'SELECT 1') AS t (a INT)
+SET datafusion.execution.target_partitions = 1
+SET datafusion.catalog.information_schema = false
+SET GLOBAL datafusion.execution.batch_size = 1
+SET ROLE postgres
+SET SESSION AUTHORIZATION postgres
+RESET ALL
+PREPARE stolen AS SELECT 1
+EXECUTE stolen
+EXPLAIN ANALYZE INSERT INTO marts.mute SELECT * FROM marts.mute
+EXPLAIN COPY (SELECT 1) TO '/tmp/shortfall_stolen.csv'
+LOAD 'stolen.so'
+LISTEN stolen
+NOTIFY stolen
+LOCK TABLE marts.finding
+VACUUM
+ANALYZE marts.finding
+CALL stolen()
+DO 'BEGIN END'
+DECLARE c CURSOR FOR INSERT INTO marts.mute SELECT * FROM marts.mute
+SELECT 1; DROP TABLE marts.finding
+"""
+
+
+def rows(connection, query, parameters=None):
+    return connection.execute(query, parameters).fetchall()
+
+
+def read(conninfo):
+    """Types, parameters, a cursor and the catalogue, as a driver asks for them."""
+    with psycopg.connect(conninfo) as connection:
+        leakage = rows(connection, "SELECT sum(leakage) FROM marts.finding WHERE quarter = %s", ["2026Q2"])[0][0]
+        by_customer = rows(
+            connection,
+            "SELECT c.customer_name, f.quarter_start, f.leakage FROM bi.fact_finding AS f JOIN bi.dim_customer AS c ON f.customer_key = c.customer_key "
+            "WHERE f.leakage > %s ORDER BY f.quarter_start",
+            [Decimal("10.5")],
+        )
+        simple = psycopg.ClientCursor(connection)
+        simple.execute("DECLARE walk CURSOR FOR SELECT month FROM bi.fact_monthly")
+        walked = 0
+        while simple.execute("FETCH 5 FROM walk").rowcount > 0:
+            walked += len(simple.fetchall())
+        schemas = rows(connection, "SELECT DISTINCT table_schema FROM information_schema.tables ORDER BY 1")
+        classes = rows(
+            connection,
+            "SELECT n.nspname, count(*) FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
+            "WHERE n.nspname IN ('bi', 'marts', 'core') GROUP BY 1 ORDER BY 1",
+        )
+    with psycopg.connect(conninfo) as connection:
+        try:
+            named = len(connection.cursor(name="walk").execute("SELECT month FROM bi.fact_monthly").fetchall())
+        except psycopg.Error as error:
+            named = error.sqlstate
+    return {
+        "named": named,
+        "leakage": str(leakage),
+        "is_decimal": isinstance(leakage, Decimal),
+        "by_customer": [[name, str(day), str(money)] for name, day, money in by_customer],
+        "walked": walked,
+        "schemas": [name for (name,) in schemas],
+        "classes": dict(classes),
+    }
+
+
+def hostile(conninfo):
+    """Each statement alone, by the simple and by the extended protocol; then whether the server still answers."""
+    accepted = []
+    statements = [line for line in HOSTILE.strip().splitlines()]
+    for statement in statements:
+        for prepare in (False, True):
+            with psycopg.connect(conninfo, autocommit=True) as connection:
+                try:
+                    if prepare:
+                        connection.execute(statement, [], prepare=True)
+                    else:
+                        psycopg.ClientCursor(connection).execute(statement)
+                    accepted.append(["extended" if prepare else "simple", statement])
+                except psycopg.Error:
+                    pass
+    with psycopg.connect(conninfo) as connection:
+        alive = rows(connection, "SELECT count(*) FROM marts.finding")[0][0]
+    return {"statements": len(statements), "accepted": accepted, "findings": alive}
+
+
+def limits(conninfo):
+    """Queries that want too much fail with a reason; one beside them is answered."""
+    said = {}
+    wanted = {
+        "time": "SELECT count(*) FROM bi.dim_date a, bi.dim_date b, bi.dim_date c, bi.dim_date d",
+        "rows": "SELECT a.date FROM bi.dim_date a, bi.dim_date b",
+        "memory": "SELECT array_agg(a.month_name || b.month_name || c.quarter) FROM bi.dim_date a, bi.dim_date b, bi.dim_date c",
+    }
+    with psycopg.connect(conninfo, autocommit=True) as beside:
+        for name, query in wanted.items():
+            with psycopg.connect(conninfo, autocommit=True) as connection:
+                began = time.monotonic()
+                try:
+                    rows(connection, query)
+                    said[name] = "answered"
+                except psycopg.Error as error:
+                    said[name] = str(error)
+                said[name + "_seconds"] = round(time.monotonic() - began, 1)
+            said[name + "_beside"] = rows(beside, "SELECT count(*) FROM marts.finding")[0][0]
+    return said
+
+
+def connects(conninfo):
+    """Whether it is let in, and what it is told if not."""
+    try:
+        with psycopg.connect(conninfo, connect_timeout=10) as connection:
+            return {"answer": rows(connection, "SELECT 40 + 2")[0][0]}
+    except psycopg.Error as error:
+        return {"refused": str(error)}
+
+
+def count(conninfo):
+    """Findings, again and again until there are other ones: a run becomes visible on an open connection."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        first = rows(connection, "SELECT count(*), count(DISTINCT run_id) FROM marts.finding")[0]
+        print("ready", flush=True)
+        for _ in range(3000):
+            seen = rows(connection, "SELECT count(*), count(DISTINCT run_id) FROM marts.finding")[0]
+            if seen != first:
+                return {"first": list(first), "then": list(seen)}
+            time.sleep(0.2)
+    return {"first": list(first), "then": None}
+
+
+if __name__ == "__main__":
+    print(json.dumps({"read": read, "hostile": hostile, "limits": limits, "connects": connects, "count": count}[sys.argv[1]](sys.argv[2])))
