@@ -18,7 +18,10 @@ pub(super) struct Arguments {
     /// Address of the PostgreSQL wire. Anything but this machine needs a password and TLS.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5439")]
     pg: String,
-    /// File whose first line is the password, for every user name; `SHORTFALL_SERVE_PASSWORD` works too.
+    /// Address of Arrow Flight SQL, such as 127.0.0.1:32010; not served unless given. The same holds.
+    #[arg(long, value_name = "ADDR")]
+    flight: Option<String>,
+    /// File whose first line is the password, for every user name, and the bearer token; `SHORTFALL_SERVE_PASSWORD` works too.
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// Certificate chain, PEM.
@@ -27,12 +30,15 @@ pub(super) struct Arguments {
     /// Private key of the certificate, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Connections at a time.
+    /// Connections at a time, for each of the two.
     #[arg(long, default_value_t = 100)]
     max_connections: usize,
     /// Memory of one query, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     max_memory: usize,
+    /// Memory of all queries together, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 4096)]
+    max_total_memory: usize,
     /// Rows that one query may return.
     #[arg(long, value_name = "ROWS", default_value_t = 5_000_000)]
     max_rows: u64,
@@ -48,12 +54,14 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     let lake = Lake::open(&arguments.lake.lake)?;
     let request = Request {
         address: address(&arguments.pg)?,
+        flight: arguments.flight.as_deref().map(address).transpose()?,
         access: Access {
             password: password(arguments.password_file.as_deref())?,
             tls: arguments.tls_cert.clone().zip(arguments.tls_key.clone()),
         },
         limits: Limits {
             memory: arguments.max_memory.saturating_mul(MEBIBYTE),
+            total_memory: arguments.max_total_memory.saturating_mul(MEBIBYTE),
             rows: arguments.max_rows,
             time: Duration::from_secs(arguments.max_seconds),
         },
@@ -65,16 +73,40 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         let server = Server::bind(&lake, &request).await?;
         let shown = server.address().unwrap_or(request.address);
         render::note(&format!(
-            "PostgreSQL wire on {shown}, database `datafusion`, any user; schemas core, core_history, marts, bi; stop with Ctrl-C"
+            "PostgreSQL wire on {shown}, database `datafusion`, any user; schemas core, core_history, marts, bi"
         ));
+        if let Some(flight) = server.flight_address() {
+            let scheme = if request.access.tls.is_some() { "grpc+tls" } else { "grpc" };
+            render::note(&format!("Arrow Flight SQL on {scheme}://{flight}"));
+        }
+        render::note("stop with Ctrl-C");
         let running = server.run(|error| render::note(&format!("the lake could not be read again: {error}")));
         tokio::select! {
             ended = running => ended?,
-            _ = tokio::signal::ctrl_c() => {}
+            () = stopped() => {
+                // The lake's reader, stopped amid a call, complains when its runtime goes. Nothing here is left to be written.
+                std::process::exit(Exit::Done.code().into())
+            }
         }
         Ok::<_, Failure>(())
     })?;
     Ok(Exit::Done)
+}
+
+/// Ctrl-C, or what a service manager sends.
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn address(text: &str) -> Result<SocketAddr, Failure> {
@@ -101,7 +133,7 @@ impl From<ServeError> for Failure {
             ServeError::Access(error) => Self::usage(error.to_string())
                 .hint("`--password-file` and `--tls-cert`, `--tls-key`; or an address of this machine, such as 127.0.0.1:5439"),
             ServeError::Star(error) => error.into(),
-            ServeError::Listen { .. } => Self::environment(error.to_string()),
+            ServeError::Listen { .. } | ServeError::Transport(_) => Self::environment(error.to_string()),
         }
     }
 }

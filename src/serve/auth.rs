@@ -68,8 +68,8 @@ impl Access {
         Err(AccessError::Open { address, lacks })
     }
 
-    /// What speaks TLS; nothing without a certificate.
-    pub(super) fn acceptor(&self) -> Result<Option<TlsAcceptor>, AccessError> {
+    /// What speaks TLS, and one of these protocols in it; nothing without a certificate.
+    pub(super) fn acceptor(&self, protocols: &[&[u8]]) -> Result<Option<TlsAcceptor>, AccessError> {
         let Some((chain, key)) = &self.tls else { return Ok(None) };
         let bad = |path: &Path, wanted: &'static str, detail: &dyn fmt::Display| AccessError::Pem {
             path: path.to_owned(),
@@ -83,12 +83,13 @@ impl Access {
             return Err(certificate(&"it holds none"));
         }
         let private = PrivateKeyDer::from_pem_file(key).map_err(|e| bad(key, "private key in PEM", &e))?;
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|e| certificate(&e))?
             .with_no_client_auth()
             .with_single_cert(certificates, private)
             .map_err(|e| bad(key, "key of the certificate", &e))?;
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(Some(TlsAcceptor::from(Arc::new(config))))
     }
 }

@@ -77,12 +77,22 @@ pub(super) fn reads(statement: &Statement) -> bool {
     matches!(judge(statement), Verdict::Read)
 }
 
+/// Whether nothing in a plan does more than read.
+pub(super) fn only_reads(plan: &LogicalPlan) -> bool {
+    let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    reading.verify_plan(plan).is_ok()
+}
+
+/// What whoever sent a statement that does more than read is told.
+pub(super) fn refusal(what: &str) -> String {
+    let first: String = what.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+    format!("this server only reads: `{first} ...` is refused")
+}
+
 /// The error of a statement that does more than read.
 pub(super) fn refused(what: &str) -> PgWireError {
-    let first: String = what.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
     // 25006: read_only_sql_transaction.
-    let message = format!("this server only reads: `{first} ...` is refused");
-    PgWireError::UserError(Box::new(ErrorInfo::new("ERROR".to_owned(), "25006".to_owned(), message)))
+    PgWireError::UserError(Box::new(ErrorInfo::new("ERROR".to_owned(), "25006".to_owned(), refusal(what))))
 }
 
 /// The error of `FETCH` in the extended protocol.
@@ -96,9 +106,7 @@ fn unsupported() -> PgWireError {
 pub(super) async fn plan(statement: &Statement, ctx: &SessionContext) -> PgWireResult<LogicalPlan> {
     let failed = |e| PgWireError::ApiError(Box::new(e));
     let plan = ctx.state().statement_to_plan(parser::Statement::Statement(Box::new(statement.clone()))).await.map_err(failed)?;
-    let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    reading.verify_plan(&plan).map_err(|_| refused(&statement.to_string()))?;
-    Ok(plan)
+    if only_reads(&plan) { Ok(plan) } else { Err(refused(&statement.to_string())) }
 }
 
 /// Stands before the library's own hooks: refuses, and answers settings.

@@ -1,15 +1,16 @@
 //! What one query may use: memory, rows, seconds. Whichever way it came in, its plan runs below a [`GuardExec`].
 //!
-//! Memory is a pool of the query's own, so one that wants too much fails alone, with DataFusion's error; sorts and joins that can spill do so first.
+//! Memory is a pool of the query's own within the server's ([`super::memory`]), so one that wants too much fails alone, with DataFusion's error; sorts
+//! and joins that can spill do so first.
 //! Rows are those sent to the client. Seconds count from the first row asked for to the last one taken; a query that is over them is dropped
 //! with all its work, also in the middle of a join.
 
+use super::memory::{Budget, QueryPool};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::config::ConfigOptions;
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
@@ -31,6 +32,8 @@ use tokio::time::{Sleep, sleep};
 pub struct Limits {
     /// Bytes of its operators' state.
     pub memory: usize,
+    /// Bytes of the state of all queries of the server.
+    pub total_memory: usize,
     /// Rows that it returns.
     pub rows: u64,
     /// From its first row asked for to its last one taken.
@@ -41,6 +44,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub(super) struct GuardRule {
     pub(super) limits: Limits,
+    pub(super) budget: Arc<Budget>,
 }
 
 impl PhysicalOptimizerRule for GuardRule {
@@ -52,7 +56,7 @@ impl PhysicalOptimizerRule for GuardRule {
             1 => plan,
             _ => Arc::new(CoalescePartitionsExec::new(plan)),
         };
-        Ok(Arc::new(GuardExec { input: one, limits: self.limits }))
+        Ok(Arc::new(GuardExec { input: one, limits: self.limits, budget: Arc::clone(&self.budget) }))
     }
 
     fn name(&self) -> &str {
@@ -69,6 +73,7 @@ impl PhysicalOptimizerRule for GuardRule {
 struct GuardExec {
     input: Arc<dyn ExecutionPlan>,
     limits: Limits,
+    budget: Arc<Budget>,
 }
 
 impl GuardExec {
@@ -77,7 +82,7 @@ impl GuardExec {
 
 impl DisplayAs for GuardExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Limits { memory, rows, time } = self.limits;
+        let Limits { memory, rows, time, .. } = self.limits;
         write!(f, "GuardExec: memory={memory}, rows={rows}, seconds={}", time.as_secs())
     }
 }
@@ -112,18 +117,18 @@ impl ExecutionPlan for GuardExec {
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let input = children.pop().ok_or_else(|| DataFusionError::Internal("a guard guards one plan".to_owned()))?;
-        Ok(Arc::new(Self { input, limits: self.limits }))
+        Ok(Arc::new(Self { input, limits: self.limits, budget: Arc::clone(&self.budget) }))
     }
 
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         let input = children.pop().ok_or_else(|| DataFusionError::Internal("a guard guards one plan".to_owned()))?;
-        Ok(Arc::new(Self { input, limits: self.limits }))
+        Ok(Arc::new(Self { input, limits: self.limits, budget: Arc::clone(&self.budget) }))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let shared = context.runtime_env();
         let own = RuntimeEnvBuilder::from_runtime_env(&shared)
-            .with_memory_pool(Arc::new(FairSpillPool::new(self.limits.memory)))
+            .with_memory_pool(Arc::new(QueryPool::new(self.limits.memory, Arc::clone(&self.budget))))
             .build_arc()?;
         let context = Arc::new(TaskContext::new(
             context.task_id(),

@@ -3,14 +3,16 @@
 //! ```text
 //! client ── TLS, SCRAM-SHA-256 ── pg.rs ──┐
 //!                                         ├─> gate.rs: reading only ─> limits.rs: memory, rows, seconds ─> view.rs: core.*, marts.*, bi.* of one run
-//! client ── TLS, bearer token ── (flight) ┘
+//! client ── TLS, bearer token ── flight ───┘
 //! ```
 //! Each statement runs on one view of the lake, and a view is of one moment: when an analysis or an ingest has been committed, the next
 //! statement sees all of it. Beyond this machine nothing is served without password and TLS.
 
 mod auth;
+mod flight;
 mod gate;
 mod limits;
+mod memory;
 mod pg;
 mod view;
 

@@ -1,6 +1,7 @@
 //! The PostgreSQL wire: accepts connections, authenticates them, and lets the library answer.
 
 use super::auth::{Access, AccessError};
+use super::flight::Flight;
 use super::gate::{self, Gate, Reader};
 use super::limits::Limits;
 use super::view::Views;
@@ -39,6 +40,7 @@ use tokio::sync::Semaphore;
 /// A server that is bound and not yet running.
 pub struct Server {
     listener: TcpListener,
+    flight: Option<Flight>,
     access: Access,
     views: Arc<Views>,
     connections: usize,
@@ -61,6 +63,9 @@ pub enum ServeError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Flight SQL ended.
+    #[error("Flight SQL cannot be served: {0}")]
+    Transport(String),
 }
 
 /// What is asked for.
@@ -68,6 +73,8 @@ pub enum ServeError {
 pub struct Request {
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
+    /// Where to listen for Flight SQL, if at all.
+    pub flight: Option<SocketAddr>,
     /// Who may connect.
     pub access: Access,
     /// What one query may use.
@@ -87,12 +94,22 @@ impl Server {
     /// [`ServeError`] if access is too open, the certificate or the lake cannot be read, or the address is taken.
     pub async fn bind(lake: &Lake, request: &Request) -> Result<Self, ServeError> {
         request.access.check(request.address)?;
-        request.access.acceptor()?;
+        request.access.acceptor(&[])?;
         let views = Views::open(lake, request.threads, request.limits, request.fiscal_start).await?;
         let listen = |source| ServeError::Listen { address: request.address, source };
         let listener = TcpListener::bind(request.address).await.map_err(listen)?;
+        let flight = match request.flight {
+            Some(address) => Some(Flight::bind(address, &request.access, request.connections).await?),
+            None => None,
+        };
         let (access, views) = (request.access.clone(), Arc::new(views));
-        Ok(Self { listener, access, views, connections: request.connections })
+        Ok(Self { listener, flight, access, views, connections: request.connections })
+    }
+
+    /// Where it listens for Flight SQL.
+    #[must_use]
+    pub fn flight_address(&self) -> Option<SocketAddr> {
+        self.flight.as_ref().and_then(Flight::address)
     }
 
     /// Where it listens.
@@ -106,7 +123,7 @@ impl Server {
     /// # Errors
     /// [`ServeError`] if the certificate cannot be read.
     pub async fn run(self, tell: impl Fn(&StarError)) -> Result<(), ServeError> {
-        let acceptor = self.access.acceptor()?;
+        let acceptor = self.access.acceptor(&[])?;
         let password = self.access.password.clone().map(Arc::<str>::from);
         let free = Arc::new(Semaphore::new(self.connections));
         let manager = Arc::new(ConnectionManager::new());
@@ -128,11 +145,17 @@ impl Server {
                 });
             }
         };
+        let flight = async {
+            match self.flight {
+                Some(flight) => flight.run(Arc::clone(&self.views)).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            () = accept => {}
-            () = self.views.watch(tell) => {}
+            () = accept => Ok(()),
+            ended = flight => ended,
+            () = self.views.watch(tell) => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The lake as of one moment, for queries: made anew when something has been committed, swapped in whole.
 
 use super::limits::{GuardRule, Limits};
+use super::memory::Budget;
 use crate::bi::{self, StarError};
 use crate::lake::truth::TruthError;
 use crate::lake::{Lake, Table};
@@ -26,6 +27,7 @@ pub(super) struct Views {
     lake: Lake,
     threads: usize,
     limits: Limits,
+    budget: Arc<Budget>,
     fiscal_start: u32,
     current: RwLock<(Stamp, Arc<SessionContext>)>,
 }
@@ -33,8 +35,10 @@ pub(super) struct Views {
 impl Views {
     /// The first view.
     pub(super) async fn open(lake: &Lake, threads: usize, limits: Limits, fiscal_start: u32) -> Result<Self, StarError> {
-        let first = view(lake, threads, limits, fiscal_start).await?;
-        Ok(Self { lake: lake.clone(), threads, limits, fiscal_start, current: RwLock::new(first) })
+        let budget = Budget::new(limits.total_memory);
+        let guard = GuardRule { limits, budget: Arc::clone(&budget) };
+        let first = view(lake, threads, guard, fiscal_start).await?;
+        Ok(Self { lake: lake.clone(), threads, limits, budget, fiscal_start, current: RwLock::new(first) })
     }
 
     /// What the next statement runs on.
@@ -49,7 +53,11 @@ impl Views {
             let known = self.current.read().unwrap_or_else(PoisonError::into_inner).0;
             let moved = match stamp(&self.lake).await {
                 Ok(now) if now == known => continue,
-                Ok(_) => view(&self.lake, self.threads, self.limits, self.fiscal_start).await,
+                Ok(_) => {
+                    // What older views still run counts too.
+                    let guard = GuardRule { limits: self.limits, budget: Arc::clone(&self.budget) };
+                    view(&self.lake, self.threads, guard, self.fiscal_start).await
+                }
                 Err(error) => Err(error),
             };
             match moved {
@@ -65,7 +73,13 @@ async fn stamp(lake: &Lake) -> Result<Stamp, StarError> {
 }
 
 /// A view of one moment: what was committed while it was made is taken up by making it again.
-async fn view(lake: &Lake, threads: usize, limits: Limits, fiscal_start: u32) -> Result<(Stamp, Arc<SessionContext>), StarError> {
+async fn view(
+    lake: &Lake,
+    threads: usize,
+    guard: GuardRule,
+    fiscal_start: u32,
+) -> Result<(Stamp, Arc<SessionContext>), StarError> {
+    let guard = Arc::new(guard);
     loop {
         let before = stamp(lake).await?;
         let ctx = session::context(threads);
@@ -74,9 +88,10 @@ async fn view(lake: &Lake, threads: usize, limits: Limits, fiscal_start: u32) ->
             continue;
         }
         // What the view is made of is not a client's query: the limits come after it.
-        let guard = Arc::new(GuardRule { limits });
         let ctx = SessionContext::new_with_state(
-            SessionStateBuilder::new_from_existing(ctx.state()).with_physical_optimizer_rule(guard).build(),
+            SessionStateBuilder::new_from_existing(ctx.state())
+                .with_physical_optimizer_rule(Arc::<GuardRule>::clone(&guard))
+                .build(),
         );
         if let Some(catalog) = ctx.catalog("datafusion") {
             for inner in INNER {

@@ -3,6 +3,7 @@
 //! says what is missing. `SHORTFALL_PYTHON` names a Python that has them already.
 
 use super::support::repository;
+use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -24,9 +25,9 @@ fn run(command: &mut Command) -> Result<(), String> {
 fn environment() -> Result<PathBuf, String> {
     let requirements = repository("tests/oracle/requirements.txt");
     let text = std::fs::read_to_string(&requirements).map_err(|e| e.to_string())?;
-    let versions: Vec<String> = text.lines().filter(|line| !line.starts_with('#')).map(|line| line.replace("==", "-")).collect();
+    let digest = format!("{:x}", Sha256::digest(text));
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (folder, done) = (tmp.join(format!("python-{}", versions.join("-"))), format!("python-{}.done", versions.join("-")));
+    let (folder, done) = (tmp.join(format!("python-{}", &digest[..12])), format!("python-{}.done", &digest[..12]));
     // One process makes it, others wait.
     let lock = File::create(tmp.join("python.lock")).and_then(|file| file.lock().map(|()| file)).map_err(|e| e.to_string())?;
     let python = folder.join("bin/python");

@@ -9,6 +9,7 @@ mod detection;
 mod duckdb;
 mod export;
 mod false_alarms;
+mod flight;
 mod identity;
 mod laws;
 mod onset;

@@ -13,33 +13,33 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 /// A lake that no test changes, and the server on it that anybody on this machine may ask.
-static OPEN: LazyLock<(Seats, SocketAddr)> = LazyLock::new(|| {
+pub static OPEN: LazyLock<(Seats, SocketAddr, SocketAddr)> = LazyLock::new(|| {
     let seats = two_quarters();
-    let address = serve(&seats, Access::default(), GENEROUS);
-    (seats, address)
+    let (wire, flight) = serve(&seats, Access::default(), GENEROUS);
+    (seats, wire, flight)
 });
 
-const GENEROUS: Limits = Limits { memory: 256 << 20, rows: 100_000, time: Duration::from_secs(60) };
+pub const GENEROUS: Limits = Limits { memory: 256 << 20, total_memory: 1 << 30, rows: 100_000, time: Duration::from_secs(60) };
 
 fn request(access: Access, limits: Limits) -> Request {
     let address = "127.0.0.1:0".parse().expect("an address");
-    Request { address, access, limits, connections: 80, threads: 2, fiscal_start: 1 }
+    Request { address, flight: Some(address), access, limits, connections: 80, threads: 2, fiscal_start: 1 }
 }
 
-/// Serves a lake on its own runtime until the test's process ends.
-fn serve(seats: &Seats, access: Access, limits: Limits) -> SocketAddr {
+/// Serves a lake on its own runtime until the test's process ends: PostgreSQL wire, Flight SQL.
+pub fn serve(seats: &Seats, access: Access, limits: Limits) -> (SocketAddr, SocketAddr) {
     let lake = seats.book.lake.clone();
     let bound = seats.book.runtime.block_on(async move {
         tokio::spawn(async move { Server::bind(&lake, &request(access, limits)).await }).await.expect("no panic")
     });
     let server = bound.expect("a server");
-    let address = server.address().expect("an address");
+    let addresses = (server.address().expect("an address"), server.flight_address().expect("an address"));
     seats.book.runtime.spawn(server.run(|error| panic!("{error}")));
-    address
+    addresses
 }
 
 /// Certificate and key for `localhost`.
-fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
+pub fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
     let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
     let made = Command::new("openssl")
         .args([
@@ -82,7 +82,7 @@ fn ask(job: &str, conninfo: &str, password: Option<&str>) -> Value {
 
 #[test]
 fn a_driver_reads_money_dates_cursors_and_the_catalogue() {
-    let (_, address) = &*OPEN;
+    let (_, address, _) = &*OPEN;
     let said = ask("read", &conninfo(*address, ""), None);
     // Six seats at 22.00 in three months, as exact numerics.
     assert_eq!([&said["leakage"], &said["is_decimal"]], [&json!("396.000000000000000000"), &json!(true)]);
@@ -98,7 +98,7 @@ fn a_driver_reads_money_dates_cursors_and_the_catalogue() {
 
 #[test]
 fn every_statement_that_does_more_than_read_is_refused() {
-    let (_, address) = &*OPEN;
+    let (_, address, _) = &*OPEN;
     let said = ask("hostile", &conninfo(*address, ""), None);
     assert_eq!(said["accepted"], json!([]));
     assert!(said["statements"].as_u64() >= Some(50));
@@ -110,9 +110,9 @@ fn every_statement_that_does_more_than_read_is_refused() {
 
 #[test]
 fn a_query_that_wants_too_much_is_cut_off_and_others_go_on() {
-    let (seats, _) = &*OPEN;
-    let limits = Limits { memory: 32 << 20, rows: 1_000, time: Duration::from_secs(3) };
-    let address = serve(seats, Access::default(), limits);
+    let (seats, ..) = &*OPEN;
+    let limits = Limits { memory: 32 << 20, rows: 1_000, time: Duration::from_secs(3), ..GENEROUS };
+    let (address, _) = serve(seats, Access::default(), limits);
     let said = ask("limits", &conninfo(address, ""), None);
     let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
     assert!(text("time").contains("took longer than 3 s"), "{said}");
@@ -126,12 +126,12 @@ fn a_query_that_wants_too_much_is_cut_off_and_others_go_on() {
 
 #[test]
 fn only_who_knows_the_password_and_speaks_tls_is_let_in() {
-    let (seats, _) = &*OPEN;
+    let (seats, ..) = &*OPEN;
     let folder = tempfile::tempdir().expect("a folder");
     let tls = certificate(folder.path());
     let root = tls.0.display().to_string();
     let access = Access { password: Some("correct horse".to_owned()), tls: Some(tls) };
-    let address = serve(seats, access, GENEROUS);
+    let (address, _) = serve(seats, access, GENEROUS);
     let verified = conninfo(address, &format!("sslmode=verify-full sslrootcert={root}"));
     assert_eq!(ask("connects", &verified, Some("correct horse")), json!({ "answer": 42 }));
     let refused = |conninfo: &str, password: Option<&str>| {
@@ -156,7 +156,7 @@ fn only_who_knows_the_password_and_speaks_tls_is_let_in() {
 
 #[test]
 fn beyond_this_machine_nothing_is_served_without_password_and_tls() {
-    let (seats, _) = &*OPEN;
+    let (seats, ..) = &*OPEN;
     let open = Request { address: "0.0.0.0:0".parse().expect("an address"), ..request(Access::default(), GENEROUS) };
     let bound = seats.book.runtime.block_on(Server::bind(&seats.book.lake, &open));
     assert!(matches!(bound, Err(ServeError::Access(_))));
@@ -168,7 +168,7 @@ fn beyond_this_machine_nothing_is_served_without_password_and_tls() {
 #[test]
 fn a_new_run_is_seen_whole_on_an_open_connection() {
     let seats = two_quarters();
-    let address = serve(&seats, Access::default(), GENEROUS);
+    let (address, _) = serve(&seats, Access::default(), GENEROUS);
     let mut command = oracle_command("ask_server.py");
     let mut client = command.args(["count", &conninfo(address, "")]).stdout(Stdio::piped()).spawn().expect("Python");
     let mut lines = BufReader::new(client.stdout.take().expect("output")).lines();
