@@ -11,9 +11,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// One page for each BI tool.
-const TOOLS: [(&str, &str); 3] = [
+const TOOLS: [(&str, &str); 4] = [
     ("power_bi.md", include_str!("docs/power_bi.md")),
     ("duckdb_polars_spark.md", include_str!("docs/duckdb_polars_spark.md")),
+    ("flight_sql.md", include_str!("docs/flight_sql.md")),
     ("excel.md", include_str!("docs/excel.md")),
 ];
 
