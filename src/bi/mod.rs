@@ -7,6 +7,7 @@
 //! Power BI project all repeat that. Facts carry keys of dimensions and never an empty one; dimensions have one row per key.
 
 mod catalogue;
+pub mod page;
 pub mod star;
 
 pub use star::{CALENDAR_YEAR, Star, StarError, register};

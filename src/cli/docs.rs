@@ -1,6 +1,7 @@
 //! `shortfall docs` and `shortfall completions`: reference pages made from what the program itself is made of, so that they cannot fall behind it.
 
 use super::{Cli, EXIT_CODES, Exit, Failure, render};
+use crate::bi::page;
 use crate::bi::star::Star;
 use crate::findings::signal::Signal;
 use crate::query::catalog::Catalog;
@@ -103,14 +104,7 @@ fn dictionary(catalog: &Catalog) -> Result<String, Failure> {
         "# Tables for BI tools\n\nWhat `export` writes and `bi.*` shows in `sql`. Types are in the `dictionary.md` of each export.\n",
     );
     for table in &star.tables {
-        let _ = write!(
-            text,
-            "\n## {}\n\n{}: {}. One row per {}.\n\n| column | what it is |\n| --- | --- |\n",
-            table.name, table.title, table.meaning, table.grain
-        );
-        for (name, description) in &table.columns {
-            let _ = writeln!(text, "| `{name}` | {} |", description.replace('|', "\\|"));
-        }
+        text.push_str(&page::section(&star, table, None));
     }
     Ok(text)
 }
@@ -141,7 +135,7 @@ mod tests {
         }
         let text = dictionary(&catalog).expect("tables");
         for (table, _) in catalog.folder("bi") {
-            assert!(text.contains(&format!("\n## {table}\n")), "{table}");
+            assert!(text.contains(&format!("\n## {table}: ")), "{table}");
         }
         assert_eq!(exit_codes().matches("\n| ").count(), EXIT_CODES.len() + 2);
     }

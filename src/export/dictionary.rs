@@ -1,10 +1,10 @@
 //! The data dictionary: every table and column of an export, for people and for programs.
 
 use super::error::ExportError;
+use crate::bi::page;
 use crate::bi::star::{Star, StarTable};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 /// Columns with their types, by table.
 pub(super) type Columns = BTreeMap<String, Vec<(String, String)>>;
@@ -52,39 +52,9 @@ fn markdown(star: &Star, columns: &Columns) -> String {
          ends before the next begins. Amounts are exact decimals in the currency of their row; amounts of different currencies are never to be added. \
          `change_manifest.json` and `.parquet` name every file that an export added, restated or removed, and why.\n",
     );
-    let relations = star.relations();
     for table in &star.tables {
-        let _ = write!(
-            text,
-            "\n## {}: {}\n\n{}. One row per {}.\n\n| column | type | what it is |\n| --- | --- | --- |\n",
-            table.name,
-            table.title,
-            sentence(&table.meaning),
-            table.grain
-        );
-        for (name, description) in &table.columns {
-            let key = if table.key.contains(name) { ", key" } else { "" };
-            let _ = writeln!(
-                text,
-                "| `{name}` | {}{key} | {} |",
-                type_of(columns, &table.name, name),
-                description.replace('|', "\\|")
-            );
-        }
-        let to: Vec<String> = relations
-            .iter()
-            .filter(|relation| relation.fact == table.name)
-            .map(|relation| format!("`{}` to `{}.{}`", relation.column, relation.dimension, relation.key))
-            .collect();
-        if !to.is_empty() {
-            let _ = write!(text, "\nRefers: {}.\n", to.join(", "));
-        }
+        let of_column = |column: &str| type_of(columns, &table.name, column).to_owned();
+        text.push_str(&page::section(star, table, Some(&of_column)));
     }
     text
-}
-
-/// The first letter of a text as a capital.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
