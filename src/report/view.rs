@@ -304,7 +304,7 @@ impl FindingRow {
             confidence: format::confidence(finding.confidence),
             status: capitalised(&finding.status),
             severity: capitalised(&finding.severity),
-            explanation: format::shortened(&finding.explanation, LONG_TEXT),
+            explanation: explanation(finding),
             happened: data.causes.get(&finding.finding_id).map(|text| format::shortened(text, LONG_TEXT)),
             facts: facts(finding, data.quarter),
             command: format!(
@@ -322,6 +322,15 @@ impl FindingRow {
             },
         })
     }
+}
+
+/// The explanation with names in the length of a row: one of ten thousand characters would leave no room for what is said.
+fn explanation(finding: &Finding) -> String {
+    let is_long = |name: &&String| name.chars().count() > ROW_NAME;
+    let names = [&finding.customer_name, &finding.service_name].into_iter().flatten().filter(is_long);
+    let text =
+        names.fold(finding.explanation.clone(), |text, name| text.replace(name.as_str(), &format::shortened(name, ROW_NAME)));
+    format::shortened(&text, LONG_TEXT)
 }
 
 /// The numbers of an unfolded finding, each with its name.

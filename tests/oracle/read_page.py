@@ -5,6 +5,7 @@
 Prints JSON: `wrong`, a sentence for each thing that is not as it should be, and by page how many findings it showed. Exits with 2 where there is no browser.
 """
 
+import io
 import json
 import shutil
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import axe_playwright_python
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from pypdf import PdfReader
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -154,8 +156,12 @@ class Reader:
         page.evaluate("() => dispatchEvent(new Event('afterprint'))")
         page.emulate_media(media="screen")
         paper = page.pdf(format="A4")
-        self.expect(paper.startswith(b"%PDF") and len(paper) > 10_000, "no PDF")
-        Path(self.url.removeprefix("file://")).with_suffix(".pdf").write_bytes(paper)
+        text = "".join("".join(sheet.extract_text().split()) for sheet in PdfReader(io.BytesIO(paper)).pages)
+        for at in page.locator("td > details").all():
+            code, facts = at.locator("dd > code").text_content(), at.locator(".explanation").text_content()
+            self.expect(code in text, f"finding {code} is not unfolded on paper")
+            last = "".join(facts.split())[-24:]
+            self.expect(last in text, f"the explanation of {code} is not on paper: {last!r}")
         context.close()
 
     def without_javascript(self) -> None:
