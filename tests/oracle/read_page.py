@@ -154,7 +154,6 @@ class Reader:
         )
         self.expect(hidden == 0, f"{hidden} parts of the evidence are cut off or missing on paper")
         page.evaluate("() => dispatchEvent(new Event('afterprint'))")
-        page.emulate_media(media="screen")
         paper = page.pdf(format="A4")
         text = "".join("".join(sheet.extract_text().split()) for sheet in PdfReader(io.BytesIO(paper)).pages)
         for at in page.locator("td > details").all():
