@@ -17,4 +17,5 @@ pub mod rating;
 pub mod report;
 pub mod serve;
 pub mod sources;
+pub mod spreadsheet;
 pub mod synth;

@@ -6,8 +6,8 @@ use rust_decimal::Decimal;
 use shortfall::findings::{Basis, Finding};
 use shortfall::month::{Month, Quarter};
 use shortfall::report::{
-    ChartKind, ChartPoint, CoverageRow, CurrencyTotal, EvidenceRow, FindingChart, MAX_FINDINGS, MeasureRow, ReportData,
-    ReportError, ScoreRow, SignalTotal, render, workbook,
+    ChartKind, ChartPoint, CoverageRow, CurrencyTotal, EvidenceRow, FindingChart, MAX_FINDINGS, MeasureRow, QuarterTotal,
+    ReportData, ReportError, ScoreRow, SignalTotal, Step, Waterfall, render, workbook,
 };
 use std::io::Cursor;
 use std::path::Path;
@@ -125,6 +125,20 @@ fn coverage() -> Vec<CoverageRow> {
         .collect()
 }
 
+fn waterfall(currency: &str) -> Waterfall {
+    let step = |title: &str, is_signal, amount| Step { title: title.into(), is_signal, amount: decimal(amount) };
+    Waterfall {
+        currency: currency.into(),
+        expected: decimal("1904233.10"),
+        billed: decimal("1761002.48"),
+        steps: vec![
+            step("Billed quantity below delivered", true, "150000.00"),
+            step("Month billed twice", true, "-11000.00"),
+            step("Credits given", false, "4230.62"),
+        ],
+    }
+}
+
 /// The report of `findings`, with totals and causes that follow from them.
 fn data(findings: Vec<Finding>) -> ReportData {
     let charts = findings.iter().enumerate().map(|(number, finding)| chart(finding, number)).collect();
@@ -162,12 +176,27 @@ fn data(findings: Vec<Finding>) -> ReportData {
         })
         .filter(|row| row.findings > 0)
         .collect();
+    let waterfalls = currencies.iter().map(|currency| waterfall(currency)).collect();
+    let quarters = currencies
+        .iter()
+        .flat_map(|currency| [("2025Q4", "0"), ("2026Q1", "1204.50"), ("2026Q3", "4800.00")].map(|of| (*currency, of)))
+        .map(|(currency, (quarter, leakage))| QuarterTotal {
+            quarter: quarter.parse().expect("a quarter"),
+            currency: currency.into(),
+            leakage_revenue: decimal(leakage),
+            leakage_cost: decimal("100.25"),
+            overbilled: decimal("7.00"),
+            findings: 3,
+        })
+        .collect();
     ReportData {
         quarter: quarter(),
         as_of: NaiveDate::from_ymd_opt(2026, 10, 8).expect("a date"),
         lake: "s3://northstar-msp/lake".into(),
         totals,
         by_signal,
+        waterfalls,
+        quarters,
         causes: findings
             .iter()
             .take(1)
@@ -244,6 +273,66 @@ fn headline_shows_the_totals_exactly_and_apart() {
     assert!(html.contains("neither converted nor added"));
 }
 
+/// The cells of a table's rows as text, by its class.
+fn table(html: &str, class: &str) -> Vec<Vec<String>> {
+    let start = html.find(&format!("<table class=\"{class}\">")).unwrap_or_else(|| panic!("no table {class}"));
+    let body = html[start..].split("<tbody>").nth(1).and_then(|rest| rest.split("</tbody>").next()).expect("a body");
+    let texts = |row: &str| {
+        let cells = row.split("</td>").flat_map(|cell| cell.split("</th>"));
+        let text = |cell: &str| cell.split('>').filter_map(|part| part.split('<').next()).collect::<String>().trim().to_owned();
+        cells.map(text).filter(|text| !text.is_empty()).collect()
+    };
+    body.split("</tr>").map(texts).filter(|row: &Vec<String>| !row.is_empty()).collect()
+}
+
+fn amount(text: &str) -> Decimal {
+    decimal(&text.replace([',', '+'], ""))
+}
+
+#[test]
+fn waterfall_leads_from_expected_to_billed_to_the_cent() {
+    let html = page(&sample(), "sample");
+    let rows = table(&html, "waterfall");
+    let titles: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(
+        titles,
+        ["Should have been billed", "Billed quantity below delivered", "Month billed twice", "Credits given", "Was billed"]
+    );
+    let (first, last) = (amount(&rows[0][1]), amount(&rows[4][1]));
+    assert_eq!(first + rows[1..4].iter().map(|row| amount(&row[1])).sum::<Decimal>(), last);
+    assert_eq!(last, decimal("1761002.48"));
+    assert!(html.contains("<dd>EUR 1,761,002.48</dd>"), "the headline says the same");
+    assert!(html.contains("The bars begin at EUR 1,680,000.00, not at zero."));
+    let mut wrong = sample();
+    wrong.waterfalls[1].billed += decimal("0.01");
+    assert!(matches!(render(&wrong), Err(ReportError::WaterfallDisagrees { currency, .. }) if currency == "USD"));
+}
+
+#[test]
+fn customers_add_up_to_the_headline_and_the_rest_is_one_row() {
+    let mut data = data((0..60).map(|n| finding(n, n % SIGNALS.len(), "EUR", decimal("10.25"))).collect());
+    data.findings[7].customer_key = None;
+    data.findings[7].customer_name = None;
+    let rows = table(&page(&data, "customers"), "customers");
+    assert_eq!(rows.len(), 13);
+    assert_eq!(rows[12][0], "48 others");
+    assert_eq!(rows.iter().map(|row| amount(&row[1])).sum::<Decimal>(), data.totals[0].leakage);
+    assert_eq!(rows.iter().map(|row| amount(&row[2])).sum::<Decimal>(), data.totals[0].overbilled);
+}
+
+#[test]
+fn trend_is_shown_where_two_quarters_were_analysed() {
+    let mut data = sample();
+    let html = page(&data, "sample");
+    let rows = table(&html, "quarters");
+    assert_eq!(rows[1], ["Q1 2026", "1,304.75", "1,204.50", "100.25", "7.00", "3"]);
+    assert_eq!(rows.len(), 3);
+    assert!(html.contains("EUR 100.25 in Q4 2025, EUR 1,304.75 in Q1 2026, EUR 4,900.25 in Q3 2026."));
+    assert!(html.contains("class=\"fill-cost\""));
+    data.quarters.retain(|total| total.quarter == quarter());
+    assert!(!render(&data).expect("consistent").contains("By quarter"));
+}
+
 #[test]
 fn every_finding_unfolds_to_its_explanation_and_chart() {
     let data = sample();
@@ -254,7 +343,8 @@ fn every_finding_unfolds_to_its_explanation_and_chart() {
         assert!(html.contains(&format!(r#"id="narrow-title-{rank}""#)), "narrow chart of finding {rank}");
     }
     assert_eq!(html.matches("<details>").count(), data.findings.len());
-    assert_eq!(html.matches(r#"role="img""#).count(), 2 * data.findings.len());
+    // Each chart for two widths, and so the trend of both currencies.
+    assert_eq!(html.matches(r#"role="img""#).count(), 2 * (data.findings.len() + 2));
     assert!(html.contains("Change: Feb 2026"));
     assert_eq!(html.matches("What happened then: 2026-02-03: the PSA quantity rose &lt;by&gt; 6").count(), 1);
     assert!(html.contains("-3.3% a month (95% interval -4.6% to -2.1%)"));

@@ -96,9 +96,9 @@ fn print(context: &Context, explanation: &Explanation) {
         finding.currency,
         finding.basis.as_str()
     ));
-    render::lines(&finding.explanation);
+    render::sentence(&finding.explanation);
     for (cause, row) in &explanation.causes {
-        render::lines(&format!("{} {}", if cause.rank == 1 { "what happened then:" } else { "  also:" }, cause.detail));
+        render::sentence(&format!("{} {}", if cause.rank == 1 { "what happened then:" } else { "  also:" }, cause.detail));
         if let Some(row) = row {
             let line: String = row.line.chars().take(LINE_WIDTH).collect();
             render::lines(&format!("    {} row {} (batch {})\n    {line}", row.file, row.source_row, row.batch_id));

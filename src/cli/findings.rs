@@ -9,6 +9,7 @@ use crate::findings::status::money;
 use crate::findings::{Basis, Finding};
 use crate::lake::Lake;
 use crate::month::Quarter;
+use crate::spreadsheet::guarded;
 use clap::ValueEnum;
 use parquet::arrow::ArrowWriter;
 use rust_decimal::Decimal;
@@ -25,7 +26,7 @@ pub(super) struct Arguments {
     /// The muted findings instead of the others.
     #[arg(long)]
     muted: bool,
-    /// How to write them.
+    /// How to write them. In CSV, text that a spreadsheet would take for a formula begins with an apostrophe; JSON and Parquet are exact.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// File to write to instead of standard output.
@@ -73,6 +74,21 @@ pub(super) const COLUMNS: [&str; 27] = [
     "overbilled",
 ];
 
+/// Those that are numbers, and may begin with a sign.
+const NUMBERS: [&str; 11] = [
+    "leakage_low",
+    "leakage",
+    "leakage_high",
+    "annual_run_rate",
+    "confidence",
+    "p_value",
+    "q_value",
+    "slope",
+    "slope_low",
+    "slope_high",
+    "overbilled",
+];
+
 /// The newest run, of a quarter if one is named.
 pub(super) fn newest_run(context: &Context, lake: &Lake, quarter: Option<Quarter>) -> Result<Run, Failure> {
     let runs = context.runtime.block_on(marts::runs(lake))?;
@@ -112,9 +128,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         Format::Table | Format::Csv => csv_bytes(&findings)?,
         Format::Json => {
             let rows: Vec<serde_json::Value> = findings.iter().map(json_row).collect();
-            let mut text = serde_json::to_vec_pretty(&rows).map_err(|e| Failure::environment(e.to_string()))?;
-            text.push(b'\n');
-            text
+            format!("{}\n", render::json_text(&serde_json::Value::Array(rows))).into_bytes()
         }
         Format::Parquet => parquet_bytes(&findings, &run.run_id)?,
     };
@@ -239,15 +253,12 @@ fn csv_bytes(findings: &[Finding]) -> Result<Vec<u8>, Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS).map_err(failed)?;
     for finding in findings {
-        writer.write_record(text_row(finding).map(|cell| harmless(&cell))).map_err(failed)?;
+        let row = text_row(finding);
+        let guard =
+            |(name, cell): (&&str, &String)| if NUMBERS.contains(name) { cell.clone() } else { guarded(cell).into_owned() };
+        writer.write_record(COLUMNS.iter().zip(&row).map(guard)).map_err(failed)?;
     }
     writer.into_inner().map_err(|e| Failure::environment(format!("could not write CSV: {e}")))
-}
-
-/// A spreadsheet runs a cell that begins with a formula sign; names from other systems get an apostrophe before it.
-fn harmless(cell: &str) -> String {
-    let is_number = cell.parse::<f64>().is_ok();
-    if !is_number && cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
 }
 
 /// Money as decimal strings, months as `YYYY-MM`, null where not applicable.

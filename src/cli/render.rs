@@ -4,6 +4,7 @@ use super::{Failure, OutputFormat};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, TableComponent};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 
 /// Width of tables where standard output is no terminal.
@@ -11,6 +12,10 @@ const PLAIN_WIDTH: u16 = 160;
 
 /// Longest first column that is never broken.
 const LONGEST_ID: usize = 40;
+
+/// Characters of a table's cell, and of a sentence, before the rest is cut off: JSON has it whole.
+const LONGEST_CELL: usize = 300;
+const LONGEST_SENTENCE: usize = 2_000;
 
 /// Lines of a table beside its rows: two borders, a header and its rule.
 const RULES_AND_HEADER: usize = 4;
@@ -47,16 +52,37 @@ pub(super) fn lines(text: &str) {
     put(&clean(text));
 }
 
-/// One JSON document.
-pub(super) fn document(value: &Value) {
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    put(&text);
+/// A sentence about names from elsewhere: one line, whatever they hold.
+pub(super) fn sentence(text: &str) {
+    put(&one_line(text, LONGEST_SENTENCE));
 }
 
-/// Bytes as they are: CSV, Parquet.
+/// One JSON document.
+pub(super) fn document(value: &Value) {
+    put(&json_text(value));
+}
+
+/// A document whose strings are exact and steer no terminal: what could is escaped.
+pub(super) fn json_text(value: &Value) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) && c != '\n' {
+            let _ = write!(safe, "\\u{:04x}", u32::from(c));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// Bytes as they are: CSV, Parquet. On a terminal, text is looked at, not stored, and must not steer it.
 pub(super) fn bytes(data: &[u8]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(data)?;
+    match std::str::from_utf8(data) {
+        Ok(text) if out.is_terminal() => out.write_all(clean(text).as_bytes())?,
+        _ => out.write_all(data)?,
+    }
     out.flush()
 }
 
@@ -69,7 +95,7 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) {
     }
     table.set_header(header.iter().map(|cell| clean(cell)));
     for row in rows {
-        table.add_row(row.iter().map(|cell| clean(cell)));
+        table.add_row(row.iter().map(|cell| one_line(cell, LONGEST_CELL)));
     }
     for &at in right {
         if let Some(column) = table.column_mut(at) {
@@ -91,7 +117,22 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) {
 
 /// Names come from other people's systems: what would steer a terminal is shown as a replacement character.
 fn clean(text: &str) -> String {
-    let steers =
-        |c: char| (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if steers(c) && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// [`clean`] text that stays on its line, cut to `longest` characters.
+fn one_line(text: &str, longest: usize) -> String {
+    let text = clean(text);
+    let mut letters = text.chars().map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c });
+    let mut line: String = letters.by_ref().take(longest).collect();
+    if letters.next().is_some() {
+        line.push('…');
+    }
+    line
+}
+
+/// Escape sequences and other controls, line separators, marks and overrides of the writing direction.
+fn steers(c: char) -> bool {
+    let is_bidi = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || is_bidi
 }

@@ -10,6 +10,7 @@ use crate::query::catalog::{Catalog, Query};
 use crate::query::run::QueryError;
 use crate::query::session;
 use crate::query::views;
+use crate::spreadsheet::guarded;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -25,7 +26,7 @@ pub(super) struct Arguments {
     /// Only what was known at the end of this day.
     #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
-    /// Write CSV instead of a table.
+    /// Write CSV instead of a table. Text that a spreadsheet would take for a formula begins with an apostrophe; `--output json` is exact.
     #[arg(long)]
     csv: bool,
 }
@@ -89,9 +90,12 @@ fn print(context: &Context, as_csv: bool, batches: &[RecordBatch]) -> Result<Exi
     if as_csv {
         let failed = |e: csv::Error| Failure::environment(format!("could not write CSV: {e}"));
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(&header).map_err(failed)?;
+        let is_number: Vec<bool> = schema.fields().iter().map(|f| f.data_type().is_numeric()).collect();
+        writer.write_record(header.iter().map(|name| guarded(name).into_owned())).map_err(failed)?;
         for row in rows {
-            writer.write_record(row.iter().map(|cell| cell.as_deref().unwrap_or(""))).map_err(failed)?;
+            let cells = row.iter().map(|cell| cell.as_deref().unwrap_or(""));
+            let cells = cells.zip(&is_number).map(|(cell, is_number)| if *is_number { cell.into() } else { guarded(cell) });
+            writer.write_record(cells.map(std::borrow::Cow::into_owned)).map_err(failed)?;
         }
         let bytes = writer.into_inner().map_err(|e| Failure::environment(e.to_string()))?;
         render::bytes(&bytes).map_err(|e| Failure::environment(format!("could not write to standard output: {e}")))?;

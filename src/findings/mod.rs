@@ -24,6 +24,8 @@ mod recompute;
 pub mod recoverable;
 pub mod recovered;
 pub mod report_data;
+mod report_quarters;
+mod report_waterfall;
 pub mod schema;
 pub mod scorecard;
 pub mod signal;

@@ -6,7 +6,7 @@
 //! | `facts/<fact>.parquet` | what the signal's query reads, and the names: of facts by customer and service the finding's rows, of others all |
 //! | `claim.parquet` | what other findings are counted for in the same months, and which of them claim first |
 //! | `billed_line.parquet` | invoice lines of the finding's months, shared over service months |
-//! | `source_rows.csv` | the lines of the exports: file, row, text |
+//! | `source_rows.csv` | the lines of the exports: file, row, text; see [`crate::spreadsheet`] for text that begins with an apostrophe |
 //! | `recompute.sql` | the signal's own query and what follows from it, for DuckDB |
 //!
 //! `duckdb -c ".read recompute.sql"` in the folder prints a table of every figure: stated, recomputed, whether they agree. The signal's query is
@@ -28,6 +28,7 @@ use crate::query::header::Header;
 use crate::query::run::{Parameters, build_facts, plan};
 use crate::query::session;
 use crate::query::text_literal;
+use crate::spreadsheet::guarded;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use chrono::DateTime;
@@ -262,7 +263,9 @@ fn write_source_rows(path: &Path, rows: &[super::explain::SourceRow]) -> Result<
     writer.write_record(["kind", "file", "batch_id", "source_row", "line"]).map_err(|e| failed(&e))?;
     for row in rows {
         let number = row.source_row.to_string();
-        writer.write_record([&row.kind, &row.file, &row.batch_id, &number, &row.line]).map_err(|e| failed(&e))?;
+        writer
+            .write_record([&row.kind, &*guarded(&row.file), &row.batch_id, &number, &*guarded(&row.line)])
+            .map_err(|e| failed(&e))?;
     }
     writer.flush().map_err(|e| failed(&e))
 }

@@ -1,15 +1,15 @@
 //! What the report shows, gathered from the marts of one run.
 
-use super::analyze::{AnalyzeError, chart_start, findings_of};
+use super::analyze::{AnalyzeError, chart_start};
 use super::cause;
 use super::coverage::{Coverage, Part};
 use super::marts::{self, Run};
-use super::mute::{self, Split, Spoken};
 use super::read::month_days;
+use super::report_quarters::{Listed, listed, quarters};
+use super::report_waterfall::waterfalls;
 use super::schema::{Basis, Finding};
 use super::scorecard::Score;
 use super::signal::Signal;
-use super::status::is_open;
 use super::unmapped::Unmapped;
 use crate::lake::truth;
 use crate::lake::{Lake, Table};
@@ -19,6 +19,7 @@ use crate::query::session;
 use crate::query::text_literal;
 use crate::report::{
     ChartKind, ChartPoint, CoverageRow, CurrencyTotal, EvidenceRow, FindingChart, MeasureRow, ReportData, ScoreRow, SignalTotal,
+    Waterfall,
 };
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -36,18 +37,14 @@ const CHARTS: usize = 30;
 /// # Errors
 /// [`AnalyzeError`] if the marts cannot be read.
 pub async fn report_data(lake: &Lake, run: &Run) -> Result<ReportData, AnalyzeError> {
-    let all = findings_of(lake, run).await?;
-    let split = match Spoken::of(run) {
-        Some(spoken) => mute::split(lake, spoken, all).await?,
-        None => Split { listed: all, ..Split::default() },
-    };
-    let (findings, resolved): (Vec<Finding>, Vec<Finding>) = split.listed.into_iter().partition(is_open);
+    let Listed { open: findings, resolved, muted } = listed(lake, run).await?;
     let quarter: Quarter =
         run.quarter.parse().map_err(|_| AnalyzeError::Engine { action: "reading the run", detail: run.quarter.clone() })?;
     let signals = Signal::load_all(&Catalog::load(None)?)?;
     let ctx = session::context(1);
     truth::register_schemas(&ctx)?;
     marts::register(&ctx, lake, Some(run)).await?;
+    let waterfalls = waterfalls(&ctx, &signals).await?;
     let mut charts = Vec::new();
     for finding in findings.iter().take(CHARTS) {
         charts.push(chart(&ctx, finding, quarter).await?);
@@ -59,13 +56,15 @@ pub async fn report_data(lake: &Lake, run: &Run) -> Result<ReportData, AnalyzeEr
         quarter,
         as_of: as_of.unwrap_or_else(|| quarter.last_month().plus(1).first_day() - Duration::days(1)),
         lake: lake.root().display().to_string(),
-        totals: totals(&ctx, &findings, quarter).await?,
+        totals: totals(&findings, &waterfalls),
+        waterfalls,
+        quarters: quarters(lake, quarter, &findings).await?,
         by_signal: by_signal(&signals, &findings),
         coverage: coverage(&ctx, &signals).await?,
         scorecard: scores(&ctx).await?,
         causes: cause::most_likely(&ctx).await?,
         charts,
-        notes: notes(run, resolved.len(), split.muted.len(), recoverable(&ctx, &findings).await?),
+        notes: notes(run, resolved, muted, recoverable(&ctx, &findings).await?),
         findings,
         generated_by: concat!("shortfall ", env!("CARGO_PKG_VERSION")).to_owned(),
     })
@@ -87,7 +86,7 @@ fn notes(run: &Run, resolved: usize, muted: usize, recoverable: Vec<String>) -> 
     notes
 }
 
-async fn query(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, AnalyzeError> {
+pub(super) async fn query(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, AnalyzeError> {
     let failed = |e: datafusion::common::DataFusionError| AnalyzeError::Engine {
         action: "reading the marts",
         detail: e.strip_backtrace(),
@@ -95,7 +94,7 @@ async fn query(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, Anal
     ctx.sql(sql).await.map_err(failed)?.collect().await.map_err(failed)
 }
 
-fn text(batch: &RecordBatch, column: usize, row: usize) -> String {
+pub(super) fn text(batch: &RecordBatch, column: usize, row: usize) -> String {
     cast(batch.column(column), &DataType::Utf8)
         .ok()
         .filter(|cells| cells.is_valid(row))
@@ -103,7 +102,7 @@ fn text(batch: &RecordBatch, column: usize, row: usize) -> String {
         .unwrap_or_default()
 }
 
-fn money(batch: &RecordBatch, column: usize, row: usize) -> Option<Decimal> {
+pub(super) fn money(batch: &RecordBatch, column: usize, row: usize) -> Option<Decimal> {
     let cells = cast(batch.column(column), &crate::functions::exact::MONEY).ok()?;
     cells.is_valid(row).then(|| crate::money::to_decimal(cells.as_primitive::<Decimal128Type>().value(row))).flatten()
 }
@@ -114,20 +113,8 @@ fn literal(month: Month) -> String {
     format!("DATE '{day}'")
 }
 
-async fn totals(ctx: &SessionContext, findings: &[Finding], quarter: Quarter) -> Result<Vec<CurrencyTotal>, AnalyzeError> {
-    let sql = format!(
-        "SELECT currency, sum(expected_revenue), sum(CASE WHEN expected_revenue IS NOT NULL THEN revenue END)
-         FROM marts.fact_monthly WHERE month BETWEEN {} AND {} AND currency IS NOT NULL GROUP BY currency",
-        literal(quarter.first_month()),
-        literal(quarter.last_month())
-    );
-    let mut priced: BTreeMap<String, (Option<Decimal>, Option<Decimal>)> = BTreeMap::new();
-    for batch in query(ctx, &sql).await? {
-        for row in 0..batch.num_rows() {
-            let round = |value: Option<Decimal>| value.map(|v| v.round_dp(2));
-            priced.insert(text(&batch, 0, row), (round(money(&batch, 1, row)), round(money(&batch, 2, row))));
-        }
-    }
+/// What the findings come to, beside what the waterfalls begin and end with.
+fn totals(findings: &[Finding], waterfalls: &[Waterfall]) -> Vec<CurrencyTotal> {
     let mut by_currency: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
         by_currency.entry(&finding.currency).or_default().push(finding);
@@ -136,7 +123,7 @@ async fn totals(ctx: &SessionContext, findings: &[Finding], quarter: Quarter) ->
         let sum = |wanted: Option<Basis>, get: fn(&Finding) -> Decimal| {
             found.iter().filter(|f| wanted.is_none_or(|basis| f.basis == basis)).map(|f| get(f)).sum::<Decimal>()
         };
-        let (expected, billed) = priced.get(currency).copied().unwrap_or_default();
+        let waterfall = waterfalls.iter().find(|waterfall| waterfall.currency == currency);
         CurrencyTotal {
             currency: currency.to_owned(),
             leakage_revenue: sum(Some(Basis::Revenue), |f| f.leakage),
@@ -145,12 +132,12 @@ async fn totals(ctx: &SessionContext, findings: &[Finding], quarter: Quarter) ->
             leakage_low: sum(None, |f| f.leakage_low),
             leakage_high: sum(None, |f| f.leakage_high),
             overbilled: sum(None, |f| f.overbilled),
-            expected,
-            billed,
+            expected: waterfall.map(|waterfall| waterfall.expected),
+            billed: waterfall.map(|waterfall| waterfall.billed),
             findings: found.len() as u64,
         }
     };
-    Ok(by_currency.into_iter().map(total).collect())
+    by_currency.into_iter().map(total).collect()
 }
 
 fn by_signal(signals: &[Signal], findings: &[Finding]) -> Vec<SignalTotal> {

@@ -39,9 +39,10 @@ const LABEL_ROOM_MINIMUM: u32 = 8;
 
 /// What a mark stands for; the style sheet gives it its looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
+pub(super) enum Role {
     Left,
     Right,
+    Cost,
     Loss,
     Quarter,
     Change,
@@ -58,12 +59,14 @@ impl Role {
         }
     }
 
-    const ALL: [Self; 8] = [Self::Left, Self::Right, Self::Loss, Self::Quarter, Self::Change, Self::Grid, Self::Axis, Self::Text];
+    const ALL: [Self; 9] =
+        [Self::Left, Self::Right, Self::Cost, Self::Loss, Self::Quarter, Self::Change, Self::Grid, Self::Axis, Self::Text];
 
     fn class(self) -> &'static str {
         match self {
             Self::Left => "left",
             Self::Right => "right",
+            Self::Cost => "cost",
             Self::Loss => "loss",
             Self::Quarter => "quarter",
             Self::Change => "change",
@@ -74,15 +77,15 @@ impl Role {
     }
 
     /// A colour that nothing else has.
-    fn marker(self) -> RGBColor {
+    pub(super) fn marker(self) -> RGBColor {
         RGBColor(1, 2, self as u8)
     }
 
-    fn line(self, width: u32) -> ShapeStyle {
+    pub(super) fn line(self, width: u32) -> ShapeStyle {
         self.marker().stroke_width(width)
     }
 
-    fn text(self, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
+    pub(super) fn text(self, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
         let mut style = TextStyle::from(("sans-serif", TYPE_SIZE).into_font());
         style.color = self.marker().to_backend_color();
         style.pos = Pos::new(horizontal, vertical);
@@ -317,7 +320,7 @@ fn name_lines(root: &Area<'_>, context: &Context<'_, '_>, panel: &Panel) -> Resu
 }
 
 /// An axis label in few characters: `950`, `12.5k`, `3M`.
-fn compact(value: f64) -> String {
+pub(super) fn compact(value: f64) -> String {
     let (scaled, suffix) = match value.abs() {
         size if size >= 1e12 => return format!("{value:.0e}"),
         size if size >= 1e9 => (value / 1e9, "bn"),
@@ -331,7 +334,7 @@ fn compact(value: f64) -> String {
 
 /// Replaces each role's colour by its class and drops attributes that only repeat a default. Text is safe from this:
 /// plotters writes its quotes as `&quot;`.
-fn classes_for_colours(svg: &str) -> String {
+pub(super) fn classes_for_colours(svg: &str) -> String {
     let body = svg.split_once(">\n").map_or(svg, |(_, body)| body);
     let mut body = body
         .trim_end()

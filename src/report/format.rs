@@ -19,6 +19,12 @@ pub(super) fn plain_money(amount: Decimal, currency: &str) -> String {
     grouped(amount.round_dp_with_strategy(minor_units, RoundingStrategy::MidpointAwayFromZero), minor_units)
 }
 
+/// [`plain_money`] that says of every amount but zero in which direction it goes: `+5.00`, `-5.00`.
+pub(super) fn signed_money(amount: Decimal, currency: &str) -> String {
+    let text = plain_money(amount, currency);
+    if amount > Decimal::ZERO { format!("+{text}") } else { text }
+}
+
 /// A quantity with at most two decimals and no trailing zeros.
 pub(super) fn quantity(amount: Decimal) -> String {
     let rounded = amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero).normalize();

@@ -1,18 +1,24 @@
 //! Reports for people: the model of a quarter's result, the self-contained HTML page drawn from it, and the workbook (`workbook.rs`).
 //!
 //! ```text
-//! ReportData ── view.rs ──> display strings ──┐
-//!           └── series.rs ─> charts.rs ─> SVG ┴─ html.rs + page.{html.j2,css,js} ──> one file
+//! ReportData ─┬─ view.rs ──> display strings ──┐
+//!           ├── waterfall.rs, customers.rs ───┤
+//!           ├── trend.rs ──> columns.rs ─> SVG ┤
+//!           └── series.rs ─> charts.rs ──> SVG ┴─ html.rs + page.{html.j2,css,js} ──> one file
 //! ```
 //!
 //! The page refers to nothing outside itself, reads no clock and gives the same bytes for the same data. Money stays
 //! decimal up to the printed text; `f64` appears only for pixel coordinates and for statistics that are `f64` already.
 
 mod charts;
+mod columns;
+mod customers;
 mod format;
 mod html;
 mod series;
+mod trend;
 mod view;
+mod waterfall;
 mod workbook;
 
 pub use html::{MAX_FINDINGS, render};
@@ -38,6 +44,10 @@ pub struct ReportData {
     pub totals: Vec<CurrencyTotal>,
     /// One row per signal and currency that found something, in the order they should be read.
     pub by_signal: Vec<SignalTotal>,
+    /// From expected to billed, at most one for each currency.
+    pub waterfalls: Vec<Waterfall>,
+    /// Leakage of the analysed quarters up to this one; a trend is shown where a currency has two or more.
+    pub quarters: Vec<QuarterTotal>,
     /// The findings, most important first. The page shows the first [`MAX_FINDINGS`].
     pub findings: Vec<Finding>,
     /// By finding, what happened when it began, in a sentence.
@@ -71,9 +81,9 @@ pub struct CurrencyTotal {
     pub leakage_high: Decimal,
     /// The customers' money, to give back: beside leakage, never netted against it.
     pub overbilled: Decimal,
-    /// What should have been billed in the quarter, where it could be rated.
+    /// What should have been billed in the quarter, where it could be rated and billing has run.
     pub expected: Option<Decimal>,
-    /// What was billed for the quarter.
+    /// What was billed there, with single charges and credits.
     pub billed: Option<Decimal>,
     /// Findings in this currency, shown or not.
     pub findings: u64,
@@ -98,6 +108,78 @@ pub struct SignalTotal {
     pub leakage: Decimal,
     /// The customers' money.
     pub overbilled: Decimal,
+}
+
+/// From what should have been billed to what was, in one currency and in whole minor units: `expected` less all steps is `billed`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waterfall {
+    /// ISO 4217 code.
+    pub currency: String,
+    /// What should have been billed, where it could be rated and billing has run.
+    pub expected: Decimal,
+    /// What was billed there.
+    pub billed: Decimal,
+    /// What lies between, in the order in which it is to be read.
+    pub steps: Vec<Step>,
+}
+
+/// What takes from the expected revenue, or adds to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Its name for people.
+    pub title: String,
+    /// Whether a signal looks for it; the other steps are explanations.
+    pub is_signal: bool,
+    /// Positive is billed less than expected.
+    pub amount: Decimal,
+}
+
+impl Step {
+    /// What it means for the MSP.
+    #[must_use]
+    pub fn kind(&self) -> StepKind {
+        match (self.amount < Decimal::ZERO, self.is_signal) {
+            (true, _) => StepKind::Raised,
+            (false, true) => StepKind::Leak,
+            (false, false) => StepKind::Explained,
+        }
+    }
+}
+
+/// What a step means for the MSP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepKind {
+    /// Not billed, and a signal looks for it.
+    Leak,
+    /// Not billed, and no leak: credits, rounding.
+    Explained,
+    /// Billed beyond what was expected.
+    Raised,
+}
+
+/// What an analysed quarter came to in one currency.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuarterTotal {
+    /// The quarter.
+    pub quarter: Quarter,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Delivered and not charged.
+    pub leakage_revenue: Decimal,
+    /// Paid for and recovered from nobody.
+    pub leakage_cost: Decimal,
+    /// The customers' money.
+    pub overbilled: Decimal,
+    /// How many findings.
+    pub findings: u64,
+}
+
+impl QuarterTotal {
+    /// The MSP's loss.
+    #[must_use]
+    pub fn leakage(&self) -> Decimal {
+        self.leakage_revenue + self.leakage_cost
+    }
 }
 
 /// Which two series a chart compares.
@@ -192,6 +274,24 @@ pub enum ReportError {
         leakage_revenue: Decimal,
         /// Its cost part.
         leakage_cost: Decimal,
+    },
+    /// Steps that do not lead from expected to billed must not be drawn.
+    #[error("the steps in {currency} lead to {reached}, and {billed} was billed")]
+    WaterfallDisagrees {
+        /// Its currency.
+        currency: String,
+        /// What was billed.
+        billed: Decimal,
+        /// Expected less all steps.
+        reached: Decimal,
+    },
+    /// The drawing library refused.
+    #[error("could not draw the leakage by quarter in {currency}")]
+    Trend {
+        /// Its currency.
+        currency: String,
+        /// What the drawing library said.
+        source: DrawingAreaErrorKind<std::io::Error>,
     },
     /// The library that writes workbooks refused.
     #[error("could not write the workbook: {detail}")]

@@ -1,7 +1,10 @@
 //! The page's content as display strings, in the order of the page, so that the template only places them.
 
 use super::charts::{self, NARROW, WIDE};
+use super::customers::{self, CustomerTable};
 use super::html::MAX_FINDINGS;
+use super::trend::{self, Trend};
+use super::waterfall::WaterfallTable;
 use super::{ChartKind, FindingChart, ReportData, ReportError, format, series};
 use crate::findings::{Basis, Finding};
 use crate::month::Quarter;
@@ -26,7 +29,10 @@ pub(super) struct Page {
     tested: String,
     untested: Option<String>,
     headlines: Vec<Headline>,
+    waterfalls: Vec<WaterfallTable>,
     causes: Vec<CauseTable>,
+    customers: Vec<CustomerTable>,
+    trends: Vec<Trend>,
     findings: Vec<FindingRow>,
     findings_total: String,
     findings_hidden: Option<String>,
@@ -130,11 +136,11 @@ struct ChartView {
 }
 
 #[derive(Debug, Serialize)]
-struct Drawing {
-    size: &'static str,
-    width: u32,
-    height: u32,
-    markup: String,
+pub(super) struct Drawing {
+    pub(super) size: &'static str,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) markup: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -178,6 +184,8 @@ impl Page {
             (true, 0) => Verdict::Untested,
             (true, _) => Verdict::Clean,
         };
+        // Where nothing lies between, two equal bars say nothing that the headline does not.
+        let drawn = data.waterfalls.iter().filter(|waterfall| !waterfall.steps.is_empty());
         Ok(Self {
             quarter: format::quarter(data.quarter),
             period: format::months(data.quarter.first_month(), data.quarter.last_month()),
@@ -188,7 +196,10 @@ impl Page {
             tested: format::count(tested),
             untested: (untested > 0).then(|| format::count(untested)),
             headlines: data.totals.iter().map(Headline::new).collect(),
+            waterfalls: drawn.map(WaterfallTable::new).collect::<Result<_, _>>()?,
             causes: cause_tables(data),
+            customers: customers::tables(data),
+            trends: trend::trends(data)?,
             findings,
             findings_total: format::count(total),
             findings_hidden: (hidden > 0).then(|| format::count(hidden)),
@@ -228,7 +239,7 @@ impl Headline {
 }
 
 /// `part` of `whole` as a bar's width out of 100; something too small to see still gets a sliver.
-fn bar(part: Decimal, whole: Decimal) -> String {
+pub(super) fn bar(part: Decimal, whole: Decimal) -> String {
     if part <= Decimal::ZERO || whole <= Decimal::ZERO {
         return "0".to_owned();
     }
@@ -293,7 +304,7 @@ impl FindingRow {
             confidence: format::confidence(finding.confidence),
             status: capitalised(&finding.status),
             severity: capitalised(&finding.severity),
-            explanation: format::shortened(&finding.explanation, LONG_TEXT),
+            explanation: explanation(finding),
             happened: data.causes.get(&finding.finding_id).map(|text| format::shortened(text, LONG_TEXT)),
             facts: facts(finding, data.quarter),
             command: format!(
@@ -311,6 +322,15 @@ impl FindingRow {
             },
         })
     }
+}
+
+/// The explanation with names in the length of a row: one of ten thousand characters would leave no room for what is said.
+fn explanation(finding: &Finding) -> String {
+    let is_long = |name: &&String| name.chars().count() > ROW_NAME;
+    let names = [&finding.customer_name, &finding.service_name].into_iter().flatten().filter(is_long);
+    let text =
+        names.fold(finding.explanation.clone(), |text, name| text.replace(name.as_str(), &format::shortened(name, ROW_NAME)));
+    format::shortened(&text, LONG_TEXT)
 }
 
 /// The numbers of an unfolded finding, each with its name.

@@ -1,4 +1,4 @@
-//! From exports to findings: the worked example to the cent, laws of an analysis, replay of what was known, a user's own signals, detection, false alarms,
+//! From exports to findings: the worked example to the cent, laws of an analysis, replay of what was known, a user's own signals, detection, false alarms, hostile names,
 //! and what the folders must hold.
 
 mod autotask;
@@ -10,6 +10,7 @@ mod duckdb;
 mod export;
 mod false_alarms;
 mod flight;
+mod hostile;
 mod identity;
 mod laws;
 mod onset;
