@@ -1,6 +1,6 @@
 //! `shortfall findings`.
 
-use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
+use super::{Context, Exit, Failure, LakeArgument, OutputFormat, plain, render};
 use crate::findings::analyze::findings_of;
 use crate::findings::marts::{self, Run};
 use crate::findings::mute::{Mute, Split, Spoken, split};
@@ -102,7 +102,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
                 print_reasons(&split.muted);
                 return Ok(Exit::Done);
             }
-            print_table(&findings, usize::MAX);
+            print_table(&findings);
             print_muted(&split.muted, &split.ended);
             for unmapped in &run.unmapped {
                 render::lines(&unmapped.sentence());
@@ -148,32 +148,52 @@ fn print_reasons(muted: &[(Finding, Mute)]) {
 }
 
 /// How many findings were left out, and which are back.
-pub(super) fn print_muted(muted: &[(Finding, Mute)], ended: &[(Finding, String)]) {
-    for (finding, why) in ended {
-        render::lines(&format!("listed again: {} {why}", finding.finding_id));
+fn print_muted(muted: &[(Finding, Mute)], ended: &[(Finding, String)]) {
+    for (label, text) in muted_sentences(muted, ended) {
+        render::lines(&format!("{label}: {text}"));
     }
+}
+
+/// The same, each with what it is about.
+pub(super) fn muted_sentences(muted: &[(Finding, Mute)], ended: &[(Finding, String)]) -> Vec<(&'static str, String)> {
+    let mut said: Vec<(&str, String)> =
+        ended.iter().map(|(finding, why)| ("listed again", format!("{} {why}", finding.finding_id))).collect();
     let mut sums: BTreeMap<&str, Decimal> = BTreeMap::new();
     for (finding, _) in muted {
         *sums.entry(&finding.currency).or_default() += money(finding);
     }
     if !muted.is_empty() {
         let sums: Vec<String> = sums.iter().map(|(currency, sum)| format!("{sum} {currency}")).collect();
-        render::lines(&format!(
-            "muted: {} ({}), in no list and no total; `shortfall findings --muted` shows them",
-            muted.len(),
-            sums.join(", ")
-        ));
+        let (count, sums) = (muted.len(), sums.join(", "));
+        said.push(("muted", format!("{count} ({sums}), in no list and no total; `shortfall findings --muted` shows them")));
     }
+    said
 }
 
-/// The most important findings as a table.
-pub(super) fn print_table(findings: &[Finding], most: usize) {
+/// Characters of an id in a mail: its beginning is enough for every command.
+const SHORT_ID: usize = 8;
+
+/// The dearest findings, one line each.
+pub(super) fn short_table(findings: &[&Finding], most: usize) -> String {
+    let rows: Vec<Vec<String>> = findings
+        .iter()
+        .take(most)
+        .map(|f| {
+            let place = [&f.customer_name, &f.service_name].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+            let id = f.finding_id.chars().take(SHORT_ID).collect();
+            vec![id, format!("{} {}", money(f), f.currency), f.signal.clone(), place]
+        })
+        .collect();
+    plain::list(&rows, &[1])
+}
+
+/// Findings as a table.
+fn print_table(findings: &[Finding]) {
     if findings.is_empty() {
         return;
     }
     let rows: Vec<Vec<String>> = findings
         .iter()
-        .take(most)
         .map(|f| {
             let money = if f.basis == Basis::Overbilling { f.overbilled } else { f.leakage };
             vec![
@@ -194,9 +214,6 @@ pub(super) fn print_table(findings: &[Finding], most: usize) {
         &rows,
         &[5],
     );
-    if findings.len() > most {
-        render::lines(&format!("and {} more: `shortfall findings`", findings.len() - most));
-    }
 }
 
 /// The fields of a finding as text, in the order of [`COLUMNS`]; empty where not applicable.
