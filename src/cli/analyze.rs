@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum)]
     fail_on: Option<Severity>,
     #[command(flatten)]
-    notify: notify::Arguments,
+    notify: notify::NotifyArguments,
     /// Say on standard error what each fact cost.
     #[arg(long, env = "SHORTFALL_TRACE", value_parser = clap::builder::FalseyValueParser::new())]
     timings: bool,

@@ -9,6 +9,7 @@ use crate::findings::status::money;
 use crate::findings::{Basis, Finding};
 use crate::lake::Lake;
 use crate::month::Quarter;
+use arrow::array::RecordBatch;
 use clap::ValueEnum;
 use parquet::arrow::ArrowWriter;
 use rust_decimal::Decimal;
@@ -33,8 +34,9 @@ pub(super) struct Arguments {
     out: Option<PathBuf>,
 }
 
+/// How rows are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     #[default]
     Table,
     Csv,
@@ -291,9 +293,17 @@ fn parquet_bytes(findings: &[Finding], run_id: &str) -> Result<Vec<u8>, Failure>
     let all: Vec<&Finding> = findings.iter().collect();
     let batch = to_batch(&all, run_id).map_err(|e| failed(&e))?;
     let fixed: Vec<usize> = COLUMNS.iter().filter_map(|name| batch.schema().index_of(name).ok()).collect();
-    let batch = batch.project(&fixed).map_err(|e| failed(&e))?;
+    parquet_of(&[batch.project(&fixed).map_err(|e| failed(&e))?])
+}
+
+/// Rows as one Parquet file; at least one batch, and all of one schema.
+pub(super) fn parquet_of(batches: &[RecordBatch]) -> Result<Vec<u8>, Failure> {
+    let failed = |e: &dyn std::fmt::Display| Failure::environment(format!("could not write Parquet: {e}"));
     let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).map_err(|e| failed(&e))?;
-    writer.write(&batch).and_then(|()| writer.close().map(drop)).map_err(|e| failed(&e))?;
+    let mut writer = ArrowWriter::try_new(&mut bytes, batches[0].schema(), None).map_err(|e| failed(&e))?;
+    for batch in batches {
+        writer.write(batch).map_err(|e| failed(&e))?;
+    }
+    writer.close().map_err(|e| failed(&e))?;
     Ok(bytes)
 }

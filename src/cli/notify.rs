@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 const SECRET: &str = "SHORTFALL_NOTIFY_SECRET";
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct NotifyArguments {
     /// URL to tell of new and worsened findings; may be given several times. Only its host is ever shown.
     #[arg(long = "notify", value_name = "URL", env = "SHORTFALL_NOTIFY", hide_env_values = true, value_delimiter = ' ')]
     urls: Vec<String>,
@@ -76,7 +76,7 @@ impl Told {
 }
 
 /// Reads whom to tell, before anything is computed.
-pub(super) fn receivers(context: &Context, lake: &Lake, arguments: &Arguments) -> Result<Receivers, Failure> {
+pub(super) fn receivers(context: &Context, lake: &Lake, arguments: &NotifyArguments) -> Result<Receivers, Failure> {
     if arguments.urls.is_empty() {
         return Ok(Receivers { targets: Vec::new(), runs: Vec::new() });
     }
