@@ -2,17 +2,21 @@
 //!
 //! For each landscape and seed a book with leaks and one without, each in a folder of its own; what an earlier run left there is replaced.
 
+use super::progress::Counter;
 use super::score::{Verdict, judge, markdown, markdown_table, share};
-use super::{Context, Exit, Failure, render};
+use super::{Context, Exit, Failure, OutputFormat, render};
 use crate::findings::analyze::{Request, analyze};
 use crate::findings::recoverable::BACK_BILLING_MONTHS;
 use crate::findings::status::is_open;
 use crate::ingest::{self, Silent, mapped, plan};
 use crate::lake::Lake;
+use crate::steps::Steps as _;
 use crate::synth::score::Score;
 use crate::synth::score::methods::MethodScore;
 use crate::synth::{Config, LeakPlan, Msp, generate};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde_json::json;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -35,9 +39,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     let landscapes = if arguments.msp.is_empty() { Msp::ALL.to_vec() } else { arguments.msp.clone() };
     let mut books = Vec::new();
     let mut rows = Vec::new();
+    let mut documents = Vec::new();
+    let counter = Counter::new("books");
+    counter.begin(landscapes.len() * arguments.seeds.len());
     for msp in landscapes {
         for seed in &arguments.seeds {
-            render::note(&format!("{msp}, seed {seed}"));
+            counter.step(&format!("{msp}, seed {seed}"));
+            if !std::io::stderr().is_terminal() {
+                render::note(&format!("{msp}, seed {seed}"));
+            }
             let config = Config { customers: arguments.customers, msp, seed: *seed, ..Config::default() };
             let out = arguments.out.join(format!("{msp}_{seed}"));
             let (lake, _) = analysed(context, &config, &out)?;
@@ -45,9 +55,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
             let clean = Config { leaks: LeakPlan::Clean, ..config };
             let (_, in_clean) = analysed(context, &clean, &arguments.out.join(format!("{msp}_{seed}_clean")))?;
             rows.push(book_row(msp, *seed, &book, in_clean));
+            documents.push(json!({ "msp": msp.name(), "seed": seed, "score": book.score, "methods": book.methods, "findings_in_clean_book": in_clean }));
             books.push(book);
         }
     }
+    drop(counter);
     let scores: Vec<Score> = books.iter().map(|book| book.score.clone()).collect();
     let n_methods = books.first().map_or(0, |book| book.methods.len());
     let methods = (0..n_methods).filter_map(|at| {
@@ -55,6 +67,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         MethodScore::pooled(&of_books)
     });
     let pooled = Verdict { score: Score::pooled(&scores), methods: methods.collect() };
+    if context.output == OutputFormat::Json {
+        render::document(&json!({ "books": documents, "score": pooled.score, "methods": pooled.methods }));
+        return Ok(Exit::Done);
+    }
     render::lines(&format!("{}\n\n{}", markdown_table(&BOOKS, &rows), markdown(&pooled)));
     Ok(Exit::Done)
 }

@@ -1,7 +1,8 @@
 //! `shortfall compare`.
 
 use super::analyze::end_of_day;
-use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
+use super::findings::Format;
+use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render, sql};
 use crate::findings::compare::{Comparison, Request, compare};
 use crate::lake::Lake;
 use crate::month::Quarter;
@@ -36,6 +37,9 @@ pub(super) struct Arguments {
     /// Folder with queries that add to or replace the built-in ones.
     #[arg(long, value_name = "DIR")]
     queries: Option<PathBuf>,
+    /// How to write it; CSV and Parquet have the months, with all columns.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
     /// Rows of each table that are printed.
     #[arg(long, default_value_t = 40)]
     limit: usize,
@@ -89,13 +93,16 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         return Err(Failure::usage(format!("--before {} is not before --after {}", arguments.before, arguments.after)));
     }
     let comparison = context.runtime.block_on(compare(&lake, &request))?;
+    if context.output == OutputFormat::Text && matches!(arguments.format, Format::Csv | Format::Parquet) {
+        return sql::print(context, arguments.format, &[comparison.money]);
+    }
     print(context, arguments, &comparison);
     Ok(Exit::Done)
 }
 
 fn print(context: &Context, arguments: &Arguments, comparison: &Comparison) {
     let totals = totals(&comparison.money);
-    if context.output == OutputFormat::Json {
+    if context.output == OutputFormat::Json || arguments.format == Format::Json {
         let totals: Vec<Value> = totals
             .iter()
             .map(|(currency, sums)| {

@@ -1,12 +1,13 @@
 //! `shortfall demo`: the whole job on a generated MSP.
 
-use super::progress::Bar;
-use super::{Context, Exit, Failure, analyze, findings, ingest, render, report, synth};
-use crate::findings::analyze::{Request, analyze as run_analysis};
+use super::progress::{Bar, Counter};
+use super::{Context, Exit, Failure, OutputFormat, findings, ingest, render, report, summary, synth};
+use crate::findings::analyze::{Request, analyze_in_steps};
 use crate::findings::recoverable::BACK_BILLING_MONTHS;
 use crate::ingest::{self as ingestion, plan};
 use crate::lake::Lake;
 use crate::synth::{Config, generate};
+use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -14,6 +15,9 @@ pub(super) struct Arguments {
     /// Folder for exports, lake and report; what a former demo left there is replaced.
     #[arg(long, value_name = "DIR", default_value = "data/out/demo")]
     out: PathBuf,
+    /// Customers of the generated MSP.
+    #[arg(long, default_value_t = 120)]
+    customers: usize,
 }
 
 /// What a demo leaves in its folder, and may therefore replace.
@@ -21,10 +25,13 @@ const LEFT_BEHIND: [&str; 6] = ["exports", "lake", "truth.csv", "benign.csv", "m
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     clear(&arguments.out)?;
-    let config = Config { customers: 120, ..Config::default() };
+    let config = Config { customers: arguments.customers, ..Config::default() };
     render::note("1/4 simulating an MSP: ConnectWise, Partner Center, Pax8, FOCUS, Stripe");
-    let summary = generate(&config, &arguments.out)?;
-    synth::print(&summary);
+    let is_text = context.output == OutputFormat::Text;
+    let generated = generate(&config, &arguments.out)?;
+    if is_text {
+        synth::print(&generated);
+    }
     render::note("2/4 landing its exports in a lake");
     let lake_folder = arguments.out.join("lake");
     let lake = Lake::create(&lake_folder)?;
@@ -33,7 +40,10 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     let bar = Bar::new();
     let outcomes = ingestion::ingest(&lake, &files, &options, context.runtime.handle(), &bar);
     bar.finish();
-    ingest::summary(context, &lake, &outcomes?)?;
+    let outcomes = outcomes?;
+    if is_text {
+        ingest::summary(context, &lake, &outcomes)?;
+    }
     render::note(&format!("3/4 analysing {}", config.analysed_quarter));
     let request = Request {
         quarter: config.analysed_quarter,
@@ -43,12 +53,23 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         threads: context.threads,
         back_billing_months: BACK_BILLING_MONTHS,
     };
-    let analysis = context.runtime.block_on(run_analysis(&lake, &request))?;
-    analyze::summary(context, &analysis);
+    let counter = Counter::new("analysing");
+    let analysis = context.runtime.block_on(analyze_in_steps(&lake, &request, &counter))?;
+    drop(counter);
+    if is_text {
+        summary::print(&analysis, &lake_folder);
+    }
     render::note("4/4 writing the report");
     let html = arguments.out.join("report.html");
     let run = findings::newest_run(context, &lake, Some(config.analysed_quarter))?;
     report::write(context, &lake, &run, &html)?;
+    if !is_text {
+        render::document(&json!({
+            "out": arguments.out, "lake": lake_folder, "report": html, "quarter": config.analysed_quarter.to_string(),
+            "files": outcomes.len(), "exports": generated, "analysis": summary::document(&analysis),
+        }));
+        return Ok(Exit::Done);
+    }
     let lake = lake_folder.display();
     render::lines(&format!("report: {}", html.display()));
     if let Some(first) = analysis.findings.first() {

@@ -1,6 +1,6 @@
 //! `shortfall docs` and `shortfall completions`: reference pages made from what the program itself is made of, so that they cannot fall behind it.
 
-use super::{Cli, EXIT_CODES, Exit, Failure, render};
+use super::{Cli, Context, EXIT_CODES, Exit, Failure, OutputFormat, render};
 use crate::bi::page;
 use crate::bi::star::Star;
 use crate::findings::signal::Signal;
@@ -8,8 +8,12 @@ use crate::query::catalog::Catalog;
 use crate::query::header::Header;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
+use serde_json::json;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+
+/// How alerts are sent, and checked by who receives them.
+const ALERTS: &str = include_str!("docs/alerts.md");
 
 /// One page for each BI tool.
 const TOOLS: [(&str, &str); 4] = [
@@ -33,14 +37,19 @@ pub(super) struct CompletionArguments {
     shell: Shell,
 }
 
-pub(super) fn completions(arguments: &CompletionArguments) -> Result<Exit, Failure> {
+pub(super) fn completions(context: &Context, arguments: &CompletionArguments) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "shortfall", &mut script);
+    if context.output == OutputFormat::Json {
+        let script = String::from_utf8_lossy(&script);
+        render::document(&json!({ "shell": arguments.shell.to_string(), "script": script }));
+        return Ok(Exit::Done);
+    }
     render::bytes(&script).map_err(|e| Failure::environment(format!("could not write to standard output: {e}")))?;
     Ok(Exit::Done)
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let out = &arguments.out;
     let failed = |path: &Path, e: std::io::Error| Failure::usage(format!("could not write `{}`: {e}", path.display()));
     let (tools, man) = (out.join("bi"), out.join("man"));
@@ -53,14 +62,22 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         ("signals.md", signals(&catalog)?),
         ("dictionary.md", dictionary(&catalog)?),
         ("exit_codes.md", exit_codes()),
+        ("alerts.md", ALERTS.to_owned()),
     ];
+    let pages_written: Vec<String> = pages.iter().map(|(name, _)| (*name).to_owned()).collect();
     let pages = pages.iter().map(|(name, text)| (out.join(name), text.as_str()));
     for (path, text) in pages.chain(TOOLS.iter().map(|(name, text)| (tools.join(name), *text))) {
         std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
     }
     clap_mangen::generate_to(Cli::command(), &man).map_err(|e| failed(&man, e))?;
+    if context.output == OutputFormat::Json {
+        let tools = TOOLS.iter().map(|(name, _)| format!("bi/{name}"));
+        let pages: Vec<String> = pages_written.into_iter().chain(tools).collect();
+        render::document(&json!({ "out": out, "pages": pages, "manual_pages": man }));
+        return Ok(Exit::Done);
+    }
     render::lines(&format!(
-        "{}: commands, signals, dictionary, exit codes; bi: a page for each tool; man: manual pages",
+        "{}: commands, signals, dictionary, exit codes, alerts; bi: a page for each tool; man: manual pages",
         out.display()
     ));
     Ok(Exit::Done)

@@ -1,8 +1,9 @@
 //! `shortfall export`.
 
+use super::progress::Counter;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
 use crate::bi::{CALENDAR_YEAR, StarError};
-use crate::export::{Change, ExportError, Request, export};
+use crate::export::{Change, ExportError, Request, export_in_steps};
 use crate::lake::Lake;
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -25,7 +26,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     let lake = Lake::open(&arguments.lake.lake)?;
     let request =
         Request { folder: arguments.out.clone(), fiscal_start: arguments.fiscal_year_start, threads: context.threads, at: now() };
-    let exported = context.runtime.block_on(export(&lake, &request))?;
+    let counter = Counter::new("exporting");
+    let exported = context.runtime.block_on(export_in_steps(&lake, &request, &counter))?;
+    drop(counter);
     if context.output == OutputFormat::Json {
         render::document(&json!({
             "out": arguments.out,

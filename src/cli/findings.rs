@@ -1,6 +1,6 @@
 //! `shortfall findings`.
 
-use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
+use super::{Context, Exit, Failure, LakeArgument, OutputFormat, plain, render};
 use crate::findings::analyze::findings_of;
 use crate::findings::marts::{self, Run};
 use crate::findings::mute::{Mute, Split, Spoken, split};
@@ -10,6 +10,7 @@ use crate::findings::{Basis, Finding};
 use crate::lake::Lake;
 use crate::month::Quarter;
 use crate::spreadsheet::guarded;
+use arrow::array::RecordBatch;
 use clap::ValueEnum;
 use parquet::arrow::ArrowWriter;
 use rust_decimal::Decimal;
@@ -34,8 +35,9 @@ pub(super) struct Arguments {
     out: Option<PathBuf>,
 }
 
+/// How rows are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     #[default]
     Table,
     Csv,
@@ -118,7 +120,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
                 print_reasons(&split.muted);
                 return Ok(Exit::Done);
             }
-            print_table(&findings, usize::MAX);
+            print_table(&findings);
             print_muted(&split.muted, &split.ended);
             for unmapped in &run.unmapped {
                 render::lines(&unmapped.sentence());
@@ -162,32 +164,52 @@ fn print_reasons(muted: &[(Finding, Mute)]) {
 }
 
 /// How many findings were left out, and which are back.
-pub(super) fn print_muted(muted: &[(Finding, Mute)], ended: &[(Finding, String)]) {
-    for (finding, why) in ended {
-        render::lines(&format!("listed again: {} {why}", finding.finding_id));
+fn print_muted(muted: &[(Finding, Mute)], ended: &[(Finding, String)]) {
+    for (label, text) in muted_sentences(muted, ended) {
+        render::lines(&format!("{label}: {text}"));
     }
+}
+
+/// The same, each with what it is about.
+pub(super) fn muted_sentences(muted: &[(Finding, Mute)], ended: &[(Finding, String)]) -> Vec<(&'static str, String)> {
+    let mut said: Vec<(&str, String)> =
+        ended.iter().map(|(finding, why)| ("listed again", format!("{} {why}", finding.finding_id))).collect();
     let mut sums: BTreeMap<&str, Decimal> = BTreeMap::new();
     for (finding, _) in muted {
         *sums.entry(&finding.currency).or_default() += money(finding);
     }
     if !muted.is_empty() {
         let sums: Vec<String> = sums.iter().map(|(currency, sum)| format!("{sum} {currency}")).collect();
-        render::lines(&format!(
-            "muted: {} ({}), in no list and no total; `shortfall findings --muted` shows them",
-            muted.len(),
-            sums.join(", ")
-        ));
+        let (count, sums) = (muted.len(), sums.join(", "));
+        said.push(("muted", format!("{count} ({sums}), in no list and no total; `shortfall findings --muted` shows them")));
     }
+    said
 }
 
-/// The most important findings as a table.
-pub(super) fn print_table(findings: &[Finding], most: usize) {
+/// Characters of an id in a mail: its beginning is enough for every command.
+const SHORT_ID: usize = 8;
+
+/// The dearest findings, one line each.
+pub(super) fn short_table(findings: &[&Finding], most: usize) -> String {
+    let rows: Vec<Vec<String>> = findings
+        .iter()
+        .take(most)
+        .map(|f| {
+            let place = [&f.customer_name, &f.service_name].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+            let id = f.finding_id.chars().take(SHORT_ID).collect();
+            vec![id, format!("{} {}", money(f), f.currency), f.signal.clone(), place]
+        })
+        .collect();
+    plain::list(&rows, &[1])
+}
+
+/// Findings as a table.
+fn print_table(findings: &[Finding]) {
     if findings.is_empty() {
         return;
     }
     let rows: Vec<Vec<String>> = findings
         .iter()
-        .take(most)
         .map(|f| {
             let money = if f.basis == Basis::Overbilling { f.overbilled } else { f.leakage };
             vec![
@@ -208,9 +230,6 @@ pub(super) fn print_table(findings: &[Finding], most: usize) {
         &rows,
         &[5],
     );
-    if findings.len() > most {
-        render::lines(&format!("and {} more: `shortfall findings`", findings.len() - most));
-    }
 }
 
 /// The fields of a finding as text, in the order of [`COLUMNS`]; empty where not applicable.
@@ -285,9 +304,17 @@ fn parquet_bytes(findings: &[Finding], run_id: &str) -> Result<Vec<u8>, Failure>
     let all: Vec<&Finding> = findings.iter().collect();
     let batch = to_batch(&all, run_id).map_err(|e| failed(&e))?;
     let fixed: Vec<usize> = COLUMNS.iter().filter_map(|name| batch.schema().index_of(name).ok()).collect();
-    let batch = batch.project(&fixed).map_err(|e| failed(&e))?;
+    parquet_of(&[batch.project(&fixed).map_err(|e| failed(&e))?])
+}
+
+/// Rows as one Parquet file; at least one batch, and all of one schema.
+pub(super) fn parquet_of(batches: &[RecordBatch]) -> Result<Vec<u8>, Failure> {
+    let failed = |e: &dyn std::fmt::Display| Failure::environment(format!("could not write Parquet: {e}"));
     let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).map_err(|e| failed(&e))?;
-    writer.write(&batch).and_then(|()| writer.close().map(drop)).map_err(|e| failed(&e))?;
+    let mut writer = ArrowWriter::try_new(&mut bytes, batches[0].schema(), None).map_err(|e| failed(&e))?;
+    for batch in batches {
+        writer.write(batch).map_err(|e| failed(&e))?;
+    }
+    writer.close().map_err(|e| failed(&e))?;
     Ok(bytes)
 }

@@ -12,6 +12,8 @@ mod findings;
 mod ingest;
 mod map;
 mod mute;
+mod notify;
+mod plain;
 mod progress;
 mod rejects;
 mod render;
@@ -20,6 +22,7 @@ mod score;
 mod serve;
 mod sources;
 mod sql;
+mod summary;
 mod synth;
 mod trace;
 mod twice;
@@ -38,6 +41,8 @@ pub enum Exit {
     Rejected,
     /// Nothing of the input could be used; it was said which and why.
     Unusable,
+    /// Done, but an alert of `--notify` was not delivered.
+    Undelivered,
     /// Findings at or above `--fail-on`.
     Alert,
 }
@@ -50,6 +55,7 @@ impl Exit {
             Self::Done => 0,
             Self::Rejected => 1,
             Self::Unusable => 2,
+            Self::Undelivered => 3,
             Self::Alert => 4,
         }
     }
@@ -60,8 +66,8 @@ const EXIT_CODES: [(u8, &str); 5] = [
     (0, "done"),
     (1, "done, but some rows or files were rejected; they are listed"),
     (2, "bad arguments, or input that could not be used at all"),
-    (3, "the lake is damaged, or something it depends on failed"),
-    (4, "findings at or above `--fail-on`"),
+    (3, "the lake is damaged, or something it depends on failed; also: analysed, but an alert of `--notify` was not delivered"),
+    (4, "findings at or above `--fail-on`, whether or not alerts were delivered"),
 ];
 
 /// How results are printed.
@@ -150,7 +156,10 @@ struct Context {
 /// Parses the arguments and runs the command. Returns the exit code.
 #[must_use]
 pub fn main() -> u8 {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_understood(&error),
+    };
     let output = cli.output;
     match run(cli) {
         Ok(exit) => exit.code(),
@@ -159,6 +168,34 @@ pub fn main() -> u8 {
             failure.code()
         }
     }
+}
+
+/// Help and versions go where they are read; what is wrong with the arguments is told as it was asked for, if that can be made out.
+fn not_understood(error: &clap::Error) -> u8 {
+    let wants_json = asks_for_json(std::env::args().skip(1), std::env::var("SHORTFALL_OUTPUT").ok().as_deref());
+    if !error.use_stderr() || !wants_json {
+        error.exit();
+    }
+    let text = error.to_string();
+    let text = text.trim().strip_prefix("error: ").unwrap_or(text.trim());
+    let (message, hint) = text.split_once("\n\n").map_or((text, None), |(message, rest)| (message, Some(rest.trim())));
+    let failure = Failure::usage(message);
+    let failure = if let Some(hint) = hint { failure.hint(hint) } else { failure };
+    render::failure(&failure, OutputFormat::Json);
+    failure.code()
+}
+
+/// Whether `--output json` stands anywhere, or the environment says so and no flag says otherwise.
+fn asks_for_json(arguments: impl Iterator<Item = String>, environment: Option<&str>) -> bool {
+    let mut wanted = environment.map(str::to_owned);
+    let mut is_next = false;
+    for argument in arguments {
+        if is_next || argument.starts_with("--output=") {
+            wanted = Some(argument.trim_start_matches("--output=").to_owned());
+        }
+        is_next = argument == "--output";
+    }
+    wanted.as_deref() == Some("json")
 }
 
 fn run(cli: Cli) -> Result<Exit, Failure> {
@@ -190,8 +227,8 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Sql(arguments) => sql::run(&context, &arguments),
         Command::Synth(arguments) => synth::run(&context, &arguments),
         Command::Score(arguments) => score::run(&context, &arguments),
-        Command::Docs(arguments) => docs::run(&arguments),
-        Command::Completions(arguments) => docs::completions(&arguments),
+        Command::Docs(arguments) => docs::run(&context, &arguments),
+        Command::Completions(arguments) => docs::completions(&context, &arguments),
         Command::Benchmark(arguments) => benchmark::run(&context, &arguments),
     }
 }

@@ -1,28 +1,37 @@
-//! Progress on a terminal: bytes, rows a second, time left. Silent elsewhere.
+//! Progress on a terminal: bytes, rows a second and time left, or the steps of a computation. Silent elsewhere.
 
 use crate::ingest::Progress;
+use crate::steps::Steps;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-/// A bar on standard error.
+/// How often a clock that counts on is drawn.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A bar on standard error, hidden unless that is a terminal.
+fn bar(template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// How far the reading of files is.
 pub struct Bar {
     bar: ProgressBar,
     rows: AtomicU64,
 }
 
 impl Bar {
-    /// A bar, hidden unless standard error is a terminal.
+    /// A bar without a length, until that is known.
     pub fn new() -> Self {
-        let bar = ProgressBar::new(0);
-        if !std::io::stderr().is_terminal() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        let template = "{bar:30} {bytes}/{total_bytes}  {msg}  {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        Self { bar, rows: AtomicU64::new(0) }
+        Self { bar: bar("{bar:30} {bytes}/{total_bytes}  {msg}  {eta} left"), rows: AtomicU64::new(0) }
     }
 
     /// Removes the bar.
@@ -41,5 +50,42 @@ impl Progress for Bar {
         self.bar.inc(bytes);
         let milliseconds = u64::try_from(self.bar.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
         self.bar.set_message(format!("{all} rows, {} rows/s", all.saturating_mul(1000) / milliseconds));
+    }
+}
+
+/// Which of the steps of a computation is running, and since when it runs.
+pub struct Counter {
+    bar: ProgressBar,
+}
+
+impl Counter {
+    /// A counter for the steps of what `name` says.
+    pub fn new(name: &str) -> Self {
+        let bar = bar("{spinner} {prefix} {pos}/{len} {wide_msg} {elapsed}");
+        bar.set_prefix(name.to_owned());
+        bar.enable_steady_tick(TICK);
+        Self { bar }
+    }
+
+    /// Says what follows the steps.
+    pub fn say(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+    }
+}
+
+impl Steps for Counter {
+    fn begin(&self, steps: usize) {
+        self.bar.set_length(steps as u64);
+    }
+
+    fn step(&self, name: &str) {
+        self.bar.inc(1);
+        self.bar.set_message(name.to_owned());
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }

@@ -39,7 +39,24 @@ fn put(line: &str) {
 
 /// A line on standard error.
 fn say(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", coloured(line));
+}
+
+/// What a line begins with and the terminal's colour for it.
+const COLOURS: [(&str, u8); 3] = [("error:", 31), ("warning:", 33), ("hint:", 36)];
+
+/// The first word in colour on a terminal, unless `NO_COLOR` says no.
+fn coloured(line: &str) -> String {
+    let is_off = std::env::var_os("NO_COLOR").is_some_and(|text| !text.is_empty())
+        || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if !is_off && std::io::stderr().is_terminal() {
+        for (word, colour) in COLOURS {
+            if let Some(rest) = line.strip_prefix(word) {
+                return format!("\u{1b}[1;{colour}m{word}\u{1b}[0m{rest}");
+            }
+        }
+    }
+    line.to_owned()
 }
 
 /// A remark that is no data.

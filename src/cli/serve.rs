@@ -1,9 +1,10 @@
 //! `shortfall serve`.
 
-use super::{Context, Exit, Failure, LakeArgument, render};
+use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
 use crate::bi::CALENDAR_YEAR;
 use crate::lake::Lake;
 use crate::serve::{Access, Limits, Request, ServeError, Server};
+use serde_json::json;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -72,6 +73,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     context.runtime.block_on(async {
         let server = Server::bind(&lake, &request).await?;
         let shown = server.address().unwrap_or(request.address);
+        if context.output == OutputFormat::Json {
+            render::document(&json!({ "address": shown.to_string(), "database": "datafusion" }));
+        }
         render::note(&format!(
             "PostgreSQL wire on {shown}, database `datafusion`, any user; schemas core, core_history, marts, bi"
         ));

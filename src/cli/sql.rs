@@ -1,6 +1,7 @@
 //! `shortfall sql`.
 
 use super::analyze::end_of_day;
+use super::findings::{Format, parquet_of};
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
 use crate::bi;
 use crate::findings::marts;
@@ -26,8 +27,11 @@ pub(super) struct Arguments {
     /// Only what was known at the end of this day.
     #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
-    /// Write CSV instead of a table. Text that a spreadsheet would take for a formula begins with an apostrophe; `--output json` is exact.
-    #[arg(long)]
+    /// How to write the rows. In CSV, text that a spreadsheet would take for a formula begins with an apostrophe; JSON and Parquet are exact.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// The same as `--format csv`.
+    #[arg(long, conflicts_with = "format")]
     csv: bool,
 }
 
@@ -58,7 +62,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         }
         Ok::<_, Failure>(batches)
     })?;
-    print(context, arguments.csv, &batches)
+    print(context, if arguments.csv { Format::Csv } else { arguments.format }, &batches)
 }
 
 /// Whether a query may look at the star, which takes planning: at its schema, a dimension, or the list of tables.
@@ -67,7 +71,14 @@ fn asks_for_star(query: &str) -> bool {
     ["bi.", "dim_", "information_schema", "show tables"].iter().any(|word| text.contains(word))
 }
 
-fn print(context: &Context, as_csv: bool, batches: &[RecordBatch]) -> Result<Exit, Failure> {
+/// Rows as they are asked for; at least one batch.
+pub(super) fn print(context: &Context, format: Format, batches: &[RecordBatch]) -> Result<Exit, Failure> {
+    let format = if context.output == OutputFormat::Json { Format::Json } else { format };
+    if format == Format::Parquet {
+        let failed = |e: std::io::Error| Failure::environment(format!("could not write to standard output: {e}"));
+        render::bytes(&parquet_of(batches)?).map_err(failed)?;
+        return Ok(Exit::Done);
+    }
     let schema = batches[0].schema();
     let header: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
     let mut rows: Vec<Vec<Option<String>>> = Vec::new();
@@ -76,7 +87,7 @@ fn print(context: &Context, as_csv: bool, batches: &[RecordBatch]) -> Result<Exi
             rows.push(batch.columns().iter().map(|column| cell(column.as_ref(), row)).collect());
         }
     }
-    if context.output == OutputFormat::Json {
+    if format == Format::Json {
         let objects: Vec<serde_json::Value> = rows
             .into_iter()
             .map(|row| {
@@ -87,7 +98,7 @@ fn print(context: &Context, as_csv: bool, batches: &[RecordBatch]) -> Result<Exi
         render::document(&serde_json::Value::Array(objects));
         return Ok(Exit::Done);
     }
-    if as_csv {
+    if format == Format::Csv {
         let failed = |e: csv::Error| Failure::environment(format!("could not write CSV: {e}"));
         let mut writer = csv::Writer::from_writer(Vec::new());
         let is_number: Vec<bool> = schema.fields().iter().map(|f| f.data_type().is_numeric()).collect();

@@ -1,7 +1,9 @@
 //! `shortfall synth`.
 
+use super::progress::Counter;
 use super::{Context, Exit, Failure, OutputFormat, render};
 use crate::month::Month;
+use crate::steps::Steps as _;
 use crate::synth::{Config, LeakPlan, Msp, Summary, generate};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
@@ -38,7 +40,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     if arguments.clean {
         config.leaks = LeakPlan::Clean;
     }
+    let counter = Counter::new("simulating");
+    counter.begin(1);
+    counter.step(&format!("exports of {} customers", arguments.customers));
     let summary = generate(&config, &arguments.out)?;
+    drop(counter);
     if context.output == OutputFormat::Json {
         render::document(&json!({ "out": arguments.out, "quarter": config.analysed_quarter.to_string(), "summary": summary }));
     } else {

@@ -29,6 +29,7 @@ use crate::lake::Lake;
 use crate::lake::delta::lock;
 use crate::query::catalog::Catalog;
 use crate::query::session;
+use crate::steps::{Silent, Steps};
 use chrono::{DateTime, Utc};
 use manifest::{Held, State};
 use stage::Staged;
@@ -67,6 +68,14 @@ pub struct Exported {
 /// # Errors
 /// [`ExportError`] if no quarter has been analysed, the folder holds something else, or a table cannot be built or written.
 pub async fn export(lake: &Lake, request: &Request) -> Result<Exported, ExportError> {
+    export_in_steps(lake, request, &Silent).await
+}
+
+/// The same; each table is a step.
+///
+/// # Errors
+/// As [`export`].
+pub async fn export_in_steps(lake: &Lake, request: &Request, steps: &dyn Steps) -> Result<Exported, ExportError> {
     let folder = &request.folder;
     let runs = newest_runs(lake).await.map_err(bi::StarError::from)?;
     if runs.is_empty() {
@@ -82,12 +91,16 @@ pub async fn export(lake: &Lake, request: &Request) -> Result<Exported, ExportEr
     create_folder(&staging)?;
     let ctx = session::context(request.threads);
     let catalog = Catalog::load(None).map_err(bi::StarError::from)?;
+    steps.step("view of the lake");
     let star = bi::register(&ctx, lake, &catalog, None, request.fiscal_start).await?;
+    steps.begin(star.tables.len() + 2);
     let mut now = State::new(before.as_ref(), &runs, request.fiscal_start);
     let mut staged = Vec::new();
     for table in &star.tables {
+        steps.step(&table.name);
         staged.extend(stage::stage(&ctx, table, &staging).await?);
     }
+    steps.step("changes");
     let mut changes = changes(folder, before.as_ref(), &staged, now.number)?;
     if !changes.is_empty() {
         let reasons = reason::Reasons::new(&ctx, lake, before.as_ref(), &runs).await?;

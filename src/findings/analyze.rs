@@ -25,6 +25,7 @@ use crate::month::{Month, Quarter};
 use crate::query::catalog::Catalog;
 use crate::query::run::{self, FactTiming, Parameters};
 use crate::query::session;
+use crate::steps::{Silent, Steps};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
@@ -101,13 +102,26 @@ pub struct Analysis {
 /// # Errors
 /// [`AnalyzeError`].
 pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, AnalyzeError> {
+    analyze_in_steps(lake, request, &Silent).await
+}
+
+/// Steps besides facts and signals.
+const OTHER_STEPS: usize = 4;
+
+/// The same, and says where it is.
+///
+/// # Errors
+/// As [`analyze`].
+pub async fn analyze_in_steps(lake: &Lake, request: &Request, steps: &dyn Steps) -> Result<Analysis, AnalyzeError> {
     let catalog = Catalog::load(request.queries.as_deref())?;
     let signals = Signal::load_all(&catalog)?;
     refuse_unknown(&signals, &request.signals)?;
+    steps.begin(OTHER_STEPS + catalog.folder("facts").count() + signals.len());
+    steps.step("view of the lake");
     let ctx = session::context(request.threads);
     let versions = truth::register(&ctx, lake, request.as_of).await?;
     let parameters = parameters(lake, request.quarter, request.as_of).await?;
-    let timings = run::build_facts(&ctx, &catalog, parameters, None).await?;
+    let timings = run::build_facts_in_steps(&ctx, &catalog, parameters, None, steps).await?;
     let fact_rows = count(&ctx, "facts.fact_monthly", lit(true)).await?;
     let has_invoices = count(&ctx, "facts.invoice_line", lit(true)).await? > 0;
     let lines_without_currency = count(&ctx, "facts.invoice_line", col("currency").eq(lit("XXX"))).await?;
@@ -122,17 +136,20 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
     }
     let mut found = Vec::with_capacity(signals.len());
     for signal in signals {
+        steps.step(&signal.id);
         let (schema, batches) = run::rows(&ctx, &signal.query, parameters).await?;
         let cells = cells(&signal, &schema, &batches)?;
         found.push((signal, cells));
     }
     count_once(&mut found);
+    steps.step("coverage");
     let evaluated: Vec<&Signal> = found.iter().map(|(signal, _)| signal).collect();
     let coverage = coverage(&ctx, &catalog, &evaluated, parameters).await?;
     let names = names(&ctx).await?;
     let signals: Vec<Signal> = found.iter().map(|(signal, _)| signal.clone()).collect();
     let mut folded: Vec<Folded> =
         found.into_iter().flat_map(|(signal, cells)| fold(&signal, cells, request.quarter, &names)).collect();
+    steps.step("earlier analyses");
     let before = earlier(lake, request.quarter, request.as_of.map(|t| t.timestamp_micros())).await?;
     let mut tested = Tested::new(&ctx, &catalog, parameters, request.quarter, &coverage).await?;
     let gone = status::set(&mut folded, &before, request.quarter, &mut tested).await?;
@@ -172,6 +189,7 @@ pub async fn analyze(lake: &Lake, request: &Request) -> Result<Analysis, Analyze
         unmapped: &unmapped,
         fact_rows,
     };
+    steps.step("writing the marts");
     publish(&ctx, lake, results).await?;
     let is_wanted = |signal: &String| request.signals.is_empty() || request.signals.contains(signal);
     folded.retain(|f| is_wanted(&f.finding.signal));

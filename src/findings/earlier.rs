@@ -59,12 +59,17 @@ pub struct Evidence {
 #[must_use]
 pub fn id_of(finding: &Finding) -> String {
     let (customer_key, service_key) = (finding.customer_key.clone(), finding.service_key.clone());
-    if customer_key.is_none() && service_key.is_none() {
-        // About nobody: what tells it apart is no part of the row, and former versions had none.
-        return finding.finding_id.clone();
-    }
     let subject = Subject { customer_key, service_key, currency: finding.currency.clone(), scope: None };
-    identity(&finding.signal, &subject, finding.basis)
+    current_id(&finding.finding_id, &finding.signal, &subject, finding.basis)
+}
+
+/// The same, from the parts of a row.
+pub(super) fn current_id(stated: &str, signal: &str, subject: &Subject, basis: Basis) -> String {
+    if subject.customer_key.is_none() && subject.service_key.is_none() {
+        // About nobody: what tells it apart is no part of the row, and former versions had none.
+        return stated.to_owned();
+    }
+    identity(signal, subject, basis)
 }
 
 /// Of each quarter up to `quarter` the run that knew most, but nothing later than `as_of`; oldest quarter first.

@@ -7,6 +7,7 @@
 pub mod analyze;
 pub mod cause;
 pub mod cell;
+pub mod changes;
 pub mod compare;
 pub mod coverage;
 pub mod earlier;

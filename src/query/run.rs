@@ -5,6 +5,7 @@
 
 use super::catalog::{Catalog, Query};
 use super::header::Header;
+use crate::steps::{Silent, Steps};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use chrono::{Months, NaiveDate};
@@ -153,10 +154,25 @@ pub async fn build_facts(
     parameters: Parameters,
     wanted: Option<&[&str]>,
 ) -> Result<Vec<FactTiming>, QueryError> {
+    build_facts_in_steps(ctx, catalog, parameters, wanted, &Silent).await
+}
+
+/// The same; each fact is a step.
+///
+/// # Errors
+/// As [`build_facts`].
+pub async fn build_facts_in_steps(
+    ctx: &SessionContext,
+    catalog: &Catalog,
+    parameters: Parameters,
+    wanted: Option<&[&str]>,
+    steps: &dyn Steps,
+) -> Result<Vec<FactTiming>, QueryError> {
     let facts: Vec<(&str, &Query)> = catalog.folder("facts").collect();
     let mut timings = Vec::new();
     for name in in_order(&facts, wanted)? {
         let Some((_, query)) = facts.iter().find(|(known, _)| *known == name) else { continue };
+        steps.step(&name);
         let failed = |e: DataFusionError| QueryError::from_engine(query, &e);
         let started = std::time::Instant::now();
         let frame = plan(ctx, query, parameters).await?;

@@ -1,6 +1,7 @@
 //! From exports to findings: the worked example to the cent, laws of an analysis, replay of what was known, a user's own signals, detection, false alarms, hostile names,
 //! and what the folders must hold.
 
+mod alerts;
 mod autotask;
 mod bridge;
 mod compare;
@@ -18,10 +19,12 @@ mod over_time;
 mod own_signals;
 mod pack;
 mod rating;
+mod receiver;
 mod recovery;
 mod registry;
 mod replay;
 mod scorecard;
 mod serve;
 mod support;
+mod terminal;
 mod worked_example;

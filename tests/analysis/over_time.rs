@@ -160,7 +160,8 @@ fn what_cannot_be_looked_at_is_not_resolved() {
     let untested: Vec<&str> = later.untested.iter().map(|f| f.finding_id.as_str()).collect();
     assert_eq!(untested, [found.findings[0].finding_id.as_str()]);
     let text = String::from_utf8(seats.book.shortfall(&["analyze", "--quarter", "2026Q2"]).stdout).expect("UTF-8");
-    assert!(text.contains("1 findings of earlier quarters could not be tested again and stay open"), "{text}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("1 findings of earlier quarters could not be tested again and stay open"), "{text}");
     // Once they are, the leak goes on where it was; and April, which was due and on no invoice, is settled.
     seats.bill("2026-07-01", &Q2.map(|month| ("acme", month, 40)));
     assert_eq!(
