@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 
 /// Characters of a name in a table row; the unfolded finding shows more.
 const ROW_NAME: usize = 80;
+/// Characters of a name in the unfolded finding: nothing there scrolls, which keys alone could not reach.
+const FACT_NAME: usize = 400;
 /// Characters of any other foreign text before it is cut.
 const LONG_TEXT: usize = 2_000;
 
@@ -338,9 +340,9 @@ fn facts(finding: &Finding, quarter: Quarter) -> Vec<(&'static str, String)> {
     let money = |amount: Decimal| format::money(amount, &finding.currency);
     let named = |name: &Option<String>, key: &Option<String>| match (name, key) {
         (Some(name), Some(key)) if name != key => {
-            Some(format!("{} ({})", format::shortened(name, LONG_TEXT), format::shortened(key, ROW_NAME)))
+            Some(format!("{} ({})", format::shortened(name, FACT_NAME), format::shortened(key, ROW_NAME)))
         }
-        (Some(text), _) | (None, Some(text)) => Some(format::shortened(text, LONG_TEXT)),
+        (Some(text), _) | (None, Some(text)) => Some(format::shortened(text, FACT_NAME)),
         (None, None) => None,
     };
     let whose = match finding.basis {
