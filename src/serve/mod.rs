@@ -9,9 +9,13 @@
 //! statement sees all of it. Beyond this machine nothing is served without password and TLS.
 
 mod auth;
+mod cancel;
+mod catalogue;
+mod errors;
 mod gate;
 mod limits;
 mod pg;
+mod statements;
 mod view;
 
 pub use auth::{Access, AccessError};
