@@ -11,10 +11,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// One page for each BI tool.
-const TOOLS: [(&str, &str); 3] = [
+const TOOLS: [(&str, &str); 7] = [
     ("power_bi.md", include_str!("docs/power_bi.md")),
     ("duckdb_polars_spark.md", include_str!("docs/duckdb_polars_spark.md")),
     ("excel.md", include_str!("docs/excel.md")),
+    ("psql_jdbc_odbc.md", include_str!("docs/psql_jdbc_odbc.md")),
+    ("tableau.md", include_str!("docs/tableau.md")),
+    ("superset.md", include_str!("docs/superset.md")),
+    ("metabase.md", include_str!("docs/metabase.md")),
 ];
 
 #[derive(Debug, clap::Args)]

@@ -21,7 +21,9 @@ pub(super) fn user(code: &str, message: String) -> PgWireError {
 /// What went wrong, without the names of the engine's layers.
 fn message(error: &DataFusionError) -> String {
     match error.find_root() {
-        DataFusionError::Plan(text) | DataFusionError::Execution(text) | DataFusionError::ResourcesExhausted(text) => text.clone(),
+        DataFusionError::Plan(text) | DataFusionError::Execution(text) | DataFusionError::ResourcesExhausted(text) => {
+            text.clone()
+        }
         DataFusionError::SQL(error, _) => error.to_string(),
         other => other.to_string(),
     }
@@ -32,7 +34,7 @@ fn code(error: &DataFusionError) -> &'static str {
     match error.find_root() {
         DataFusionError::SQL(..) => "42601", // syntax_error
         DataFusionError::SchemaError(error, _) => match **error {
-            SchemaError::FieldNotFound { .. } => "42703",  // undefined_column
+            SchemaError::FieldNotFound { .. } => "42703",      // undefined_column
             SchemaError::AmbiguousReference { .. } => "42702", // ambiguous_column
             _ => "42701",                                      // duplicate_column
         },

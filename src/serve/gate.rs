@@ -75,7 +75,11 @@ fn judge(statement: &Statement) -> Verdict {
         Statement::Set(Set::SetTimeZone { .. } | Set::SetTransaction { .. } | Set::SetNames { .. }) => {
             Verdict::Acknowledge("SET")
         }
-        Statement::Set(Set::SingleAssignment { scope: None | Some(ContextModifier::Session | ContextModifier::Local), variable, .. }) => {
+        Statement::Set(Set::SingleAssignment {
+            scope: None | Some(ContextModifier::Session | ContextModifier::Local),
+            variable,
+            ..
+        }) => {
             let name = variable.to_string().to_lowercase();
             if HARMLESS.contains(&name.as_str()) { Verdict::Acknowledge("SET") } else { Verdict::Refuse }
         }

@@ -28,7 +28,9 @@ use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryH
 use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
 use datafusion_postgres::pgwire::api::stmt::{QueryParser, StoredStatement};
 use datafusion_postgres::pgwire::api::store::PortalStore;
-use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, ConnectionManager, PgWireConnectionState, PgWireServerHandlers, Type};
+use datafusion_postgres::pgwire::api::{
+    ClientInfo, ClientPortalStore, ConnectionManager, PgWireConnectionState, PgWireServerHandlers, Type,
+};
 use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use datafusion_postgres::pgwire::tokio::process_socket;
@@ -201,7 +203,11 @@ struct Answer {
 
 impl Answer {
     fn new(views: &Arc<Views>, running: &Arc<Running>) -> Self {
-        Self { views: Arc::clone(views), splitter: Arc::new(PostgresCompatibilityParser::new()), connection: Connection::new(running) }
+        Self {
+            views: Arc::clone(views),
+            splitter: Arc::new(PostgresCompatibilityParser::new()),
+            connection: Connection::new(running),
+        }
     }
 
     fn hooks() -> Vec<Arc<dyn QueryHook>> {
@@ -311,7 +317,10 @@ fn fits(portal: &Portal<Prepared>, plan: &LogicalPlan) -> PgWireResult<()> {
         amount.rescale(scale);
         if amount.scale() != scale {
             // 22003: numeric_value_out_of_range.
-            let message = format!("parameter ${}: more than 28 digits, {scale} of them decimals; write the amount into the query", index + 1);
+            let message = format!(
+                "parameter ${}: more than 28 digits, {scale} of them decimals; write the amount into the query",
+                index + 1
+            );
             return Err(user("22003", message));
         }
     }

@@ -81,7 +81,8 @@ async fn view(lake: &Lake, threads: usize, limits: Limits, fiscal_start: u32) ->
         hide(database.as_ref(), &star).map_err(TruthError::from)?;
         let databases = MemoryCatalogProviderList::new();
         databases.register_catalog(DATABASE.to_owned(), database);
-        let mut config = ctx.copied_config().with_default_catalog_and_schema(DATABASE, SCHEMA).with_create_default_catalog_and_schema(false);
+        let mut config =
+            ctx.copied_config().with_default_catalog_and_schema(DATABASE, SCHEMA).with_create_default_catalog_and_schema(false);
         // The engine's own would hide ours, and names types as Arrow does.
         config.options_mut().catalog.information_schema = false;
         // What the view is made of is not a client's query: the limits come after it.

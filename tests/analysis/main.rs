@@ -3,6 +3,7 @@
 
 mod autotask;
 mod bridge;
+mod clients;
 mod compare;
 mod coverage;
 mod detection;

@@ -64,7 +64,7 @@ public class AskByJdbc {
         try (PreparedStatement statement = connection.prepareStatement(query)) {
             // The driver changes to binary transfer with the fifth execution.
             for (int turn = 1; turn <= 8; turn++) {
-                statement.setBigDecimal(1, new BigDecimal("-12345678901234.123456789012345678"));
+                statement.setBigDecimal(1, new BigDecimal("-79228162514.264337593543950335"));
                 statement.setDate(2, Date.valueOf("2024-02-29"));
                 statement.setTimestamp(3, Timestamp.valueOf("2026-03-01 12:34:56.789012"));
                 statement.setBoolean(4, true);

@@ -11,7 +11,7 @@ import sys
 
 # One of every type that the star has, exact where it is money.
 TYPES = (
-    "SELECT CAST('-12345678901234.123456789012345678' AS numeric(38,18)) AS money, CAST('2024-02-29' AS date) AS day, "
+    "SELECT CAST('-79228162514.264337593543950335' AS numeric(38,18)) AS money, CAST('2024-02-29' AS date) AS day, "
     "CAST('2026-03-01 12:34:56.789012' AS timestamp) AS instant, true AS flag, 'O''Brien' AS word, CAST(NULL AS text) AS nothing"
 )
 
@@ -94,8 +94,8 @@ def sqlalchemy(driver, port):
         walked = connection.execution_options(stream_results=True, max_row_buffer=5).execute(sa.text("SELECT month FROM bi.fact_monthly"))
         said["walked"] = len(walked.fetchall())
         connection.rollback()
-        with connection.begin_nested():
-            said["nested"] = connection.execute(sa.text("SELECT 40 + 2")).scalar()
+    with engine.connect() as connection, connection.begin_nested():
+        said["nested"] = connection.execute(sa.text("SELECT 40 + 2")).scalar()
     return said
 
 

@@ -270,8 +270,65 @@ def cancel(conninfo):
         return {"state": state, "afterwards": rows(connection, "SELECT 40 + 2")[0][0]}
 
 
+def state(conninfo):
+    """Whether it is let in, and the code if not; again while places are being given up."""
+    for _ in range(50):
+        try:
+            with psycopg.connect(conninfo, connect_timeout=30) as connection:
+                return {"answer": rows(connection, "SELECT 40 + 2")[0][0]}
+        except psycopg.Error as error:
+            text = str(error)
+            if "too many connections" in text:
+                return {"refused": "53300"}
+            time.sleep(0.2)
+    return {"refused": text}
+
+
+def replay(conninfo):
+    """Both messages of a handshake that succeeded, sent again on a new connection: the server's part differs, so the proof is wrong."""
+    import base64
+    import hashlib
+    import hmac
+    import os
+    import socket
+    import struct
+
+    address = dict(part.split("=") for part in conninfo.split())
+
+    def packet(kind, body):
+        return kind + struct.pack(">I", len(body) + 4) + body
+
+    def read(stream):
+        head = stream.recv(5, socket.MSG_WAITALL)
+        return head[:1], stream.recv(struct.unpack(">I", head[1:])[0] - 4, socket.MSG_WAITALL)
+
+    def connect(first):
+        stream = socket.create_connection((address["host"], int(address["port"])))
+        body = struct.pack(">I", 196608) + b"user\0analyst\0\0"
+        stream.sendall(struct.pack(">I", len(body) + 4) + body)
+        read(stream)
+        stream.sendall(packet(b"p", b"SCRAM-SHA-256\0" + struct.pack(">I", len(first)) + first))
+        return stream, read(stream)[1][4:]
+
+    bare = b"n=,r=" + base64.b64encode(os.urandom(18))
+    stream, challenge = connect(b"n,," + bare)
+    parts = dict(part.split("=", 1) for part in challenge.decode().split(","))
+    salted = hashlib.pbkdf2_hmac("sha256", os.environ["PGPASSWORD"].encode(), base64.b64decode(parts["s"]), int(parts["i"]))
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    without_proof = b"c=biws,r=" + parts["r"].encode()
+    signature = hmac.digest(hashlib.sha256(client).digest(), bare + b"," + challenge + b"," + without_proof, "sha256")
+    final = without_proof + b",p=" + base64.b64encode(bytes(a ^ b for a, b in zip(client, signature)))
+    stream.sendall(packet(b"p", final))
+    first = read(stream)[0].decode()
+    stream, _ = connect(b"n,," + bare)
+    stream.sendall(packet(b"p", final))
+    kind, body = read(stream)
+    fields = {field[:1]: field[1:] for field in body.decode().split("\0") if field}
+    return {"first": first, "replayed": fields.get("C") if kind == b"E" else kind.decode()}
+
+
 if __name__ == "__main__":
-    jobs = {"transcript": transcript, "states": states, "cancel": cancel}
+    jobs = {"transcript": transcript, "states": states, "cancel": cancel, "state": state, "replay": replay}
     if sys.argv[1] in jobs:
         print(json.dumps(jobs[sys.argv[1]](*sys.argv[2:])))
         sys.exit()

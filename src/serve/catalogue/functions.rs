@@ -1,13 +1,17 @@
 //! Functions of `pg_catalog` that clients call while they read the catalogue, and the library lacks.
 
-use super::objects::Objects;
 use super::SCHEMA;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray as _, Int32Builder, ListBuilder, StringArray, StructArray, Int32Array};
+use super::objects::Objects;
+use datafusion::arrow::array::{
+    Array as _, ArrayRef, AsArray as _, Int32Array, Int32Builder, ListArray, ListBuilder, StringArray, StructArray,
+};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type};
 use datafusion::common::{Result, ScalarValue, exec_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+};
 use datafusion::prelude::SessionContext;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,7 +70,9 @@ pub(super) fn register(ctx: &SessionContext, objects: &Objects) {
     }
     for (name, value) in [
         ("current_schema", ScalarValue::from(SCHEMA)),
+        ("getdatabaseencoding", ScalarValue::from("UTF8")),
         ("pg_is_in_recovery", ScalarValue::from(true)),
+        ("pg_table_size", ScalarValue::from(0_i64)),
         ("txid_current", ScalarValue::from(1_i64)),
         ("version", ScalarValue::from(version())),
     ] {
@@ -108,10 +114,7 @@ struct Constant {
 
 impl Constant {
     fn new(name: &'static str, value: ScalarValue) -> ScalarUDF {
-        let signature = Signature::one_of(
-            vec![datafusion::logical_expr::TypeSignature::Nullary, datafusion::logical_expr::TypeSignature::VariadicAny],
-            Volatility::Stable,
-        );
+        let signature = Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::VariadicAny], Volatility::Stable);
         ScalarUDF::new_from_impl(Self { name, value, signature })
     }
 }
@@ -264,7 +267,7 @@ impl ScalarUDFImpl for Expanded {
         let columns: Vec<ArrayRef> = vec![Arc::new(Int32Array::from(values)), Arc::new(Int32Array::from(places))];
         let pairs = StructArray::new(Self::fields(), columns, None);
         let of = Arc::new(Field::new_list_field(DataType::Struct(Self::fields()), true));
-        let lists = datafusion::arrow::array::ListArray::new(of, OffsetBuffer::from_lengths(lengths), Arc::new(pairs), None);
+        let lists = ListArray::new(of, OffsetBuffer::from_lengths(lengths), Arc::new(pairs), None);
         Ok(ColumnarValue::Array(Arc::new(lists)))
     }
 }

@@ -34,10 +34,11 @@ macro_rules! tables {
 }
 
 /// Tables of `pg_catalog` that stand in for the library's.
-const PG_CATALOG: [(&str, &str); 8] = tables![
+const PG_CATALOG: [(&str, &str); 9] = tables![
     "pg_attribute",
     "pg_class",
     "pg_constraint",
+    "pg_database",
     "pg_description",
     "pg_index",
     "pg_namespace",
@@ -94,8 +95,10 @@ async fn worked_out(inner: &SessionContext, queries: &[(&str, &str)]) -> Result<
         let frame = inner.sql(sql).await?;
         let schema = Arc::new(objects::marked(frame.schema().as_arrow()));
         let batches = frame.collect().await?;
-        let batches: Vec<_> =
-            batches.into_iter().map(|batch| RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())).collect::<std::result::Result<_, _>>()?;
+        let batches: Vec<_> = batches
+            .into_iter()
+            .map(|batch| RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()))
+            .collect::<std::result::Result<_, _>>()?;
         tables.insert((*name).to_owned(), Arc::new(MemTable::try_new(schema, vec![batches])?));
     }
     Ok(tables)

@@ -1,7 +1,9 @@
 //! What a view holds, as rows: relations, their columns, keys and references.
 
 use crate::bi::Star;
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Int16Array, Int32Array, ListBuilder, Int16Builder, RecordBatch, StringArray};
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, Int16Array, Int16Builder, Int32Array, ListBuilder, RecordBatch, StringArray,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::catalog::CatalogProvider;
 use datafusion::common::Result;
@@ -132,7 +134,16 @@ impl Objects {
             let fixed = FIXED.iter().find(|(of, _)| of == name).map(|(_, oid)| *oid);
             let oid = fixed.or_else(|| next.next()).unwrap_or_default();
             let (schema, name) = (schema.to_owned(), name.clone());
-            self.relations.push(Relation { oid, schema, namespace, name, kind: "r", comment: None, columns: 0, has_index: false });
+            self.relations.push(Relation {
+                oid,
+                schema,
+                namespace,
+                name,
+                kind: "r",
+                comment: None,
+                columns: 0,
+                has_index: false,
+            });
         }
     }
 
@@ -165,19 +176,48 @@ impl Objects {
             let count = i16::try_from(columns.len()).unwrap_or(i16::MAX);
             for (number, column) in (1_i16..).zip(&columns) {
                 let of = self.attributes.iter().find(|attribute| attribute.relation == relation && attribute.number == *column);
-                let copied = of.map(|of| Attribute { relation: index, number, name: of.name.clone(), kind: of.kind.clone(), comment: None, ..*of });
+                let copied = of.map(|of| Attribute {
+                    relation: index,
+                    number,
+                    name: of.name.clone(),
+                    kind: of.kind.clone(),
+                    comment: None,
+                    ..*of
+                });
                 self.attributes.extend(copied);
             }
-            indices.push(Relation { oid: index, schema: schema.clone(), namespace, name: name.clone(), kind: "i", comment: None, columns: count, has_index: false });
+            indices.push(Relation {
+                oid: index,
+                schema: schema.clone(),
+                namespace,
+                name: name.clone(),
+                kind: "i",
+                comment: None,
+                columns: count,
+                has_index: false,
+            });
             if let Some(indexed) = self.relations.iter_mut().find(|of| of.oid == relation) {
                 indexed.has_index = true;
             }
             let column_names = table.key.clone();
-            self.constraints.push(Constraint { oid: constraint, name, schema, namespace, kind: "p", relation, columns, column_names, index, refers: None, definition });
+            self.constraints.push(Constraint {
+                oid: constraint,
+                name,
+                schema,
+                namespace,
+                kind: "p",
+                relation,
+                columns,
+                column_names,
+                index,
+                refers: None,
+                definition,
+            });
         }
         for of in star.relations() {
             let (Some(from), Some(to)) = (self.of(&of.fact), self.of(&of.dimension)) else { continue };
-            let (columns, referred) = (self.numbers(from.oid, std::slice::from_ref(&of.column)), self.numbers(to.oid, std::slice::from_ref(&of.key)));
+            let (columns, referred) =
+                (self.numbers(from.oid, std::slice::from_ref(&of.column)), self.numbers(to.oid, std::slice::from_ref(&of.key)));
             let Some(index) = self.constraints.iter().find(|key| key.relation == to.oid).map(|key| key.index) else { continue };
             let constraint = Constraint {
                 oid: oid(),

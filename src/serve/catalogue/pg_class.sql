@@ -31,7 +31,7 @@ SELECT
     CAST(0 AS INT) AS relrewrite,
     CAST(0 AS INT) AS relfrozenxid,
     CAST(0 AS INT) AS relminmxid,
-    CAST(NULL AS VARCHAR) AS relacl,
+    arrow_cast(NULL, 'List(Utf8)') AS relacl,
     arrow_cast(NULL, 'List(Utf8)') AS reloptions,
     CAST(NULL AS VARCHAR) AS relpartbound,
     CAST(1259 AS INT) AS tableoid

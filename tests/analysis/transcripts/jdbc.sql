@@ -63,12 +63,3 @@ SELECT t.typlen FROM pg_catalog.pg_type t, pg_catalog.pg_namespace n WHERE t.typ
 
 -- metadata
 SELECT c.oid, a.attnum, a.attname, c.relname, n.nspname, a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), a.attidentity != '' OR pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE '%nextval(%' FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON (c.relnamespace = n.oid) JOIN pg_catalog.pg_attribute a ON (c.oid = a.attrelid) JOIN pg_catalog.pg_type t ON (a.atttypid = t.oid) LEFT JOIN pg_catalog.pg_attrdef d ON (d.adrelid = a.attrelid AND d.adnum = a.attnum) JOIN (SELECT {bi.fact_finding} AS oid , 2 AS attnum UNION ALL SELECT {bi.fact_finding}, 4 UNION ALL SELECT {bi.fact_finding}, 6) vals ON (c.oid = vals.oid AND a.attnum = vals.attnum);
-
--- metadata
-SELECT month FROM bi.fact_monthly;
-
--- metadata
-SELECT count(*) FROM bi.dim_date a, bi.dim_date b, bi.dim_date c, bi.dim_date d;
-
--- metadata
-SELECT 40 + 2;

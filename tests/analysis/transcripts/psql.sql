@@ -119,15 +119,6 @@ WHERE r.conrelid = '{bi.fact_finding}' AND r.contype = 'f'
 ORDER BY conname;
 
 -- \d bi.fact_finding
-SELECT conname, conrelid::pg_catalog.regclass AS ontable,
-       pg_catalog.pg_get_constraintdef(oid, true) AS condef
-  FROM pg_catalog.pg_constraint c
- WHERE confrelid IN (SELECT pg_catalog.pg_partition_ancestors('{bi.fact_finding}')
-                     UNION ALL VALUES ('{bi.fact_finding}'::pg_catalog.regclass))
-       AND contype = 'f' AND conparentid = 0
-ORDER BY conname;
-
--- \d bi.fact_finding
 SELECT pol.polname, pol.polpermissive,
   CASE WHEN pol.polroles = '{0}' THEN NULL ELSE pg_catalog.array_to_string(array(select rolname from pg_catalog.pg_roles where oid = any (pol.polroles) order by 1),',') END,
   pg_catalog.pg_get_expr(pol.polqual, pol.polrelid),
@@ -178,20 +169,6 @@ SELECT pubname
      , NULL
 FROM pg_catalog.pg_publication p
 WHERE p.puballtables AND pg_catalog.pg_relation_is_publishable('{bi.fact_finding}')
-ORDER BY 1;
-
--- \d bi.fact_finding
-SELECT t.tgname, pg_catalog.pg_get_triggerdef(t.oid, true), t.tgenabled, t.tgisinternal,
-  CASE WHEN t.tgparentid != 0 THEN
-    (SELECT u.tgrelid::pg_catalog.regclass
-     FROM pg_catalog.pg_trigger AS u,
-          pg_catalog.pg_partition_ancestors(t.tgrelid) WITH ORDINALITY AS a(relid, depth)
-     WHERE u.tgname = t.tgname AND u.tgrelid = a.relid
-           AND u.tgparentid = 0
-     ORDER BY a.depth LIMIT 1)
-  END AS parent
-FROM pg_catalog.pg_trigger t
-WHERE t.tgrelid = '{bi.fact_finding}' AND (NOT t.tgisinternal OR (t.tgisinternal AND t.tgenabled = 'D'))
 ORDER BY 1;
 
 -- \d bi.fact_finding
@@ -397,75 +374,6 @@ WHERE c.relkind IN ('v','s','')
   AND n.nspname OPERATOR(pg_catalog.~) '^(bi)$' COLLATE pg_catalog.default
 ORDER BY 1,2;
 
--- \dd
-SELECT DISTINCT tt.nspname AS "Schema", tt.name AS "Name", tt.object AS "Object", d.description AS "Description"
-FROM (
-  SELECT pgc.oid as oid, pgc.tableoid AS tableoid,
-  n.nspname as nspname,
-  CAST(pgc.conname AS pg_catalog.text) as name,  CAST('table constraint' AS pg_catalog.text) as object
-  FROM pg_catalog.pg_constraint pgc
-    JOIN pg_catalog.pg_class c ON c.oid = pgc.conrelid
-    LEFT JOIN pg_catalog.pg_namespace n     ON n.oid = c.relnamespace
-WHERE n.nspname <> 'pg_catalog'
-      AND n.nspname <> 'information_schema'
-  AND pg_catalog.pg_table_is_visible(c.oid)
-UNION ALL
-  SELECT pgc.oid as oid, pgc.tableoid AS tableoid,
-  n.nspname as nspname,
-  CAST(pgc.conname AS pg_catalog.text) as name,  CAST('domain constraint' AS pg_catalog.text) as object
-  FROM pg_catalog.pg_constraint pgc
-    JOIN pg_catalog.pg_type t ON t.oid = pgc.contypid
-    LEFT JOIN pg_catalog.pg_namespace n     ON n.oid = t.typnamespace
-WHERE n.nspname <> 'pg_catalog'
-      AND n.nspname <> 'information_schema'
-  AND pg_catalog.pg_type_is_visible(t.oid)
-UNION ALL
-  SELECT o.oid as oid, o.tableoid as tableoid,
-  n.nspname as nspname,
-  CAST(o.opcname AS pg_catalog.text) as name,
-  CAST('operator class' AS pg_catalog.text) as object
-  FROM pg_catalog.pg_opclass o
-    JOIN pg_catalog.pg_am am ON o.opcmethod = am.oid
-    JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace
-      AND n.nspname <> 'pg_catalog'
-      AND n.nspname <> 'information_schema'
-  AND pg_catalog.pg_opclass_is_visible(o.oid)
-UNION ALL
-  SELECT opf.oid as oid, opf.tableoid as tableoid,
-  n.nspname as nspname,
-  CAST(opf.opfname AS pg_catalog.text) AS name,
-  CAST('operator family' AS pg_catalog.text) as object
-  FROM pg_catalog.pg_opfamily opf
-    JOIN pg_catalog.pg_am am ON opf.opfmethod = am.oid
-    JOIN pg_catalog.pg_namespace n ON opf.opfnamespace = n.oid
-      AND n.nspname <> 'pg_catalog'
-      AND n.nspname <> 'information_schema'
-  AND pg_catalog.pg_opfamily_is_visible(opf.oid)
-UNION ALL
-  SELECT r.oid as oid, r.tableoid as tableoid,
-  n.nspname as nspname,
-  CAST(r.rulename AS pg_catalog.text) as name,  CAST('rule' AS pg_catalog.text) as object
-  FROM pg_catalog.pg_rewrite r
-       JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
-       LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE r.rulename != '_RETURN'
-      AND n.nspname <> 'pg_catalog'
-      AND n.nspname <> 'information_schema'
-  AND pg_catalog.pg_table_is_visible(c.oid)
-UNION ALL
-  SELECT t.oid as oid, t.tableoid as tableoid,
-  n.nspname as nspname,
-  CAST(t.tgname AS pg_catalog.text) as name,  CAST('trigger' AS pg_catalog.text) as object
-  FROM pg_catalog.pg_trigger t
-       JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-       LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname <> 'pg_catalog'
-      AND n.nspname <> 'information_schema'
-  AND pg_catalog.pg_table_is_visible(c.oid)
-) AS tt
-  JOIN pg_catalog.pg_description d ON (tt.oid = d.objoid AND tt.tableoid = d.classoid AND d.objsubid = 0)
-ORDER BY 1, 2, 3;
-
 -- \dx
 SELECT e.extname AS "Name", e.extversion AS "Version", n.nspname AS "Schema", c.description AS "Description"
 FROM pg_catalog.pg_extension e LEFT JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace LEFT JOIN pg_catalog.pg_description c ON c.objoid = e.oid AND c.classoid = 'pg_catalog.pg_extension'::pg_catalog.regclass
@@ -588,18 +496,6 @@ WHERE true
   AND pg_catalog.pg_conversion_is_visible(c.oid)
 ORDER BY 1, 2;
 
--- \dL
-SELECT l.lanname AS "Name",
-       pg_catalog.pg_get_userbyid(l.lanowner) as "Owner",
-       l.lanpltrusted AS "Trusted",
-       d.description AS "Description"
-FROM pg_catalog.pg_language l
-LEFT JOIN pg_catalog.pg_description d
-  ON d.classoid = l.tableoid AND d.objoid = l.oid
-  AND d.objsubid = 0
-WHERE l.lanplcallfoid != 0
-ORDER BY 1;
-
 -- \dy
 SELECT evtname as "Name", evtevent as "Event", pg_catalog.pg_get_userbyid(e.evtowner) as "Owner",
  case evtenabled when 'O' then 'enabled'  when 'R' then 'replica'  when 'A' then 'always'  when 'D' then 'disabled' end as "Enabled",
@@ -620,14 +516,6 @@ WHERE n.oid = c.collnamespace
       AND n.nspname <> 'information_schema'
       AND c.collencoding IN (-1, pg_catalog.pg_char_to_encoding(pg_catalog.getdatabaseencoding()))
   AND pg_catalog.pg_collation_is_visible(c.oid)
-ORDER BY 1, 2;
-
--- \drds
-SELECT rolname AS "Role", datname AS "Database",
-pg_catalog.array_to_string(setconfig, E'\n') AS "Settings"
-FROM pg_catalog.pg_db_role_setting s
-LEFT JOIN pg_catalog.pg_database d ON d.oid = setdatabase
-LEFT JOIN pg_catalog.pg_roles r ON r.oid = setrole
 ORDER BY 1, 2;
 
 -- \dRp

@@ -180,9 +180,6 @@ FROM pg_catalog.pg_inherits JOIN pg_catalog.pg_class ON pg_catalog.pg_inherits.i
 WHERE pg_catalog.pg_class.relkind = ANY (ARRAY['r', 'p', 'f', 'v', 'm']) AND pg_catalog.pg_namespace.nspname = 'bi' AND pg_catalog.pg_class.relname IN ('dim_customer');
 
 -- inspector
-SELECT CAST('-12345678901234.123456789012345678' AS numeric(38,18)) AS money, CAST('2024-02-29' AS date) AS day, CAST('2026-03-01 12:34:56.789012' AS timestamp) AS instant, true AS flag, 'O''Brien' AS word, CAST(NULL AS text) AS nothing;
-
--- inspector
 SELECT sum(bi.fact_finding.leakage) AS sum_1
 FROM bi.fact_finding
 WHERE bi.fact_finding.leakage > 10.50 AND bi.fact_finding.currency = 'USD';
