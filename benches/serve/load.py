@@ -37,7 +37,7 @@ TOO_MUCH = {
 
 
 def by_wire(port):
-    connection = psycopg.connect(host="127.0.0.1", port=port, dbname="datafusion", user="load", autocommit=True)
+    connection = psycopg.connect(host="127.0.0.1", port=port, dbname="shortfall", user="load", autocommit=True)
 
     def ask(query):
         return len(connection.execute(query).fetchall())

@@ -16,11 +16,15 @@ use std::path::{Path, PathBuf};
 const ALERTS: &str = include_str!("docs/alerts.md");
 
 /// One page for each BI tool.
-const TOOLS: [(&str, &str); 4] = [
+const TOOLS: [(&str, &str); 8] = [
     ("power_bi.md", include_str!("docs/power_bi.md")),
     ("duckdb_polars_spark.md", include_str!("docs/duckdb_polars_spark.md")),
     ("flight_sql.md", include_str!("docs/flight_sql.md")),
     ("excel.md", include_str!("docs/excel.md")),
+    ("psql_jdbc_odbc.md", include_str!("docs/psql_jdbc_odbc.md")),
+    ("tableau.md", include_str!("docs/tableau.md")),
+    ("superset.md", include_str!("docs/superset.md")),
+    ("metabase.md", include_str!("docs/metabase.md")),
 ];
 
 #[derive(Debug, clap::Args)]

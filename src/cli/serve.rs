@@ -77,7 +77,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
             render::document(&json!({ "address": shown.to_string(), "database": "datafusion" }));
         }
         render::note(&format!(
-            "PostgreSQL wire on {shown}, database `datafusion`, any user; schemas core, core_history, marts, bi"
+            "PostgreSQL wire on {shown}, database `shortfall`, any user; schemas core, core_history, marts, bi"
         ));
         if let Some(flight) = server.flight_address() {
             let scheme = if request.access.tls.is_some() { "grpc+tls" } else { "grpc" };

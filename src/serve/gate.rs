@@ -3,13 +3,14 @@
 //! Whatever is not named here is refused before it is planned; what is planned is checked again, so that no statement nested in another one
 //! writes, creates or sets. Settings hold for the connection that makes them.
 
+use super::errors::user;
 use async_trait::async_trait;
 use datafusion::common::ParamValues;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser;
-use datafusion::sql::sqlparser::ast::{Declare, DeclareType, Set, Statement};
+use datafusion::sql::sqlparser::ast::{ContextModifier, Declare, DeclareType, Ident, Set, Statement};
 use datafusion_postgres::arrow_pg::datatypes::df::encode_dataframe;
 use datafusion_postgres::hooks::{HookClient, QueryHook};
 use datafusion_postgres::pgwire::api::ClientInfo;
@@ -17,7 +18,8 @@ use datafusion_postgres::pgwire::api::portal::{Format, Portal};
 use datafusion_postgres::pgwire::api::results::{Response, Tag};
 use datafusion_postgres::pgwire::api::stmt::StoredStatement;
 use datafusion_postgres::pgwire::api::store::{MemPortalStore, PortalStore as _};
-use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::messages::response::TransactionStatus;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use std::sync::Arc;
 
@@ -25,19 +27,25 @@ use std::sync::Arc;
 type DfStatement = (String, Option<(Statement, LogicalPlan)>);
 
 /// Settings that drivers make for their own connection, beside those that the library understands. They are taken note of and change nothing.
-const HARMLESS: [&str; 12] = [
+const HARMLESS: [&str; 18] = [
     "application_name",
     "bytea_output",
     "client_encoding",
     "client_min_messages",
     "datestyle",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
     "extra_float_digits",
     "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
     "intervalstyle",
+    "jit",
     "lock_timeout",
+    "row_security",
     "search_path",
     "standard_conforming_strings",
     "statement_timeout",
+    "timezone",
 ];
 
 /// What becomes of a statement.
@@ -56,7 +64,10 @@ fn judge(statement: &Statement) -> Verdict {
     match statement {
         Statement::Query(_) | Statement::Explain { .. } | Statement::ExplainTable { .. } => Verdict::Read,
         Statement::ShowTables { .. } | Statement::ShowColumns { .. } => Verdict::Read,
+        // Known settings are queries by now (statements.rs).
         Statement::ShowVariable { .. } => Verdict::PassOn,
+        Statement::Savepoint { .. } => Verdict::Acknowledge("SAVEPOINT"),
+        Statement::ReleaseSavepoint { .. } => Verdict::Acknowledge("RELEASE"),
         Statement::StartTransaction { .. } | Statement::Commit { .. } | Statement::Rollback { .. } => Verdict::PassOn,
         Statement::Declare { .. } | Statement::Fetch { .. } | Statement::Close { .. } => Verdict::PassOn,
         Statement::Deallocate { .. } => Verdict::Acknowledge("DEALLOCATE"),
@@ -64,7 +75,11 @@ fn judge(statement: &Statement) -> Verdict {
         Statement::Set(Set::SetTimeZone { .. } | Set::SetTransaction { .. } | Set::SetNames { .. }) => {
             Verdict::Acknowledge("SET")
         }
-        Statement::Set(Set::SingleAssignment { scope: None, variable, .. }) => {
+        Statement::Set(Set::SingleAssignment {
+            scope: None | Some(ContextModifier::Session | ContextModifier::Local),
+            variable,
+            ..
+        }) => {
             let name = variable.to_string().to_lowercase();
             if HARMLESS.contains(&name.as_str()) { Verdict::Acknowledge("SET") } else { Verdict::Refuse }
         }
@@ -92,14 +107,36 @@ pub(super) fn refusal(what: &str) -> String {
 /// The error of a statement that does more than read.
 pub(super) fn refused(what: &str) -> PgWireError {
     // 25006: read_only_sql_transaction.
-    PgWireError::UserError(Box::new(ErrorInfo::new("ERROR".to_owned(), "25006".to_owned(), refusal(what))))
+    user("25006", refusal(what))
 }
 
 /// The error of `FETCH` in the extended protocol.
 fn unsupported() -> PgWireError {
     // 0A000: feature_not_supported.
-    let message = "FETCH is answered in the simple query protocol only; a plain query streams its rows".to_owned();
-    PgWireError::UserError(Box::new(ErrorInfo::new("ERROR".to_owned(), "0A000".to_owned(), message)))
+    user("0A000", "FETCH is answered in the simple query protocol only; a plain query streams its rows".to_owned())
+}
+
+/// The error of `SHOW` for a setting that is not known.
+fn unknown(setting: &str) -> PgWireError {
+    // 42704: undefined_object.
+    user("42704", format!("unrecognized configuration parameter `{setting}`"))
+}
+
+/// What a transaction that failed, or a return to a savepoint, makes of a statement.
+fn in_transaction(statement: &Statement, client: &dyn HookClient) -> Option<PgWireResult<Response>> {
+    let failed = client.transaction_status() == TransactionStatus::Error;
+    match statement {
+        // Nothing was written, so there is nothing to take back; a transaction that failed is over with it.
+        Statement::Rollback { savepoint: Some(_), .. } if failed => Some(Ok(Response::TransactionEnd(Tag::new("ROLLBACK")))),
+        Statement::Rollback { savepoint: Some(_), .. } => Some(Ok(Response::Execution(Tag::new("ROLLBACK")))),
+        Statement::Commit { .. } | Statement::Rollback { .. } => None,
+        _ if failed => {
+            // 25P02: in_failed_sql_transaction.
+            let message = "current transaction is aborted, commands ignored until end of transaction block";
+            Some(Err(user("25P02", message.to_owned())))
+        }
+        _ => None,
+    }
 }
 
 /// Plans a statement and makes sure that nothing in it does more than read.
@@ -121,12 +158,16 @@ impl QueryHook for Gate {
         ctx: &SessionContext,
         client: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
+        if let Some(answer) = in_transaction(statement, client) {
+            return Some(answer);
+        }
         match judge(statement) {
             Verdict::Refuse => Some(Err(refused(&statement.to_string()))),
             Verdict::Acknowledge(tag) => Some(Ok(Response::Execution(Tag::new(tag)))),
             Verdict::Read => None,
             Verdict::PassOn => match statement {
                 Statement::Declare { stmts } => Some(declare(stmts, ctx, client.portal_store()).await),
+                Statement::ShowVariable { variable } => show(variable),
                 _ => None,
             },
         }
@@ -156,13 +197,23 @@ impl QueryHook for Gate {
         ctx: &SessionContext,
         client: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
+        if let Some(answer) = in_transaction(statement, client) {
+            return Some(answer);
+        }
         match (judge(statement), statement) {
             (Verdict::Refuse, _) => Some(Err(refused(&statement.to_string()))),
             (Verdict::Acknowledge(tag), _) => Some(Ok(Response::Execution(Tag::new(tag)))),
             (Verdict::PassOn, Statement::Declare { stmts }) => Some(declare(stmts, ctx, client.portal_store()).await),
+            (Verdict::PassOn, Statement::ShowVariable { variable }) => show(variable),
             (Verdict::Read | Verdict::PassOn, _) => None,
         }
     }
+}
+
+/// Settings that are known neither here nor to the library.
+fn show(variable: &[Ident]) -> Option<PgWireResult<Response>> {
+    let name = variable.iter().map(|word| word.value.to_lowercase()).collect::<Vec<_>>().join(" ");
+    if HARMLESS.contains(&name.as_str()) || name == "all" { None } else { Some(Err(unknown(&name))) }
 }
 
 /// A plan without a row and without a column.

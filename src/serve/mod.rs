@@ -9,11 +9,15 @@
 //! statement sees all of it. Beyond this machine nothing is served without password and TLS.
 
 mod auth;
+mod cancel;
+mod catalogue;
+mod errors;
 mod flight;
 mod gate;
 mod limits;
 mod memory;
 mod pg;
+mod statements;
 mod view;
 
 pub use auth::{Access, AccessError};

@@ -1,13 +1,18 @@
 //! The PostgreSQL wire: accepts connections, authenticates them, and lets the library answer.
 
 use super::auth::{Access, AccessError};
+use super::cancel::{Cancel, Connection, Running};
+use super::errors::{stated, user};
 use super::flight::Flight;
 use super::gate::{self, Gate, Reader};
 use super::limits::Limits;
+use super::statements::statements;
 use super::view::Views;
 use crate::bi::StarError;
 use crate::lake::Lake;
 use async_trait::async_trait;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::hooks::QueryHook;
@@ -19,23 +24,33 @@ use datafusion_postgres::pgwire::api::auth::sasl::scram::{SCRAM_ITERATIONS, Scra
 use datafusion_postgres::pgwire::api::auth::{
     AuthSource, DefaultServerParameterProvider, LoginInfo, Password, StartupHandler, noop::NoopStartupHandler,
 };
-use datafusion_postgres::pgwire::api::cancel::DefaultCancelHandler;
 use datafusion_postgres::pgwire::api::portal::{Format, Portal};
 use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
 use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
 use datafusion_postgres::pgwire::api::stmt::{QueryParser, StoredStatement};
 use datafusion_postgres::pgwire::api::store::PortalStore;
-use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, ConnectionManager, PgWireServerHandlers, Type};
+use datafusion_postgres::pgwire::api::{
+    ClientInfo, ClientPortalStore, ConnectionManager, PgWireConnectionState, PgWireServerHandlers, Type,
+};
 use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use datafusion_postgres::pgwire::tokio::process_socket;
 use datafusion_postgres::{DfSessionService, Parser};
-use futures::Sink;
+use futures::{Sink, StreamExt as _};
+use rust_decimal::Decimal;
 use std::fmt::Debug;
+use std::future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+
+/// How long a client may take to come in.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Connections beyond the allowed ones that are told so at a time.
+const TURNED_AWAY: usize = 16;
 
 /// A server that is bound and not yet running.
 pub struct Server {
@@ -125,22 +140,40 @@ impl Server {
     pub async fn run(self, tell: impl Fn(&StarError)) -> Result<(), ServeError> {
         let acceptor = self.access.acceptor(&[])?;
         let password = self.access.password.clone().map(Arc::<str>::from);
-        let free = Arc::new(Semaphore::new(self.connections));
-        let manager = Arc::new(ConnectionManager::new());
+        let (free, turned_away) = (Arc::new(Semaphore::new(self.connections)), Arc::new(Semaphore::new(TURNED_AWAY)));
+        let (manager, running) = (Arc::new(ConnectionManager::new()), Arc::new(Running::default()));
         let needs_tls = acceptor.is_some();
         let accept = async {
             loop {
                 let Ok((socket, _)) = self.listener.accept().await else { continue };
-                let Ok(place) = Arc::clone(&free).try_acquire_owned() else { continue };
+                let (place, is_full) = match Arc::clone(&free).try_acquire_owned() {
+                    Ok(place) => (place, false),
+                    // It is told why, and a cancel request is heard. Beyond that there is no answer.
+                    Err(_) => match Arc::clone(&turned_away).try_acquire_owned() {
+                        Ok(place) => (place, true),
+                        Err(_) => continue,
+                    },
+                };
+                let startup = Arc::new(Startup::new(password.clone(), needs_tls, is_full, &manager));
                 let handlers = Handlers {
-                    answer: Arc::new(Answer { views: Arc::clone(&self.views) }),
-                    startup: Arc::new(Startup::new(password.clone(), needs_tls, &manager)),
-                    cancel: Arc::new(DefaultCancelHandler::new(Arc::clone(&manager))),
+                    answer: Arc::new(Answer::new(&self.views, &running)),
+                    startup: Arc::clone(&startup),
+                    cancel: Arc::new(Cancel { manager: Arc::clone(&manager), running: Arc::clone(&running) }),
                 };
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
+                    // Who has not come in by now holds a place that others want.
+                    let too_late = async {
+                        tokio::time::sleep(HANDSHAKE).await;
+                        if startup.is_in.load(Ordering::Acquire) {
+                            future::pending::<()>().await;
+                        }
+                    };
                     // What a client does wrong is its own affair.
-                    let _ = process_socket(socket, acceptor, handlers).await;
+                    tokio::select! {
+                        _ = process_socket(socket, acceptor, handlers) => {}
+                        () = too_late => {}
+                    }
                     drop(place);
                 });
             }
@@ -163,7 +196,7 @@ impl Server {
 struct Handlers {
     answer: Arc<Answer>,
     startup: Arc<Startup>,
-    cancel: Arc<DefaultCancelHandler>,
+    cancel: Arc<Cancel>,
 }
 
 impl PgWireServerHandlers for Handlers {
@@ -184,21 +217,41 @@ impl PgWireServerHandlers for Handlers {
     }
 }
 
-/// Answers each statement from the view that is current when it arrives.
+/// Answers each statement of one connection from the view that is current when it arrives.
 struct Answer {
     views: Arc<Views>,
+    splitter: Arc<PostgresCompatibilityParser>,
+    connection: Connection,
 }
 
 impl Answer {
-    fn service(&self) -> DfSessionService {
-        let hooks: Vec<Arc<dyn QueryHook>> = vec![
+    fn new(views: &Arc<Views>, running: &Arc<Running>) -> Self {
+        Self {
+            views: Arc::clone(views),
+            splitter: Arc::new(PostgresCompatibilityParser::new()),
+            connection: Connection::new(running),
+        }
+    }
+
+    fn hooks() -> Vec<Arc<dyn QueryHook>> {
+        vec![
             Arc::new(Gate),
             Arc::new(CursorStatementHook),
             Arc::new(SetShowHook),
             Arc::new(TransactionStatementHook),
             Arc::new(Reader),
-        ];
-        DfSessionService::new_with_hooks(self.views.current(), hooks)
+        ]
+    }
+
+    fn service(&self) -> DfSessionService {
+        DfSessionService::new_with_hooks(self.views.current(), Self::hooks())
+    }
+
+    /// Rows that can be cancelled, and whose errors have codes.
+    fn watched(&self, client: &dyn ClientInfo, response: Response) -> Response {
+        let Response::Query(mut rows) = response else { return response };
+        rows.data_rows = Box::pin(rows.data_rows.map(|row| row.map_err(stated)));
+        Response::Query(self.connection.cancellable(client, rows))
     }
 }
 
@@ -211,7 +264,22 @@ impl SimpleQueryHandler for Answer {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        SimpleQueryHandler::do_query(&self.service(), client, query).await
+        let (ctx, hooks) = (self.views.current(), Self::hooks());
+        let statements = statements(&self.splitter, query)?;
+        if statements.is_empty() {
+            return Ok(vec![Response::EmptyQuery]);
+        }
+        let mut responses = Vec::with_capacity(statements.len());
+        'next: for statement in &statements {
+            for hook in &hooks {
+                if let Some(response) = hook.handle_simple_query(statement, &ctx, client).await {
+                    responses.push(self.watched(client, response.map_err(stated)?));
+                    continue 'next;
+                }
+            }
+            return Err(gate::refused(&statement.to_string()));
+        }
+        Ok(responses)
     }
 }
 
@@ -221,7 +289,8 @@ impl ExtendedQueryHandler for Answer {
     type QueryParser = OneStatement;
 
     fn query_parser(&self) -> Arc<Self::QueryParser> {
-        Arc::new(OneStatement { inner: self.service().query_parser(), splitter: PostgresCompatibilityParser::new() })
+        let service = self.service();
+        Arc::new(OneStatement { inner: service.query_parser(), ctx: self.views.current(), splitter: Arc::clone(&self.splitter) })
     }
 
     async fn do_query<C>(&self, client: &mut C, portal: &Portal<Self::Statement>, max_rows: usize) -> PgWireResult<Response>
@@ -231,8 +300,9 @@ impl ExtendedQueryHandler for Answer {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let fresh = on_view(portal, &self.views.current()).await?;
-        ExtendedQueryHandler::do_query(&self.service(), client, &fresh, max_rows).await
+        let fresh = on_view(portal, &self.views.current()).await.map_err(stated)?;
+        let response = ExtendedQueryHandler::do_query(&self.service(), client, &fresh, max_rows).await.map_err(stated)?;
+        Ok(self.watched(client, response))
     }
 }
 
@@ -241,7 +311,9 @@ async fn on_view(portal: &Portal<Prepared>, ctx: &SessionContext) -> PgWireResul
     let known = &portal.statement;
     let statement = match &known.statement {
         (text, Some((statement, _))) if gate::reads(statement) => {
-            (text.clone(), Some((statement.clone(), gate::plan(statement, ctx).await?)))
+            let plan = gate::plan(statement, ctx).await?;
+            fits(portal, &plan)?;
+            (text.clone(), Some((statement.clone(), plan)))
         }
         other => other.clone(),
     };
@@ -255,28 +327,58 @@ async fn on_view(portal: &Portal<Prepared>, ctx: &SessionContext) -> PgWireResul
     Ok(fresh)
 }
 
+/// Refuses amounts with more digits than the library can carry into a query: it would take them for other amounts, silently.
+fn fits(portal: &Portal<Prepared>, plan: &LogicalPlan) -> PgWireResult<()> {
+    let types = plan.get_parameter_types().map_err(|e| PgWireError::ApiError(Box::new(e)))?;
+    for (index, stated) in portal.statement.parameter_types.iter().enumerate() {
+        let Some(Some(DataType::Decimal128(_, scale))) = types.get(&format!("${}", index + 1)) else { continue };
+        if stated.as_ref().is_some_and(|kind| *kind != Type::NUMERIC) {
+            continue;
+        }
+        let Some(mut amount) = portal.parameter::<Decimal>(index, &Type::NUMERIC)? else { continue };
+        let scale = u32::try_from(*scale).unwrap_or_default();
+        amount.rescale(scale);
+        if amount.scale() != scale {
+            // 22003: numeric_value_out_of_range.
+            let message = format!(
+                "parameter ${}: more than 28 digits, {scale} of them decimals; write the amount into the query",
+                index + 1
+            );
+            return Err(user("22003", message));
+        }
+    }
+    Ok(())
+}
+
 type Prepared = <DfSessionService as ExtendedQueryHandler>::Statement;
 
 /// Takes one statement at a time, as PostgreSQL does: the library would leave out those behind the first.
 struct OneStatement {
     inner: Arc<Parser>,
-    splitter: PostgresCompatibilityParser,
+    ctx: Arc<SessionContext>,
+    splitter: Arc<PostgresCompatibilityParser>,
 }
 
 #[async_trait]
 impl QueryParser for OneStatement {
     type Statement = <Parser as QueryParser>::Statement;
 
-    async fn parse_sql<C>(&self, client: &C, sql: &str, types: &[Option<Type>]) -> PgWireResult<Option<Self::Statement>>
+    async fn parse_sql<C>(&self, client: &C, sql: &str, _: &[Option<Type>]) -> PgWireResult<Option<Self::Statement>>
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
-        if self.splitter.parse(sql).is_ok_and(|statements| statements.len() > 1) {
+        let mut statements = statements(&self.splitter, sql)?;
+        let Some(statement) = statements.pop() else { return Ok(None) };
+        if !statements.is_empty() {
             // 42601: syntax_error.
-            let message = "a prepared statement holds one statement".to_owned();
-            return Err(PgWireError::UserError(Box::new(ErrorInfo::new("ERROR".to_owned(), "42601".to_owned(), message))));
+            return Err(user("42601", "a prepared statement holds one statement".to_owned()));
         }
-        self.inner.parse_sql(client, sql, types).await
+        for hook in Answer::hooks() {
+            if let Some(plan) = hook.handle_extended_parse_query(&statement, &self.ctx, client).await {
+                return Ok(Some((statement.to_string(), Some((statement, plan.map_err(stated)?)))));
+            }
+        }
+        Err(gate::refused(&statement.to_string()))
     }
 
     fn get_parameter_types(&self, statement: &Self::Statement) -> PgWireResult<Vec<Type>> {
@@ -291,6 +393,10 @@ impl QueryParser for OneStatement {
 /// Lets a client in: with the password where there is one, over TLS where there is a certificate.
 struct Startup {
     needs_tls: bool,
+    /// Every place is taken.
+    is_full: bool,
+    /// Set when the client has come in.
+    is_in: AtomicBool,
     scram: Option<SASLAuthStartupHandler<DefaultServerParameterProvider>>,
     open: Open,
 }
@@ -307,13 +413,13 @@ impl NoopStartupHandler for Open {
 }
 
 impl Startup {
-    fn new(password: Option<Arc<str>>, needs_tls: bool, manager: &Arc<ConnectionManager>) -> Self {
+    fn new(password: Option<Arc<str>>, needs_tls: bool, is_full: bool, manager: &Arc<ConnectionManager>) -> Self {
         let scram = password.map(|password| {
             SASLAuthStartupHandler::new(Arc::new(parameters()))
                 .with_scram(ScramAuth::new(Arc::new(OnePassword { password })))
                 .with_connection_manager(Arc::clone(manager))
         });
-        Self { needs_tls, scram, open: Open { manager: Arc::clone(manager) } }
+        Self { needs_tls, is_full, is_in: AtomicBool::new(false), scram, open: Open { manager: Arc::clone(manager) } }
     }
 }
 
@@ -333,16 +439,26 @@ impl StartupHandler for Startup {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
+        let refuse = |code: &str, message: &str| {
+            let error = ErrorInfo::new("FATAL".to_owned(), code.to_owned(), message.to_owned());
+            Err(PgWireError::UserError(Box::new(error)))
+        };
         if self.needs_tls && !client.is_secure() {
             // 28000: invalid_authorization_specification.
-            let message = "this server answers over TLS only (sslmode=require)".to_owned();
-            let error = ErrorInfo::new("FATAL".to_owned(), "28000".to_owned(), message);
-            return Err(PgWireError::UserError(Box::new(error)));
+            return refuse("28000", "this server answers over TLS only (sslmode=require)");
+        }
+        if self.is_full {
+            // 53300: too_many_connections.
+            return refuse("53300", "too many connections: try again when others have ended (--max-connections)");
         }
         match &self.scram {
-            Some(scram) => scram.on_startup(client, message).await,
-            None => self.open.on_startup(client, message).await,
+            Some(scram) => scram.on_startup(client, message).await?,
+            None => self.open.on_startup(client, message).await?,
         }
+        if matches!(client.state(), PgWireConnectionState::ReadyForQuery) {
+            self.is_in.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 }
 

@@ -1,16 +1,17 @@
 //! The lake as of one moment, for queries: made anew when something has been committed, swapped in whole.
 
+use super::catalogue::{self, DATABASE, SCHEMA};
 use super::limits::{GuardRule, Limits};
 use super::memory::Budget;
-use crate::bi::{self, StarError};
+use crate::bi::{self, Star, StarError};
 use crate::lake::truth::TruthError;
 use crate::lake::{Lake, Table};
 use crate::query::catalog::Catalog;
 use crate::query::session;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList as _, MemoryCatalogProviderList};
+use datafusion::common::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
-use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
-use datafusion_postgres::datafusion_pg_catalog::pg_catalog::setup_pg_catalog;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -83,22 +84,45 @@ async fn view(
     loop {
         let before = stamp(lake).await?;
         let ctx = session::context(threads);
-        bi::register(&ctx, lake, &Catalog::load(None)?, None, fiscal_start).await?;
+        let queries = Catalog::load(None)?;
+        bi::register(&ctx, lake, &queries, None, fiscal_start).await?;
         if stamp(lake).await? != before {
             continue;
         }
+        let star = Star::load(&queries)?;
+        let database = ctx.catalog("datafusion").ok_or_else(|| DataFusionError::Internal("no catalog".to_owned()));
+        let database = database.map_err(TruthError::from)?;
+        hide(database.as_ref(), &star).map_err(TruthError::from)?;
+        let databases = MemoryCatalogProviderList::new();
+        databases.register_catalog(DATABASE.to_owned(), database);
+        let mut config =
+            ctx.copied_config().with_default_catalog_and_schema(DATABASE, SCHEMA).with_create_default_catalog_and_schema(false);
+        // The engine's own would hide ours, and names types as Arrow does.
+        config.options_mut().catalog.information_schema = false;
         // What the view is made of is not a client's query: the limits come after it.
-        let ctx = SessionContext::new_with_state(
-            SessionStateBuilder::new_from_existing(ctx.state())
-                .with_physical_optimizer_rule(Arc::<GuardRule>::clone(&guard))
-                .build(),
-        );
-        if let Some(catalog) = ctx.catalog("datafusion") {
-            for inner in INNER {
-                catalog.deregister_schema(inner, true).map_err(TruthError::from)?;
-            }
-        }
-        setup_pg_catalog(&ctx, "datafusion", EmptyContextProvider).map_err(|e| TruthError::Engine(*e))?;
+        let state = SessionStateBuilder::new_from_existing(ctx.state())
+            .with_config(config)
+            .with_catalog_list(Arc::new(databases))
+            .with_physical_optimizer_rule(Arc::<GuardRule>::clone(&guard))
+            .build();
+        let ctx = SessionContext::new_with_state(state);
+        catalogue::register(&ctx, &star).await?;
         return Ok((before, Arc::new(ctx)));
     }
+}
+
+/// Takes away what views are made of and nobody asks for; their plans hold it already.
+fn hide(database: &dyn CatalogProvider, star: &Star) -> Result<(), DataFusionError> {
+    for inner in INNER {
+        database.deregister_schema(inner, true)?;
+    }
+    for name in database.schema_names() {
+        let Some(schema) = database.schema(&name) else { continue };
+        for table in schema.table_names() {
+            if table.starts_with('_') || name == SCHEMA && !star.tables.iter().any(|of| of.name == table) {
+                schema.deregister_table(&table)?;
+            }
+        }
+    }
+    Ok(())
 }

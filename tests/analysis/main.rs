@@ -4,6 +4,7 @@
 mod alerts;
 mod autotask;
 mod bridge;
+mod clients;
 mod compare;
 mod coverage;
 mod detection;

@@ -5,8 +5,8 @@ use super::export::two_quarters;
 use super::over_time::Seats;
 use serde_json::{Value, json};
 use shortfall::serve::{Access, Limits, Request, ServeError, Server};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -28,10 +28,16 @@ fn request(access: Access, limits: Limits) -> Request {
 
 /// Serves a lake on its own runtime until the test's process ends: PostgreSQL wire, Flight SQL.
 pub fn serve(seats: &Seats, access: Access, limits: Limits) -> (SocketAddr, SocketAddr) {
+    serve_places(seats, access, limits, 80)
+}
+
+fn serve_places(seats: &Seats, access: Access, limits: Limits, connections: usize) -> (SocketAddr, SocketAddr) {
     let lake = seats.book.lake.clone();
-    let bound = seats.book.runtime.block_on(async move {
-        tokio::spawn(async move { Server::bind(&lake, &request(access, limits)).await }).await.expect("no panic")
-    });
+    let request = Request { connections, ..request(access, limits) };
+    let bound = seats
+        .book
+        .runtime
+        .block_on(async move { tokio::spawn(async move { Server::bind(&lake, &request).await }).await.expect("no panic") });
     let server = bound.expect("a server");
     let addresses = (server.address().expect("an address"), server.flight_address().expect("an address"));
     seats.book.runtime.spawn(server.run(|error| panic!("{error}")));
@@ -65,11 +71,11 @@ pub fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
     (chain, key)
 }
 
-fn conninfo(address: SocketAddr, more: &str) -> String {
-    format!("host=127.0.0.1 port={} dbname=datafusion user=analyst {more}", address.port())
+pub fn conninfo(address: SocketAddr, more: &str) -> String {
+    format!("host=127.0.0.1 port={} dbname=shortfall user=analyst {more}", address.port())
 }
 
-fn ask(job: &str, conninfo: &str, password: Option<&str>) -> Value {
+pub fn ask(job: &str, conninfo: &str, password: Option<&str>) -> Value {
     let mut command = oracle_command("ask_server.py");
     command.args([job, conninfo]).env_remove("PGPASSWORD");
     if let Some(password) = password {
@@ -141,17 +147,53 @@ fn only_who_knows_the_password_and_speaks_tls_is_let_in() {
         assert!(!refused(&verified, wrong).is_empty(), "{wrong:?}");
     }
     assert!(refused(&conninfo(address, "sslmode=disable"), Some("correct horse")).contains("TLS only"));
-    // Junk, a handshake that ends halfway, one that is said again: each connection ends, and the server answers the next.
-    let junk: [&[u8]; 4] =
-        [b"GET / HTTP/1.1\r\n\r\n", &[0, 0, 0, 8, 4, 210, 22, 47], &[0xff; 512], &[0, 0, 0, 9, 0, 3, 0, 0, 0, 0, 0, 0, 9, 0, 3]];
+    // Junk, an oversized packet, and a handshake that ends at each of its bytes: each connection ends, and the server answers the next.
+    let startup = b"\x00\x00\x00\x22\x00\x03\x00\x00user\x00analyst\x00database\x00x\x00\x00";
+    let ssl: &[u8] = &[0, 0, 0, 8, 4, 210, 22, 47];
+    let oversized: Vec<u8> = [&[0x7f, 0xff, 0xff, 0xff, 0, 3, 0, 0], [b'x'; 4096].as_slice()].concat();
+    let mut junk: Vec<Vec<u8>> = vec![b"GET / HTTP/1.1\r\n\r\n".to_vec(), vec![0xff; 512], oversized, [ssl, startup].concat()];
+    junk.extend((0..startup.len()).map(|end| startup[..end].to_vec()));
+    junk.extend((0..ssl.len()).map(|end| ssl[..end].to_vec()));
     for bytes in junk {
-        let mut socket = TcpStream::connect(address).expect("a connection");
-        socket.write_all(bytes).expect("sent");
-        let _ = socket.shutdown(std::net::Shutdown::Write);
-        socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
-        let _ = socket.read_to_end(&mut Vec::new());
+        ends(address, &bytes);
     }
     assert_eq!(ask("connects", &verified, Some("correct horse")), json!({ "answer": 42 }));
+}
+
+/// Sends bytes and no more; the server ends the connection.
+fn ends(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut socket = TcpStream::connect(address).expect("a connection");
+    let mut said = Vec::new();
+    // A server that has ended it already may refuse the rest.
+    let _ = socket.write_all(bytes).and_then(|()| socket.shutdown(Shutdown::Write));
+    socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    if let Err(error) = socket.read_to_end(&mut said) {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+    }
+    said
+}
+
+#[test]
+fn an_answer_to_an_older_handshake_lets_nobody_in() {
+    let (seats, ..) = &*OPEN;
+    let access = Access { password: Some("correct horse".to_owned()), tls: None };
+    let (address, _) = serve(seats, access, GENEROUS);
+    assert_eq!(ask("connects", &conninfo(address, ""), Some("correct horse")), json!({ "answer": 42 }));
+    assert_eq!(ask("replay", &conninfo(address, ""), Some("correct horse")), json!({ "first": "R", "replayed": "28P01" }));
+}
+
+#[test]
+fn who_never_speaks_holds_no_place_and_who_is_too_many_is_told() {
+    let (seats, ..) = &*OPEN;
+    let (address, _) = serve_places(seats, Access::default(), GENEROUS, 2);
+    let silent: Vec<TcpStream> = (0..2).map(|_| TcpStream::connect(address).expect("a connection")).collect();
+    let refused = ask("state", &conninfo(address, ""), None);
+    assert_eq!(refused, json!({ "refused": "53300" }));
+    for mut socket in silent {
+        socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        assert_eq!(socket.read(&mut [0; 16]).expect("an end"), 0);
+    }
+    assert_eq!(ask("state", &conninfo(address, ""), None), json!({ "answer": 42 }));
 }
 
 #[test]

@@ -182,5 +182,154 @@ def count(conninfo):
     return {"first": list(first), "then": None}
 
 
+def transcript(conninfo, path):
+    """The catalogue queries that a client sends: columns and rows of each answer, or the error. `{bi.table}` is the table's number."""
+    blocks = [block for block in open(path).read().split("\n\n") if block.strip()]
+    said = []
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        oids = dict(rows(connection, "SELECT 'bi.' || relname, oid FROM pg_catalog.pg_class WHERE relnamespace = 'bi'::regnamespace AND relkind <> 'i'"))
+        for block in blocks[1:]:
+            heading, query = block.strip().split("\n", 1)
+            for name, oid in oids.items():
+                query = query.replace("{" + name + "}", str(oid))
+            cursor = psycopg.ClientCursor(connection)
+            try:
+                cursor.execute(query)
+                columns = [column.name for column in cursor.description or []]
+                answer = [[str(value) for value in row] for row in cursor.fetchall()] if columns else []
+                said.append({"heading": heading[3:], "columns": columns, "rows": answer[:400]})
+            except psycopg.Error as error:
+                said.append({"heading": heading[3:], "error": str(error), "query": query})
+    return said
+
+
+def states(conninfo):
+    """SQLSTATE of what goes wrong, and that a transaction behaves as drivers expect."""
+    said = {}
+    wrong = {
+        "column": "SELECT no_such_column FROM bi.fact_finding",
+        "table": "SELECT * FROM bi.no_such_table",
+        "function": "SELECT no_such_function(1)",
+        "syntax": "SELEC 1",
+        "division": "SELECT 1 / (count(*) - count(*)) FROM bi.fact_finding",
+        "cast": "SELECT CAST(currency AS int) FROM bi.fact_finding",
+        "setting": "SHOW no_such_setting",
+        "write": "DELETE FROM bi.fact_finding",
+    }
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        for name, query in wrong.items():
+            for kind, cursor in (("extended", connection.cursor()), ("simple", psycopg.ClientCursor(connection))):
+                try:
+                    cursor.execute(query)
+                    said[f"{name}_{kind}"] = "answered"
+                except psycopg.Error as error:
+                    said[f"{name}_{kind}"] = error.sqlstate
+    with psycopg.connect(conninfo) as connection:
+        connection.read_only = True
+        rows(connection, "SELECT 1")
+        try:
+            with connection.transaction():
+                rows(connection, "SELECT no_such_column FROM bi.fact_finding")
+        except psycopg.Error as error:
+            said["nested"] = error.sqlstate
+        said["after_savepoint"] = rows(connection, "SELECT 40 + 2")[0][0]
+        try:
+            rows(connection, "SELEC 1")
+        except psycopg.Error:
+            pass
+        try:
+            rows(connection, "SELECT 1")
+        except psycopg.Error as error:
+            said["in_failed"] = error.sqlstate
+        connection.rollback()
+        # Ten days of a small fleet's money in a currency of small units: more digits than the wire's library carries.
+        try:
+            said["wide"] = str(rows(connection, "SELECT CAST(%s AS numeric(38,18))", [Decimal("12345678901234.123456789012345678")])[0][0])
+        except psycopg.Error as error:
+            said["wide"] = error.sqlstate
+        connection.rollback()
+        said["shown"] = [rows(connection, f"SHOW {name}")[0][0] for name in ("server_version", "search_path", "transaction isolation level", "TimeZone")]
+        said["unqualified"] = rows(connection, "SELECT count(*) FROM fact_finding")[0][0]
+        said["named"] = list(rows(connection, "SELECT current_database(), current_schema(), split_part(version(), ' ', 1)")[0])
+    return said
+
+
+def cancel(conninfo):
+    """A statement that is cancelled ends with 57014 while its rows are worked out, and the connection goes on."""
+    import threading
+
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        timer = threading.Timer(1, connection.cancel)
+        timer.start()
+        try:
+            rows(connection, "SELECT count(*) FROM bi.dim_date a, bi.dim_date b, bi.dim_date c, bi.dim_date d")
+            state = "answered"
+        except psycopg.Error as error:
+            state = error.sqlstate
+        timer.join()
+        return {"state": state, "afterwards": rows(connection, "SELECT 40 + 2")[0][0]}
+
+
+def state(conninfo):
+    """Whether it is let in, and the code if not; again while places are being given up."""
+    for _ in range(50):
+        try:
+            with psycopg.connect(conninfo, connect_timeout=30) as connection:
+                return {"answer": rows(connection, "SELECT 40 + 2")[0][0]}
+        except psycopg.Error as error:
+            text = str(error)
+            if "too many connections" in text:
+                return {"refused": "53300"}
+            time.sleep(0.2)
+    return {"refused": text}
+
+
+def replay(conninfo):
+    """Both messages of a handshake that succeeded, sent again on a new connection: the server's part differs, so the proof is wrong."""
+    import base64
+    import hashlib
+    import hmac
+    import os
+    import socket
+    import struct
+
+    address = dict(part.split("=") for part in conninfo.split())
+
+    def packet(kind, body):
+        return kind + struct.pack(">I", len(body) + 4) + body
+
+    def read(stream):
+        head = stream.recv(5, socket.MSG_WAITALL)
+        return head[:1], stream.recv(struct.unpack(">I", head[1:])[0] - 4, socket.MSG_WAITALL)
+
+    def connect(first):
+        stream = socket.create_connection((address["host"], int(address["port"])))
+        body = struct.pack(">I", 196608) + b"user\0analyst\0\0"
+        stream.sendall(struct.pack(">I", len(body) + 4) + body)
+        read(stream)
+        stream.sendall(packet(b"p", b"SCRAM-SHA-256\0" + struct.pack(">I", len(first)) + first))
+        return stream, read(stream)[1][4:]
+
+    bare = b"n=,r=" + base64.b64encode(os.urandom(18))
+    stream, challenge = connect(b"n,," + bare)
+    parts = dict(part.split("=", 1) for part in challenge.decode().split(","))
+    salted = hashlib.pbkdf2_hmac("sha256", os.environ["PGPASSWORD"].encode(), base64.b64decode(parts["s"]), int(parts["i"]))
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    without_proof = b"c=biws,r=" + parts["r"].encode()
+    signature = hmac.digest(hashlib.sha256(client).digest(), bare + b"," + challenge + b"," + without_proof, "sha256")
+    final = without_proof + b",p=" + base64.b64encode(bytes(a ^ b for a, b in zip(client, signature)))
+    stream.sendall(packet(b"p", final))
+    first = read(stream)[0].decode()
+    stream, _ = connect(b"n,," + bare)
+    stream.sendall(packet(b"p", final))
+    kind, body = read(stream)
+    fields = {field[:1]: field[1:] for field in body.decode().split("\0") if field}
+    return {"first": first, "replayed": fields.get("C") if kind == b"E" else kind.decode()}
+
+
 if __name__ == "__main__":
+    jobs = {"transcript": transcript, "states": states, "cancel": cancel, "state": state, "replay": replay}
+    if sys.argv[1] in jobs:
+        print(json.dumps(jobs[sys.argv[1]](*sys.argv[2:])))
+        sys.exit()
     print(json.dumps({"read": read, "hostile": hostile, "limits": limits, "connects": connects, "count": count}[sys.argv[1]](sys.argv[2])))

@@ -1,0 +1,25 @@
+SELECT
+    oid,
+    name AS conname,
+    namespace AS connamespace,
+    kind AS contype,
+    false AS condeferrable,
+    false AS condeferred,
+    -- Nothing here checks it: the queries of the star are written so, and tests hold them to it.
+    true AS convalidated,
+    relation AS conrelid,
+    CAST(0 AS INT) AS contypid,
+    index AS conindid,
+    CAST(0 AS INT) AS conparentid,
+    refers AS confrelid,
+    CASE kind WHEN 'f' THEN 'a' ELSE ' ' END AS confupdtype,
+    CASE kind WHEN 'f' THEN 'a' ELSE ' ' END AS confdeltype,
+    CASE kind WHEN 'f' THEN 's' ELSE ' ' END AS confmatchtype,
+    true AS conislocal,
+    CAST(0 AS SMALLINT) AS coninhcount,
+    true AS connoinherit,
+    columns AS conkey,
+    referred AS confkey,
+    CAST(NULL AS VARCHAR) AS conbin,
+    CAST(2606 AS INT) AS tableoid
+FROM constrained

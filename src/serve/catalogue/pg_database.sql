@@ -1,0 +1,18 @@
+SELECT
+    CAST(16383 AS INT) AS oid,
+    'shortfall' AS datname,
+    CAST(10 AS INT) AS datdba,
+    CAST(6 AS INT) AS encoding,
+    'c' AS datlocprovider,
+    false AS datistemplate,
+    true AS datallowconn,
+    CAST(-1 AS INT) AS datconnlimit,
+    CAST(0 AS INT) AS datfrozenxid,
+    CAST(0 AS INT) AS datminmxid,
+    CAST(1663 AS INT) AS dattablespace,
+    'C' AS datcollate,
+    'C' AS datctype,
+    CAST(NULL AS VARCHAR) AS daticulocale,
+    CAST(NULL AS VARCHAR) AS daticurules,
+    CAST(NULL AS VARCHAR) AS datcollversion,
+    arrow_cast(NULL, 'List(Utf8)') AS datacl
