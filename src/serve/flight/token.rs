@@ -23,8 +23,6 @@ impl Token {
     }
 
     /// Lets a call pass, or says `UNAUTHENTICATED`.
-    // The signature is that of an interceptor.
-    #[expect(clippy::result_large_err, reason = "the error type is the protocol's")]
     pub(super) fn admit(&self, request: Request<()>) -> Result<Request<()>, Status> {
         let Some(password) = &self.password else { return Ok(request) };
         let refused =
