@@ -6,6 +6,7 @@
 //! | `SELECT generate_subscripts(a, 1)`, and other functions that return sets | `SELECT unnest(generate_subscripts(a, 1))` |
 //! | `(composite).field` | `get_field(composite, 'field')` |
 //! | `indkey[0]`, counted from zero | `indkey[1]` |
+//! | `SELECT indkey`, sent as `1 2` | `SELECT array_to_string(indkey, ' ') AS indkey` |
 //! | `(SELECT x FROM pg_t WHERE ...)`, one value of an outer row | `(SELECT max(x) FROM pg_t WHERE ...)` |
 //! | `a LIKE b ESCAPE '/'` | `a LIKE replace(b, '/', '\\')` |
 //! | `'x'::name` | `'x'::text` |
@@ -40,6 +41,11 @@ pub(super) fn statements(parser: &PostgresCompatibilityParser, sql: &str) -> PgW
             *statement = shown;
         }
         let _ = statement.visit(&mut Translation);
+        if let Statement::Query(query) = statement
+            && let SetExpr::Select(select) = query.body.as_mut()
+        {
+            send_vectors(select);
+        }
     }
     Ok(statements)
 }
@@ -56,6 +62,9 @@ fn shown(parser: &PostgresCompatibilityParser, statement: &Statement) -> Option<
     let value = setting(&name)?;
     parser.parse(&format!("SELECT '{value}' AS {name}")).ok()?.pop()
 }
+
+/// Tables of the catalogue that hold nothing here; what asks them for a value is not planned, as it speaks of outer rows in ways the engine does not know.
+const EMPTY: [&str; 2] = ["pg_attrdef", "pg_sequence"];
 
 struct Translation;
 
@@ -83,6 +92,10 @@ impl VisitorMut for Translation {
                     let is_table = select.from.iter().all(|from| matches!(from.relation, TableFactor::Table { args: None, .. }));
                     *expr = if is_table { Expr::Subquery(query.clone()) } else { empty() };
                 }
+            }
+            Expr::Subquery(query) if table(query).is_some_and(|name| EMPTY.contains(&name)) => {
+                let text = Expr::value(Value::SingleQuotedString("Utf8".to_owned()));
+                *expr = call("arrow_cast", vec![Expr::value(Value::Null), text]);
             }
             Expr::Subquery(query) => one_value(query),
             Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
@@ -125,15 +138,19 @@ impl VisitorMut for Translation {
     }
 }
 
+/// The table that a query begins with.
+fn table(query: &Query) -> Option<&str> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return None };
+    match &select.from.first()?.relation {
+        TableFactor::Table { name, .. } => name.0.last()?.as_ident().map(|name| name.value.as_str()),
+        _ => None,
+    }
+}
+
 /// A subquery that stands for one value: the engine wants it aggregated where it speaks of an outer row. Only of the catalogue, where keys make it one.
 fn one_value(query: &mut Query) {
+    let is_catalogue = table(query).is_some_and(|name| name.starts_with("pg_"));
     let SetExpr::Select(select) = query.body.as_mut() else { return };
-    let is_catalogue = select.from.first().is_some_and(|from| match &from.relation {
-        TableFactor::Table { name, .. } => {
-            name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| name.value.starts_with("pg_"))
-        }
-        _ => false,
-    });
     if let (true, [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }]) =
         (is_catalogue, select.projection.as_mut_slice())
         && !matches!(item, Expr::Function(function) if named(function, &["max", "min", "count", "array_agg", "string_agg"]))
@@ -194,6 +211,22 @@ fn compare(left: &mut Expr, right: &mut Expr) {
     }
 }
 
+/// Vectors are sent as `1 2`: psqlODBC reads on and on in anything else, until it crashes.
+fn send_vectors(select: &mut Select) {
+    for item in &mut select.projection {
+        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { continue };
+        let Some(name) = column(expr).filter(|name| VECTORS.contains(&name.value.to_lowercase().as_str())).cloned() else {
+            continue;
+        };
+        let space = Expr::value(Value::SingleQuotedString(" ".to_owned()));
+        let text = call("array_to_string", vec![expr.clone(), space]);
+        match item {
+            SelectItem::ExprWithAlias { expr, .. } => *expr = text,
+            _ => *item = SelectItem::ExprWithAlias { expr: text, alias: name },
+        }
+    }
+}
+
 /// Names for literals, as PostgreSQL gives them; the engine takes each name once.
 fn name_literals(select: &mut Select) {
     let mut count = 0;
@@ -248,6 +281,7 @@ mod tests {
             ("SELECT (r.keys).x FROM t AS r", "SELECT get_field((r.keys), 'x') FROM t AS r"),
             ("SELECT i.indkey[a.attnum - 1] FROM i", "SELECT i.indkey[(a.attnum - 1) + 1] FROM i"),
             ("SELECT conkey[1] FROM c", "SELECT conkey[1] FROM c"),
+            ("SELECT i.indkey FROM i", "SELECT array_to_string(i.indkey, ' ') AS indkey FROM i"),
             (
                 "SELECT (SELECT c.relkind FROM pg_class AS c WHERE c.oid = t.typrelid) FROM pg_type AS t",
                 "SELECT (SELECT max(c.relkind) FROM pg_catalog.pg_class AS c WHERE c.oid = t.typrelid) FROM pg_catalog.pg_type AS t",

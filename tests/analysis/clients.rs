@@ -94,7 +94,7 @@ fn errors_have_the_codes_that_drivers_know() {
     }
     assert_eq!([&said["nested"], &said["after_savepoint"], &said["in_failed"]], [&json!("42703"), &json!(42), &json!("25P02")]);
     // Rather refused than another amount.
-    assert_eq!(said["wide"], "22003");
+    assert_eq!(said["wide"], "22P02");
     assert_eq!(said["shown"], json!(["16.6", "bi", "read committed", "UTC"]));
     assert_eq!([&said["unqualified"], &said["named"]], [&json!(2), &json!(["shortfall", "bi", "PostgreSQL"])]);
 }

@@ -55,6 +55,32 @@ const NOTHING: [&str; 19] = [
     "pg_get_statisticsobjdef",
 ];
 
+/// Settings that clients read.
+pub(super) const SETTINGS: [(&str, &str); 22] = [
+    ("block_size", "8192"),
+    ("client_encoding", "UTF8"),
+    ("datestyle", "ISO, YMD"),
+    ("default_table_access_method", "heap"),
+    ("default_transaction_isolation", "read committed"),
+    ("default_transaction_read_only", "on"),
+    ("integer_datetimes", "on"),
+    ("intervalstyle", "postgres"),
+    ("is_superuser", "off"),
+    ("lc_collate", "C"),
+    ("lc_ctype", "C"),
+    ("max_identifier_length", "63"),
+    ("max_index_keys", "32"),
+    ("search_path", SCHEMA),
+    ("server_encoding", "UTF8"),
+    ("server_version", "16.6"),
+    ("server_version_num", "160006"),
+    ("session_authorization", "postgres"),
+    ("standard_conforming_strings", "on"),
+    ("timezone", "UTC"),
+    ("transaction_isolation", "read committed"),
+    ("transaction_read_only", "on"),
+];
+
 /// What `version()` says: clients take the number behind `PostgreSQL` for what they may ask.
 fn version() -> String {
     format!("PostgreSQL 16.6 (Shortfall {}, read only)", env!("CARGO_PKG_VERSION"))
@@ -306,24 +332,5 @@ impl ScalarUDFImpl for Setting {
 
 /// A setting's value as `SHOW` and `current_setting` give it.
 pub(in crate::serve) fn setting(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "block_size" => "8192",
-        "client_encoding" | "server_encoding" => "UTF8",
-        "datestyle" => "ISO, YMD",
-        "default_table_access_method" => "heap",
-        "default_transaction_isolation" | "transaction_isolation" => "read committed",
-        "default_transaction_read_only" | "transaction_read_only" => "on",
-        "integer_datetimes" | "standard_conforming_strings" => "on",
-        "intervalstyle" => "postgres",
-        "is_superuser" => "off",
-        "lc_collate" | "lc_ctype" => "C",
-        "max_identifier_length" => "63",
-        "max_index_keys" => "32",
-        "search_path" => SCHEMA,
-        "server_version" => "16.6",
-        "server_version_num" => "160006",
-        "session_authorization" => "postgres",
-        "timezone" => "UTC",
-        _ => return None,
-    })
+    SETTINGS.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
 }

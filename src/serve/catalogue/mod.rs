@@ -34,7 +34,7 @@ macro_rules! tables {
 }
 
 /// Tables of `pg_catalog` that stand in for the library's.
-const PG_CATALOG: [(&str, &str); 9] = tables![
+const PG_CATALOG: [(&str, &str); 10] = tables![
     "pg_attribute",
     "pg_class",
     "pg_constraint",
@@ -42,6 +42,7 @@ const PG_CATALOG: [(&str, &str); 9] = tables![
     "pg_description",
     "pg_index",
     "pg_namespace",
+    "pg_settings",
     "pg_tables",
     "pg_views",
 ];

@@ -1,5 +1,6 @@
 //! What a view holds, as rows: relations, their columns, keys and references.
 
+use super::functions::SETTINGS;
 use crate::bi::Star;
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int16Array, Int16Builder, Int32Array, ListBuilder, RecordBatch, StringArray,
@@ -281,7 +282,17 @@ impl Objects {
             ("refers", ints(constraints.iter().map(refers))),
             ("referred", lists(constraints.iter().map(|of| of.refers.as_ref().map(|(_, columns)| columns.as_slice())))),
         ])?;
-        Ok(vec![("namespace", namespace), ("relation", relation), ("attribute", attribute), ("constrained", constraint)])
+        let setting = batch(vec![
+            ("name", texts(SETTINGS.iter().map(|(name, _)| Some(*name)))),
+            ("value", texts(SETTINGS.iter().map(|(_, value)| Some(*value)))),
+        ])?;
+        Ok(vec![
+            ("setting", setting),
+            ("namespace", namespace),
+            ("relation", relation),
+            ("attribute", attribute),
+            ("constrained", constraint),
+        ])
     }
 }
 

@@ -21,8 +21,8 @@ SELECT
     true AS attislocal,
     CAST(0 AS INT) AS attinhcount,
     CAST(0 AS INT) AS attcollation,
-    CAST(NULL AS VARCHAR) AS attacl,
-    CAST(NULL AS VARCHAR) AS attoptions,
-    CAST(NULL AS VARCHAR) AS attfdwoptions,
+    arrow_cast(NULL, 'List(Utf8)') AS attacl,
+    arrow_cast(NULL, 'List(Utf8)') AS attoptions,
+    arrow_cast(NULL, 'List(Utf8)') AS attfdwoptions,
     CAST(NULL AS VARCHAR) AS attmissingval
 FROM attribute

@@ -502,22 +502,6 @@ SELECT evtname as "Name", evtevent as "Event", pg_catalog.pg_get_userbyid(e.evto
  e.evtfoid::pg_catalog.regproc as "Function", pg_catalog.array_to_string(array(select x from pg_catalog.unnest(evttags) as t(x)), ', ') as "Tags"
 FROM pg_catalog.pg_event_trigger e ORDER BY 1;
 
--- \dO
-SELECT n.nspname AS "Schema",
-       c.collname AS "Name",
-       c.collcollate AS "Collate",
-       c.collctype AS "Ctype",
-       c.colliculocale AS "ICU Locale",
-       CASE c.collprovider WHEN 'd' THEN 'default' WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' END AS "Provider",
-       CASE WHEN c.collisdeterministic THEN 'yes' ELSE 'no' END AS "Deterministic?"
-FROM pg_catalog.pg_collation c, pg_catalog.pg_namespace n
-WHERE n.oid = c.collnamespace
-      AND n.nspname <> 'pg_catalog'
-      AND n.nspname <> 'information_schema'
-      AND c.collencoding IN (-1, pg_catalog.pg_char_to_encoding(pg_catalog.getdatabaseencoding()))
-  AND pg_catalog.pg_collation_is_visible(c.oid)
-ORDER BY 1, 2;
-
 -- \dRp
 SELECT pubname AS "Name",
   pg_catalog.pg_get_userbyid(pubowner) AS "Owner",
