@@ -21,6 +21,7 @@ pub(super) fn user(code: &str, message: String) -> PgWireError {
 /// What went wrong, without the names of the engine's layers.
 fn message(error: &DataFusionError) -> String {
     match error.find_root() {
+        DataFusionError::ResourcesExhausted(text) if text.starts_with("Failed to allocate") => format!("out of memory: {text}"),
         DataFusionError::Plan(text) | DataFusionError::Execution(text) | DataFusionError::ResourcesExhausted(text) => {
             text.clone()
         }

@@ -3,12 +3,13 @@
 //! Memory is a pool of the query's own within the server's ([`super::memory`]), so one that wants too much fails alone, with DataFusion's error; sorts
 //! and joins that can spill do so first.
 //! Rows are those sent to the client. Seconds count from the first row asked for to the last one taken; a query that is over them is dropped
-//! with all its work, also in the middle of a join.
+//! with all its work, also in the middle of a join: what makes many rows out of few gives way now and then, or the clock above an aggregate over
+//! a cross join would be looked at only at its end.
 
 use super::memory::{Budget, QueryPool};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -16,6 +17,7 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskCo
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties as _, PlanProperties};
 use futures::Stream;
@@ -52,6 +54,11 @@ impl PhysicalOptimizerRule for GuardRule {
         if plan.name() == GuardExec::NAME {
             return Ok(plan);
         }
+        let plan = plan.transform_up(|node| {
+            let multiplies = node.name().ends_with("JoinExec") || node.name() == "UnnestExec";
+            Ok(if multiplies { Transformed::yes(Arc::new(CooperativeExec::new(node)) as _) } else { Transformed::no(node) })
+        });
+        let plan = plan.data()?;
         let one: Arc<dyn ExecutionPlan> = match plan.output_partitioning().partition_count() {
             1 => plan,
             _ => Arc::new(CoalescePartitionsExec::new(plan)),
