@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::ast::Statement;
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::hooks::QueryHook;
 use datafusion_postgres::hooks::cursor::CursorStatementHook;
@@ -250,7 +251,12 @@ impl SimpleQueryHandler for Answer {
         'next: for statement in &statements {
             for hook in &hooks {
                 if let Some(response) = hook.handle_simple_query(statement, &ctx, client).await {
-                    responses.push(self.watched(client, response.map_err(stated)?));
+                    let mut response = self.watched(client, response.map_err(stated)?);
+                    // By this tag psqlODBC knows the rows of its cursor.
+                    if let (Statement::Fetch { .. }, Response::Query(rows)) = (statement, &mut response) {
+                        rows.set_command_tag("FETCH");
+                    }
+                    responses.push(response);
                     continue 'next;
                 }
             }
