@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::ast::Statement;
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::hooks::QueryHook;
 use datafusion_postgres::hooks::cursor::CursorStatementHook;
@@ -26,7 +27,7 @@ use datafusion_postgres::pgwire::api::auth::{
 };
 use datafusion_postgres::pgwire::api::portal::{Format, Portal};
 use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
-use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
+use datafusion_postgres::pgwire::api::results::{FieldFormat, FieldInfo, Response};
 use datafusion_postgres::pgwire::api::stmt::{QueryParser, StoredStatement};
 use datafusion_postgres::pgwire::api::store::PortalStore;
 use datafusion_postgres::pgwire::api::{
@@ -250,6 +251,7 @@ impl Answer {
     /// Rows that can be cancelled, and whose errors have codes.
     fn watched(&self, client: &dyn ClientInfo, response: Response) -> Response {
         let Response::Query(mut rows) = response else { return response };
+        rows.row_schema = vectors(&rows.row_schema);
         rows.data_rows = Box::pin(rows.data_rows.map(|row| row.map_err(stated)));
         Response::Query(self.connection.cancellable(client, rows))
     }
@@ -273,7 +275,12 @@ impl SimpleQueryHandler for Answer {
         'next: for statement in &statements {
             for hook in &hooks {
                 if let Some(response) = hook.handle_simple_query(statement, &ctx, client).await {
-                    responses.push(self.watched(client, response.map_err(stated)?));
+                    let mut response = self.watched(client, response.map_err(stated)?);
+                    // By this tag psqlODBC knows the rows of its cursor.
+                    if let (Statement::Fetch { .. }, Response::Query(rows)) = (statement, &mut response) {
+                        rows.set_command_tag("FETCH");
+                    }
+                    responses.push(response);
                     continue 'next;
                 }
             }
@@ -304,6 +311,23 @@ impl ExtendedQueryHandler for Answer {
         let response = ExtendedQueryHandler::do_query(&self.service(), client, &fresh, max_rows).await.map_err(stated)?;
         Ok(self.watched(client, response))
     }
+}
+
+/// Columns that are vectors to PostgreSQL and lists here: they are sent as text (statements.rs), under their own type, or psqlODBC misreads them.
+fn vectors(schema: &Arc<Vec<FieldInfo>>) -> Arc<Vec<FieldInfo>> {
+    let kind = |field: &FieldInfo| match field.name() {
+        "indkey" | "indoption" if *field.datatype() == Type::TEXT => Some(Type::INT2_VECTOR),
+        "indclass" if *field.datatype() == Type::TEXT => Some(Type::OID_VECTOR),
+        _ => None,
+    };
+    if schema.iter().all(|field| kind(field).is_none()) {
+        return Arc::clone(schema);
+    }
+    let typed = schema.iter().map(|field| match kind(field) {
+        Some(kind) => FieldInfo::new(field.name().to_owned(), None, None, kind, FieldFormat::Text),
+        None => field.clone(),
+    });
+    Arc::new(typed.collect())
 }
 
 /// A prepared query planned again: its plan is of the view of the moment when it was prepared, and drivers keep statements for as long as a connection.

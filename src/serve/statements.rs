@@ -18,9 +18,12 @@
 use super::catalogue::setting;
 use super::errors::user;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, Subscript, TableFactor, Value, VisitMut as _, VisitorMut,
+    AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Statement, Subscript, TableFactor, Value, Visit,
+    VisitMut as _, Visitor, VisitorMut,
 };
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::pgwire::error::PgWireResult;
 use std::ops::ControlFlow;
@@ -94,8 +97,10 @@ impl VisitorMut for Translation {
                 }
             }
             Expr::Subquery(query) if table(query).is_some_and(|name| EMPTY.contains(&name)) => {
-                let text = Expr::value(Value::SingleQuotedString("Utf8".to_owned()));
-                *expr = call("arrow_cast", vec![Expr::value(Value::Null), text]);
+                // Parameters stay, or those behind them would move up.
+                let mut parameters = Parameters::default();
+                let _ = Visit::visit(&**query, &mut parameters);
+                *expr = call("pg_get_serial_sequence", parameters.0);
             }
             Expr::Subquery(query) => one_value(query),
             Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
@@ -105,13 +110,19 @@ impl VisitorMut for Translation {
                     **pattern = call("replace", vec![(**pattern).clone(), escape, text("\\")]);
                 }
             }
-            Expr::Cast { data_type, .. } => {
-                if let DataType::Custom(name, _) = data_type
-                    && name.0.last().and_then(|part| part.as_ident()).is_some_and(|name| name.value.eq_ignore_ascii_case("name"))
-                {
-                    *data_type = DataType::Text;
+            Expr::Cast { data_type: DataType::Custom(name, _), expr: of, .. } => {
+                let name = name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase());
+                match name.as_deref() {
+                    Some("name") => *expr = text_of((**of).clone()),
+                    Some("regclass") if is_parameter(of) => {
+                        if let Some(number) = relation(of) {
+                            *expr = number;
+                        }
+                    }
+                    _ => {}
                 }
             }
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => look_in_catalogue(left, right),
             Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => compare(left, right),
             Expr::Function(function) if named(function, &SETS) => *expr = call("unnest", vec![expr.clone()]),
             Expr::CompoundFieldAccess { root, access_chain } => match access_chain.as_mut_slice() {
@@ -135,6 +146,48 @@ impl VisitorMut for Translation {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The parameters below an expression, as text.
+#[derive(Default)]
+struct Parameters(Vec<Expr>);
+
+impl Visitor for Parameters {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if is_parameter(expr) {
+            self.0.push(text_of(expr.clone()));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_parameter(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_)))
+}
+
+fn text_of(expr: Expr) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type: DataType::Text, array: false, format: None }
+}
+
+/// The number of the relation that a parameter names; the library knows literals only.
+fn relation(parameter: &Expr) -> Option<Expr> {
+    let sql = format!(
+        "(SELECT max(c.oid) FROM pg_catalog.pg_class AS c WHERE c.relname = reverse(split_part(reverse(CAST({parameter} AS TEXT)), '.', 1)))"
+    );
+    Parser::new(&PostgreSqlDialect {}).try_with_sql(&sql).ok()?.parse_expr().ok()
+}
+
+/// `'pg_class'::regclass` has become a query for a relation of the current schema; PostgreSQL looks into `pg_catalog` first.
+fn look_in_catalogue(left: &Expr, right: &mut Expr) {
+    let Expr::BinaryOp { left: length, op: BinaryOperator::Eq, .. } = left else { return };
+    let is_name = matches!(&**length, Expr::Function(function) if named(function, &["array_length"]));
+    let Expr::BinaryOp { left: schema, op: BinaryOperator::Eq, right: current } = right else { return };
+    if is_name && matches!(&**current, Expr::Function(function) if named(function, &["current_schema"])) {
+        let catalogue = Expr::value(Value::SingleQuotedString("pg_catalog".to_owned()));
+        *right = Expr::InList { expr: schema.clone(), list: vec![catalogue, (**current).clone()], negated: false };
     }
 }
 

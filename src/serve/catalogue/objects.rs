@@ -336,24 +336,35 @@ fn standard_name(kind: &Type) -> &str {
     }
 }
 
-/// Columns that hold numbers of objects, marked as the library marks them: it compares them with names (`relnamespace = 'bi'`).
+/// Columns that hold numbers of objects, marked as the library marks them: they are sent as `oid`, and compared with numbers written as text.
 pub(super) fn marked(schema: &Schema) -> Schema {
-    let fields = schema.fields().iter().map(|field| match oid_kind(field.name()) {
-        Some(kind) if *field.data_type() == DataType::Int32 => oid_field::oid_field(field.name(), kind, field.is_nullable()),
-        _ => field.as_ref().clone(),
+    let fields = schema.fields().iter().map(|field| {
+        if OIDS.contains(&field.name().as_str()) && *field.data_type() == DataType::Int32 {
+            oid_field::oid_field(field.name(), oid_field::kind::OID, field.is_nullable())
+        } else {
+            field.as_ref().clone()
+        }
     });
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-fn oid_kind(column: &str) -> Option<&'static str> {
-    match column {
-        "attrelid" | "indrelid" | "indexrelid" | "conrelid" | "confrelid" | "conindid" => Some(oid_field::kind::REGCLASS),
-        "relnamespace" | "connamespace" => Some(oid_field::kind::REGNAMESPACE),
-        "atttypid" => Some(oid_field::kind::REGTYPE),
-        "oid" | "objoid" | "classoid" | "relowner" | "nspowner" => Some(oid_field::kind::OID),
-        _ => None,
-    }
-}
+/// Such columns.
+const OIDS: [&str; 14] = [
+    "attrelid",
+    "atttypid",
+    "classoid",
+    "confrelid",
+    "conindid",
+    "connamespace",
+    "conrelid",
+    "indexrelid",
+    "indrelid",
+    "nspowner",
+    "objoid",
+    "oid",
+    "relnamespace",
+    "relowner",
+];
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
     Ok(RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))?)
