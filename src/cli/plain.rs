@@ -1,5 +1,6 @@
 //! Plain text that a person can paste into a mail: no borders, and on no terminal no line wider than a mail's.
 
+use super::render::{LONGEST_CELL, LONGEST_SENTENCE, one_line};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, Table};
 
@@ -32,7 +33,7 @@ fn shown(mut table: Table) -> String {
 pub(super) fn list(rows: &[Vec<String>], right: &[usize]) -> String {
     let mut table = table();
     for row in rows {
-        let mut row = Row::from(row);
+        let mut row = Row::from(row.iter().map(|cell| one_line(cell, LONGEST_CELL)));
         row.max_height(1);
         table.add_row(row);
     }
@@ -52,7 +53,7 @@ pub(super) fn list(rows: &[Vec<String>], right: &[usize]) -> String {
 pub(super) fn facts(facts: &[(&str, String)]) -> String {
     let mut table = table();
     for (label, text) in facts {
-        table.add_row([*label, text]);
+        table.add_row([*label, &one_line(text, LONGEST_SENTENCE)]);
     }
     if let Some(labels) = table.column_mut(0) {
         labels.set_constraint(ColumnConstraint::ContentWidth);

@@ -14,8 +14,8 @@ const PLAIN_WIDTH: u16 = 160;
 const LONGEST_ID: usize = 40;
 
 /// Characters of a table's cell, and of a sentence, before the rest is cut off: JSON has it whole.
-const LONGEST_CELL: usize = 300;
-const LONGEST_SENTENCE: usize = 2_000;
+pub(super) const LONGEST_CELL: usize = 300;
+pub(super) const LONGEST_SENTENCE: usize = 2_000;
 
 /// Lines of a table beside its rows: two borders, a header and its rule.
 const RULES_AND_HEADER: usize = 4;
@@ -138,7 +138,7 @@ fn clean(text: &str) -> String {
 }
 
 /// [`clean`] text that stays on its line, cut to `longest` characters.
-fn one_line(text: &str, longest: usize) -> String {
+pub(super) fn one_line(text: &str, longest: usize) -> String {
     let text = clean(text);
     let mut letters = text.chars().map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c });
     let mut line: String = letters.by_ref().take(longest).collect();
