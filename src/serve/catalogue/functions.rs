@@ -89,10 +89,10 @@ fn version() -> String {
 /// Registers them; comments and definitions are those of `objects`.
 pub(super) fn register(ctx: &SessionContext, objects: &Objects) {
     for name in ALWAYS {
-        ctx.register_udf(Constant::new(name, ScalarValue::from(true)));
+        ctx.register_udf(Constant::function(name, ScalarValue::from(true)));
     }
     for name in NOTHING {
-        ctx.register_udf(Constant::new(name, ScalarValue::Utf8(None)));
+        ctx.register_udf(Constant::function(name, ScalarValue::Utf8(None)));
     }
     for (name, value) in [
         ("current_schema", ScalarValue::from(SCHEMA)),
@@ -102,7 +102,7 @@ pub(super) fn register(ctx: &SessionContext, objects: &Objects) {
         ("txid_current", ScalarValue::from(1_i64)),
         ("version", ScalarValue::from(version())),
     ] {
-        ctx.register_udf(Constant::new(name, value));
+        ctx.register_udf(Constant::function(name, value));
     }
     let mut comments = BTreeMap::new();
     for of in &objects.relations {
@@ -112,8 +112,8 @@ pub(super) fn register(ctx: &SessionContext, objects: &Objects) {
         comments.extend(of.comment.clone().map(|text| ((i64::from(of.relation), i64::from(of.number)), text)));
     }
     let comments = Arc::new(comments);
-    ctx.register_udf(Lookup::new("obj_description", Arc::clone(&comments)));
-    ctx.register_udf(Lookup::new("col_description", comments));
+    ctx.register_udf(Lookup::function("obj_description", Arc::clone(&comments)));
+    ctx.register_udf(Lookup::function("col_description", comments));
     let (mut definitions, mut indices) = (BTreeMap::new(), BTreeMap::new());
     for of in &objects.constraints {
         definitions.insert((i64::from(of.oid), 0), of.definition.clone());
@@ -123,8 +123,8 @@ pub(super) fn register(ctx: &SessionContext, objects: &Objects) {
             }
         }
     }
-    ctx.register_udf(Lookup::new("pg_get_constraintdef", Arc::new(definitions)));
-    ctx.register_udf(Lookup::new("pg_get_indexdef", Arc::new(indices)));
+    ctx.register_udf(Lookup::function("pg_get_constraintdef", Arc::new(definitions)));
+    ctx.register_udf(Lookup::function("pg_get_indexdef", Arc::new(indices)));
     ctx.register_udf(ScalarUDF::new_from_impl(Subscripts::new()));
     ctx.register_udf(ScalarUDF::new_from_impl(Expanded::new()));
     ctx.register_udf(ScalarUDF::new_from_impl(Setting::new()));
@@ -139,7 +139,7 @@ struct Constant {
 }
 
 impl Constant {
-    fn new(name: &'static str, value: ScalarValue) -> ScalarUDF {
+    fn function(name: &'static str, value: ScalarValue) -> ScalarUDF {
         let signature = Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::VariadicAny], Volatility::Stable);
         ScalarUDF::new_from_impl(Self { name, value, signature })
     }
@@ -172,7 +172,7 @@ struct Lookup {
 }
 
 impl Lookup {
-    fn new(name: &'static str, known: Arc<BTreeMap<(i64, i64), String>>) -> ScalarUDF {
+    fn function(name: &'static str, known: Arc<BTreeMap<(i64, i64), String>>) -> ScalarUDF {
         ScalarUDF::new_from_impl(Self { name, known, signature: Signature::variadic_any(Volatility::Stable) })
     }
 }
