@@ -336,8 +336,8 @@ mod tests {
             ("SELECT conkey[1] FROM c", "SELECT conkey[1] FROM c"),
             ("SELECT i.indkey FROM i", "SELECT array_to_string(i.indkey, ' ') AS indkey FROM i"),
             (
-                "SELECT (SELECT c.relkind FROM pg_class AS c WHERE c.oid = t.typrelid) FROM pg_type AS t",
-                "SELECT (SELECT max(c.relkind) FROM pg_catalog.pg_class AS c WHERE c.oid = t.typrelid) FROM pg_catalog.pg_type AS t",
+                "SELECT 1 AS a FROM pg_type AS t WHERE (SELECT c.relkind FROM pg_class AS c WHERE c.oid = t.typrelid) = 'c'",
+                "SELECT 1 AS a FROM pg_catalog.pg_type AS t WHERE (SELECT max(c.relkind) FROM pg_catalog.pg_class AS c WHERE c.oid = t.typrelid) = 'c'",
             ),
             ("SELECT a LIKE b ESCAPE '/' FROM t", "SELECT a LIKE replace(b, '/', '\\') FROM t"),
             ("SELECT a FROM i WHERE i.indisprimary = 't'", "SELECT a FROM i WHERE i.indisprimary = true"),
