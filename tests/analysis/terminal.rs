@@ -35,11 +35,9 @@ fn run(arguments: &[&str]) -> Output {
 const CALLS: [&str; 23] = [
     "sources",
     "synth --out OUT/synth --customers 2 --months 12",
-    "demo --out OUT/demo --customers 4",
-    "benchmark --out OUT/benchmark --customers 4 --seeds 1 --msp connectwise",
     "docs --out OUT/docs",
     "completions bash",
-    "ingest --lake LAKE OUT/synth/exports",
+    "ingest --lake LAKE OUT/synth/exports/mapping/fx_rates.csv",
     "map draft --lake LAKE",
     "map suggest --lake LAKE --kind services",
     "map export --lake LAKE --out OUT/map",
@@ -54,8 +52,10 @@ const CALLS: [&str; 23] = [
     "report --lake LAKE --html OUT/report.html",
     "export --lake LAKE --out OUT/bi",
     "sql --lake LAKE SELECT_1",
-    "score --lake OUT/demo/lake --truth OUT/demo/truth.csv",
     "serve --lake LAKE --pg 127.0.0.1:0",
+    "demo --out OUT/demo --customers 8",
+    "score --lake OUT/demo/lake --truth OUT/demo/truth.csv",
+    "benchmark --out OUT/benchmark --customers 8 --seeds 1 --msp connectwise",
 ];
 
 #[test]
