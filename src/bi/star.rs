@@ -1,8 +1,8 @@
 //! Tables of the star: what their headers say, and the views `bi.*`.
 //!
 //! A header states `table`, `title`, `meaning`, `key`, `columns` (`name: description; name: description`) and, of a fact, `grain` and `period`:
-//! the column by whose month its files are told apart, and may state `sums`: amounts that can be added up within a currency. A fact's column that is some dimension's whole key refers to that dimension; its period
-//! refers to `dim_date`.
+//! the column by whose month its files are told apart. It may state `sums`: amounts that can be added up within a currency, and `semi_additive`: those
+//! of them that are not added over periods. A fact's column that is some dimension's whole key refers to that dimension; its period refers to `dim_date`.
 
 use super::catalogue;
 use crate::findings::analyze::AnalyzeError;
@@ -39,6 +39,8 @@ pub struct StarTable {
     pub period: Option<String>,
     /// Amounts of money that may be added up within one currency.
     pub sums: Vec<String>,
+    /// Those of them that count from a beginning and are repeated by each period: they are added within one period only.
+    pub semi_additive: Vec<String>,
     /// Columns in their order, each with its description.
     pub columns: Vec<(String, String)>,
     query: Query,
@@ -146,6 +148,10 @@ impl StarTable {
         let key: Vec<String> = header.list("key").into_iter().map(str::to_owned).collect();
         let period = header.get("period").map(str::to_owned);
         let sums: Vec<String> = header.list("sums").into_iter().map(str::to_owned).collect();
+        let semi_additive: Vec<String> = header.list("semi_additive").into_iter().map(str::to_owned).collect();
+        if let Some(stray) = semi_additive.iter().find(|column| !sums.contains(column)) {
+            return Err(QueryError::new(query, &format!("`{stray}` is `semi_additive` and not among the `sums`")));
+        }
         for named in key.iter().chain(&period).chain(&sums) {
             if !columns.iter().any(|(column, _)| column == named) {
                 return Err(QueryError::new(query, &format!("`{named}` is no column")));
@@ -159,6 +165,7 @@ impl StarTable {
             key,
             period,
             sums,
+            semi_additive,
             columns,
             query: query.clone(),
         })

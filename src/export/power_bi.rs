@@ -190,7 +190,7 @@ fn table_tmdl(star: &Star, table: &StarTable, state: &State) -> String {
     text
 }
 
-/// The sum of an amount, where one currency is chosen: amounts of two are never added.
+/// The sum of an amount, where one currency is chosen: amounts of two are never added. What every period repeats is not added over periods.
 fn measure(star: &Star, table: &StarTable, column: &str) -> String {
     let is_shared = star.tables.iter().any(|other| other.name != table.name && other.sums.iter().any(|sum| sum == column));
     // No measure may be called as a column of its table is.
@@ -199,9 +199,13 @@ fn measure(star: &Star, table: &StarTable, column: &str) -> String {
         name = format!("{name} ({})", table.title);
     }
     let description = table.columns.iter().find(|(known, _)| known == column).map_or("", |(_, text)| text);
+    let (fact, one_currency) = (&table.name, "HASONEVALUE(dim_currency[currency])");
+    let (chosen, condition) = match table.period.as_ref().filter(|_| table.semi_additive.iter().any(|of| of == column)) {
+        Some(period) => ("one currency and one quarter are", format!("{one_currency} && HASONEVALUE({fact}[{period}])")),
+        None => ("one currency is", one_currency.to_owned()),
+    };
     format!(
-        "\t/// {description}. Blank unless one currency is chosen\n\tmeasure '{name}' = IF(HASONEVALUE(dim_currency[currency]), SUM({}[{column}]))\n\t\tformatString: #,0.00\n",
-        table.name
+        "\t/// {description}. Blank unless {chosen} chosen\n\tmeasure '{name}' = IF({condition}, SUM({fact}[{column}]))\n\t\tformatString: #,0.00\n"
     )
 }
 

@@ -232,6 +232,11 @@ fn the_power_bi_project_knows_every_table_column_and_relation_once() {
         assert_eq!(tmdl.matches("\tpartition ").count(), 1, "{name}");
         refers += columns.iter().filter(|column| !column["refers_to"].is_null()).count();
     }
+    // Leakage is of its quarter; what was detected since the beginning stands in each quarter again.
+    let money = text("tables/fact_finding.tmdl");
+    assert!(money.contains("IF(HASONEVALUE(dim_currency[currency]), SUM(fact_finding[leakage]))"), "{money}");
+    let once = "HASONEVALUE(dim_currency[currency]) && HASONEVALUE(fact_finding[quarter_start]), SUM(fact_finding[detected])";
+    assert!(money.contains(once), "{money}");
     let relations = text("relationships.tmdl");
     assert_eq!(relations.matches("relationship ").count(), refers);
     let expressions = text("expressions.tmdl");
