@@ -27,8 +27,8 @@ type Stamp = [Option<u64>; 3];
 pub(super) struct Views {
     lake: Lake,
     threads: usize,
-    limits: Limits,
-    budget: Arc<Budget>,
+    /// The budget in it is of all views: what older ones still run counts too.
+    guard: Arc<GuardRule>,
     fiscal_start: u32,
     current: RwLock<(Stamp, Arc<SessionContext>)>,
 }
@@ -36,10 +36,9 @@ pub(super) struct Views {
 impl Views {
     /// The first view.
     pub(super) async fn open(lake: &Lake, threads: usize, limits: Limits, fiscal_start: u32) -> Result<Self, StarError> {
-        let budget = Budget::new(limits.total_memory);
-        let guard = GuardRule { limits, budget: Arc::clone(&budget) };
-        let first = view(lake, threads, guard, fiscal_start).await?;
-        Ok(Self { lake: lake.clone(), threads, limits, budget, fiscal_start, current: RwLock::new(first) })
+        let guard = Arc::new(GuardRule { limits, budget: Budget::new(limits.total_memory) });
+        let first = view(lake, threads, &guard, fiscal_start).await?;
+        Ok(Self { lake: lake.clone(), threads, guard, fiscal_start, current: RwLock::new(first) })
     }
 
     /// What the next statement runs on.
@@ -54,11 +53,7 @@ impl Views {
             let known = self.current.read().unwrap_or_else(PoisonError::into_inner).0;
             let moved = match stamp(&self.lake).await {
                 Ok(now) if now == known => continue,
-                Ok(_) => {
-                    // What older views still run counts too.
-                    let guard = GuardRule { limits: self.limits, budget: Arc::clone(&self.budget) };
-                    view(&self.lake, self.threads, guard, self.fiscal_start).await
-                }
+                Ok(_) => view(&self.lake, self.threads, &self.guard, self.fiscal_start).await,
                 Err(error) => Err(error),
             };
             match moved {
@@ -77,19 +72,17 @@ async fn stamp(lake: &Lake) -> Result<Stamp, StarError> {
 async fn view(
     lake: &Lake,
     threads: usize,
-    guard: GuardRule,
+    guard: &Arc<GuardRule>,
     fiscal_start: u32,
 ) -> Result<(Stamp, Arc<SessionContext>), StarError> {
-    let guard = Arc::new(guard);
     loop {
         let before = stamp(lake).await?;
         let ctx = session::context(threads);
         let queries = Catalog::load(None)?;
-        bi::register(&ctx, lake, &queries, None, fiscal_start).await?;
+        let star = bi::register(&ctx, lake, &queries, None, fiscal_start).await?;
         if stamp(lake).await? != before {
             continue;
         }
-        let star = Star::load(&queries)?;
         let database = ctx.catalog("datafusion").ok_or_else(|| DataFusionError::Internal("no catalog".to_owned()));
         let database = database.map_err(TruthError::from)?;
         hide(database.as_ref(), &star).map_err(TruthError::from)?;
@@ -103,7 +96,7 @@ async fn view(
         let state = SessionStateBuilder::new_from_existing(ctx.state())
             .with_config(config)
             .with_catalog_list(Arc::new(databases))
-            .with_physical_optimizer_rule(Arc::<GuardRule>::clone(&guard))
+            .with_physical_optimizer_rule(Arc::<GuardRule>::clone(guard))
             .build();
         let ctx = SessionContext::new_with_state(state);
         catalogue::register(&ctx, &star).await?;
