@@ -72,11 +72,15 @@ pub(super) fn current_id(stated: &str, signal: &str, subject: &Subject, basis: B
     identity(signal, subject, basis)
 }
 
-/// Of each quarter up to `quarter` the run that knew most, but nothing later than `as_of`; oldest quarter first.
+/// Of each quarter up to `quarter` the run that knew most, but nothing later than `as_of`.
 ///
 /// # Errors
-/// [`AnalyzeError`] if the marts cannot be read.
-pub async fn earlier(lake: &Lake, quarter: Quarter, as_of: Option<i64>) -> Result<Vec<Earlier>, AnalyzeError> {
+/// [`AnalyzeError`] if the runs cannot be read.
+pub(super) async fn best_informed(
+    lake: &Lake,
+    quarter: Quarter,
+    as_of: Option<i64>,
+) -> Result<BTreeMap<Quarter, Run>, AnalyzeError> {
     let knew_no_more = |run: &Run| as_of.is_none_or(|as_of| run.as_of.is_some_and(|known| known <= as_of));
     let knowledge = |run: &Run| (run.as_of.unwrap_or(i64::MAX), run.number);
     let mut chosen: BTreeMap<Quarter, Run> = BTreeMap::new();
@@ -86,6 +90,15 @@ pub async fn earlier(lake: &Lake, quarter: Quarter, as_of: Option<i64>) -> Resul
             chosen.insert(of, run);
         }
     }
+    Ok(chosen)
+}
+
+/// What the [`best_informed`] runs said, oldest quarter first.
+///
+/// # Errors
+/// [`AnalyzeError`] if the marts cannot be read.
+pub async fn earlier(lake: &Lake, quarter: Quarter, as_of: Option<i64>) -> Result<Vec<Earlier>, AnalyzeError> {
+    let chosen = best_informed(lake, quarter, as_of).await?;
     let mut all = Vec::with_capacity(chosen.len());
     for (quarter, run) in chosen {
         let mut findings = findings_of(lake, &run).await?;

@@ -58,7 +58,7 @@ pub async fn report_data(lake: &Lake, run: &Run) -> Result<ReportData, AnalyzeEr
         lake: lake.root().display().to_string(),
         totals: totals(&findings, &waterfalls),
         waterfalls,
-        quarters: quarters(lake, quarter, &findings).await?,
+        quarters: quarters(lake, run, quarter, &findings).await?,
         by_signal: by_signal(&signals, &findings),
         coverage: coverage(&ctx, &signals).await?,
         scorecard: scores(&ctx).await?,

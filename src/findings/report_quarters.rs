@@ -1,7 +1,8 @@
-//! What the analysed quarters came to: of each the newest run, with what is listed of it today.
+//! What the analysed quarters came to: of each the run that knew most, but nothing that the reported one did not know yet.
 
 use super::analyze::{AnalyzeError, findings_of};
-use super::marts::{self, Run};
+use super::earlier::best_informed;
+use super::marts::Run;
 use super::mute::{self, Split, Spoken};
 use super::schema::{Basis, Finding};
 use super::status::is_open;
@@ -34,17 +35,19 @@ pub(super) async fn listed(lake: &Lake, run: &Run) -> Result<Listed, AnalyzeErro
     Ok(Listed { open, resolved: resolved.len(), muted })
 }
 
-/// The quarters up to `quarter`, in their order, each with every currency that one of them has; `reported` are the findings of `quarter`.
+/// The quarters up to the one of `run`, in their order, each with every currency that one of them has; `reported` are the findings of `run`.
 ///
 /// # Errors
 /// [`AnalyzeError`] if the marts cannot be read.
-pub(super) async fn quarters(lake: &Lake, quarter: Quarter, reported: &[Finding]) -> Result<Vec<QuarterTotal>, AnalyzeError> {
+pub(super) async fn quarters(
+    lake: &Lake,
+    run: &Run,
+    quarter: Quarter,
+    reported: &[Finding],
+) -> Result<Vec<QuarterTotal>, AnalyzeError> {
     let mut found: BTreeMap<Quarter, Vec<Finding>> = BTreeMap::new();
-    let runs = marts::newest_runs(lake).await?;
-    let earlier = runs.iter().filter_map(|run| Some((run.quarter.parse::<Quarter>().ok()?, run))).filter(|(of, _)| *of < quarter);
-    let mut earlier: Vec<(Quarter, &Run)> = earlier.collect();
-    earlier.sort_by_key(|(of, _)| *of);
-    for (of, run) in earlier.iter().rev().take(QUARTERS - 1) {
+    let before = best_informed(lake, quarter, run.as_of).await?;
+    for (of, run) in before.range(..quarter).rev().take(QUARTERS - 1) {
         found.insert(*of, listed(lake, run).await?.open);
     }
     found.insert(quarter, reported.to_vec());

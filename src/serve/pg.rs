@@ -1,15 +1,10 @@
-//! The PostgreSQL wire: accepts connections, authenticates them, and lets the library answer.
+//! The PostgreSQL wire of one connection: who is let in, and how the library answers each statement.
 
-use super::auth::{Access, AccessError};
 use super::cancel::{Cancel, Connection, Running};
 use super::errors::{stated, user};
-use super::flight::Flight;
 use super::gate::{self, Gate, Reader};
-use super::limits::Limits;
 use super::statements::statements;
 use super::view::Views;
-use crate::bi::StarError;
-use crate::lake::Lake;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::LogicalPlan;
@@ -35,169 +30,33 @@ use datafusion_postgres::pgwire::api::{
 };
 use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
-use datafusion_postgres::pgwire::tokio::process_socket;
 use datafusion_postgres::{DfSessionService, Parser};
 use futures::{Sink, StreamExt as _};
 use rust_decimal::Decimal;
 use std::fmt::Debug;
-use std::future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-
-/// How long a client may take to come in.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Connections beyond the allowed ones that are told so at a time.
-const TURNED_AWAY: usize = 16;
-
-/// A server that is bound and not yet running.
-pub struct Server {
-    listener: TcpListener,
-    flight: Option<Flight>,
-    access: Access,
-    views: Arc<Views>,
-    connections: usize,
-}
-
-/// Why nothing is served.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// Not like that.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// The lake cannot be read.
-    #[error(transparent)]
-    Star(#[from] StarError),
-    /// The address cannot be used.
-    #[error("could not listen on `{address}`: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// Flight SQL ended.
-    #[error("Flight SQL cannot be served: {0}")]
-    Transport(String),
-}
-
-/// What is asked for.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Where to listen; port 0 takes a free one.
-    pub address: SocketAddr,
-    /// Where to listen for Flight SQL, if at all.
-    pub flight: Option<SocketAddr>,
-    /// Who may connect.
-    pub access: Access,
-    /// What one query may use.
-    pub limits: Limits,
-    /// Connections at a time.
-    pub connections: usize,
-    /// Threads.
-    pub threads: usize,
-    /// Month in which the fiscal year begins.
-    pub fiscal_start: u32,
-}
-
-impl Server {
-    /// Reads the lake and binds the address.
-    ///
-    /// # Errors
-    /// [`ServeError`] if access is too open, the certificate or the lake cannot be read, or the address is taken.
-    pub async fn bind(lake: &Lake, request: &Request) -> Result<Self, ServeError> {
-        request.access.check(request.address)?;
-        request.access.acceptor(&[])?;
-        let views = Views::open(lake, request.threads, request.limits, request.fiscal_start).await?;
-        let listen = |source| ServeError::Listen { address: request.address, source };
-        let listener = TcpListener::bind(request.address).await.map_err(listen)?;
-        let flight = match request.flight {
-            Some(address) => Some(Flight::bind(address, &request.access, request.connections).await?),
-            None => None,
-        };
-        let (access, views) = (request.access.clone(), Arc::new(views));
-        Ok(Self { listener, flight, access, views, connections: request.connections })
-    }
-
-    /// Where it listens for Flight SQL.
-    #[must_use]
-    pub fn flight_address(&self) -> Option<SocketAddr> {
-        self.flight.as_ref().and_then(Flight::address)
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.listener.local_addr().ok()
-    }
-
-    /// Serves until it is dropped; `tell` hears what went wrong with the lake.
-    ///
-    /// # Errors
-    /// [`ServeError`] if the certificate cannot be read.
-    pub async fn run(self, tell: impl Fn(&StarError)) -> Result<(), ServeError> {
-        let acceptor = self.access.acceptor(&[])?;
-        let password = self.access.password.clone().map(Arc::<str>::from);
-        let (free, turned_away) = (Arc::new(Semaphore::new(self.connections)), Arc::new(Semaphore::new(TURNED_AWAY)));
-        let (manager, running) = (Arc::new(ConnectionManager::new()), Arc::new(Running::default()));
-        let needs_tls = acceptor.is_some();
-        let accept = async {
-            loop {
-                let Ok((socket, _)) = self.listener.accept().await else { continue };
-                let (place, is_full) = match Arc::clone(&free).try_acquire_owned() {
-                    Ok(place) => (place, false),
-                    // It is told why, and a cancel request is heard. Beyond that there is no answer.
-                    Err(_) => match Arc::clone(&turned_away).try_acquire_owned() {
-                        Ok(place) => (place, true),
-                        Err(_) => continue,
-                    },
-                };
-                let startup = Arc::new(Startup::new(password.clone(), needs_tls, is_full, &manager));
-                let handlers = Handlers {
-                    answer: Arc::new(Answer::new(&self.views, &running)),
-                    startup: Arc::clone(&startup),
-                    cancel: Arc::new(Cancel { manager: Arc::clone(&manager), running: Arc::clone(&running) }),
-                };
-                let acceptor = acceptor.clone();
-                tokio::spawn(async move {
-                    // Who has not come in by now holds a place that others want.
-                    let too_late = async {
-                        tokio::time::sleep(HANDSHAKE).await;
-                        if startup.is_in.load(Ordering::Acquire) {
-                            future::pending::<()>().await;
-                        }
-                    };
-                    // What a client does wrong is its own affair.
-                    tokio::select! {
-                        _ = process_socket(socket, acceptor, handlers) => {}
-                        () = too_late => {}
-                    }
-                    drop(place);
-                });
-            }
-        };
-        let flight = async {
-            match self.flight {
-                Some(flight) => flight.run(Arc::clone(&self.views)).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = accept => Ok(()),
-            ended = flight => ended,
-            () = self.views.watch(tell) => Ok(()),
-        }
-    }
-}
 
 /// One connection.
-struct Handlers {
+pub(super) struct Handlers {
     answer: Arc<Answer>,
     startup: Arc<Startup>,
     cancel: Arc<Cancel>,
+}
+
+impl Handlers {
+    pub(super) fn new(
+        views: &Arc<Views>,
+        startup: &Arc<Startup>,
+        manager: &Arc<ConnectionManager>,
+        running: &Arc<Running>,
+    ) -> Self {
+        Self {
+            answer: Arc::new(Answer::new(views, running)),
+            startup: Arc::clone(startup),
+            cancel: Arc::new(Cancel { manager: Arc::clone(manager), running: Arc::clone(running) }),
+        }
+    }
 }
 
 impl PgWireServerHandlers for Handlers {
@@ -296,8 +155,9 @@ impl ExtendedQueryHandler for Answer {
     type QueryParser = OneStatement;
 
     fn query_parser(&self) -> Arc<Self::QueryParser> {
-        let service = self.service();
-        Arc::new(OneStatement { inner: service.query_parser(), ctx: self.views.current(), splitter: Arc::clone(&self.splitter) })
+        let ctx = self.views.current();
+        let inner = DfSessionService::new_with_hooks(Arc::clone(&ctx), Self::hooks()).query_parser();
+        Arc::new(OneStatement { inner, ctx, splitter: Arc::clone(&self.splitter) })
     }
 
     async fn do_query<C>(&self, client: &mut C, portal: &Portal<Self::Statement>, max_rows: usize) -> PgWireResult<Response>
@@ -365,7 +225,7 @@ fn fits(portal: &Portal<Prepared>, plan: &LogicalPlan) -> PgWireResult<()> {
         if amount.scale() != scale {
             // 22003: numeric_value_out_of_range.
             let message = format!(
-                "parameter ${}: more than 28 digits, {scale} of them decimals; write the amount into the query",
+                "parameter ${}: more than 28 digits, {scale} of them decimals; write it into the query as CAST('...' AS DECIMAL(38, {scale}))",
                 index + 1
             );
             return Err(user("22003", message));
@@ -415,7 +275,7 @@ impl QueryParser for OneStatement {
 }
 
 /// Lets a client in: with the password where there is one, over TLS where there is a certificate.
-struct Startup {
+pub(super) struct Startup {
     needs_tls: bool,
     /// Every place is taken.
     is_full: bool,
@@ -437,13 +297,18 @@ impl NoopStartupHandler for Open {
 }
 
 impl Startup {
-    fn new(password: Option<Arc<str>>, needs_tls: bool, is_full: bool, manager: &Arc<ConnectionManager>) -> Self {
+    pub(super) fn new(password: Option<Arc<str>>, needs_tls: bool, is_full: bool, manager: &Arc<ConnectionManager>) -> Self {
         let scram = password.map(|password| {
             SASLAuthStartupHandler::new(Arc::new(parameters()))
                 .with_scram(ScramAuth::new(Arc::new(OnePassword { password })))
                 .with_connection_manager(Arc::clone(manager))
         });
         Self { needs_tls, is_full, is_in: AtomicBool::new(false), scram, open: Open { manager: Arc::clone(manager) } }
+    }
+
+    /// Whether the client has come in.
+    pub(super) fn has_come_in(&self) -> bool {
+        self.is_in.load(Ordering::Acquire)
     }
 }
 

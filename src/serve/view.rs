@@ -1,7 +1,7 @@
 //! The lake as of one moment, for queries: made anew when something has been committed, swapped in whole.
 
 use super::catalogue::{self, DATABASE, SCHEMA};
-use super::limits::{GuardRule, Limits};
+use super::limits::{GuardRule, Limits, Turns};
 use super::memory::Budget;
 use crate::bi::{self, Star, StarError};
 use crate::lake::truth::TruthError;
@@ -27,7 +27,7 @@ type Stamp = [Option<u64>; 3];
 pub(super) struct Views {
     lake: Lake,
     threads: usize,
-    /// The budget in it is of all views: what older ones still run counts too.
+    /// The budget and the turns in it are of all views: what older ones still run counts too.
     guard: Arc<GuardRule>,
     fiscal_start: u32,
     current: RwLock<(Stamp, Arc<SessionContext>)>,
@@ -36,7 +36,7 @@ pub(super) struct Views {
 impl Views {
     /// The first view.
     pub(super) async fn open(lake: &Lake, threads: usize, limits: Limits, fiscal_start: u32) -> Result<Self, StarError> {
-        let guard = Arc::new(GuardRule { limits, budget: Budget::new(limits.total_memory) });
+        let guard = Arc::new(GuardRule { limits, budget: Budget::new(limits.total_memory), turns: Turns::new(threads) });
         let first = view(lake, threads, &guard, fiscal_start).await?;
         Ok(Self { lake: lake.clone(), threads, guard, fiscal_start, current: RwLock::new(first) })
     }

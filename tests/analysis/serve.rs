@@ -130,6 +130,20 @@ fn a_query_that_wants_too_much_is_cut_off_and_others_go_on() {
     }
 }
 
+/// More queries than the cores can serve: who waits for its turn uses up no seconds, and an open cursor that nobody reads on keeps no place.
+#[test]
+fn queries_wait_for_their_turn_and_lose_nothing_by_it() {
+    let (seats, ..) = &*OPEN;
+    let limits = Limits { time: Duration::from_secs(1), ..GENEROUS };
+    let (address, _) = serve(seats, Access::default(), limits);
+    let said = ask("turns", &conninfo(address, ""), None);
+    assert_eq!(said["fetched"], 24, "{said}");
+    assert_eq!(said["ends"].as_array().map(Vec::len), Some(1), "{said}");
+    assert!(said["ends"][0].as_str().is_some_and(|end| end.contains("took longer than 1 s")), "{said}");
+    assert_eq!(said["small"], json!([2, 2, 2, 2]), "{said}");
+    assert!(said["longest_wait"].as_f64() > Some(1.0), "nobody waited, so nothing is tested: {said}");
+}
+
 #[test]
 fn only_who_knows_the_password_and_speaks_tls_is_let_in() {
     let (seats, ..) = &*OPEN;

@@ -160,6 +160,43 @@ def limits(conninfo):
     return said
 
 
+def turns(conninfo):
+    """Many queries that want too much, many cursors that nobody reads on, and small queries beside them: how each ended, and the longest wait of a small one."""
+    heavy = "SELECT count(*) FROM bi.dim_date a, bi.dim_date b, bi.dim_date c, bi.dim_date d"
+    ends, small, open_cursors = [], [], []
+    for _ in range(24):
+        connection = psycopg.connect(conninfo)
+        cursor = connection.cursor(name="idle")
+        cursor.execute("SELECT a.date FROM bi.dim_date a")
+        open_cursors.append((connection, cursor.fetchmany(1)))
+
+    def ask(query, said):
+        began = time.monotonic()
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            try:
+                said.append((rows(connection, query)[0][0], time.monotonic() - began))
+            except psycopg.Error as error:
+                said.append((str(error).strip(), time.monotonic() - began))
+
+    threads = [threading.Thread(target=ask, args=(heavy, ends)) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    threads += [threading.Thread(target=ask, args=("SELECT count(*) FROM marts.finding", small)) for _ in range(4)]
+    for thread in threads[24:]:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for connection, _ in open_cursors:
+        connection.close()
+    return {
+        "ends": sorted({end for end, _ in ends}),
+        "small": [answer for answer, _ in small],
+        "longest_wait": max(waited for _, waited in small),
+        "fetched": sum(len(first) for _, first in open_cursors),
+    }
+
+
 def connects(conninfo):
     """Whether it is let in, and what it is told if not."""
     try:
@@ -332,4 +369,4 @@ if __name__ == "__main__":
     if sys.argv[1] in jobs:
         print(json.dumps(jobs[sys.argv[1]](*sys.argv[2:])))
         sys.exit()
-    print(json.dumps({"read": read, "hostile": hostile, "limits": limits, "connects": connects, "count": count}[sys.argv[1]](sys.argv[2])))
+    print(json.dumps({"read": read, "hostile": hostile, "limits": limits, "turns": turns, "connects": connects, "count": count}[sys.argv[1]](sys.argv[2])))

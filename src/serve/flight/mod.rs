@@ -10,7 +10,7 @@ mod statement;
 mod token;
 
 use super::auth::Access;
-use super::pg::ServeError;
+use super::server::ServeError;
 use super::view::Views;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use futures::Stream;
@@ -40,7 +40,8 @@ const STREAMS: u32 = 32;
 /// A listener that is bound and not yet served.
 pub(super) struct Flight {
     listener: TcpListener,
-    access: Access,
+    acceptor: Option<TlsAcceptor>,
+    token: Token,
     connections: usize,
 }
 
@@ -48,9 +49,9 @@ impl Flight {
     /// Binds the address.
     pub(super) async fn bind(address: SocketAddr, access: &Access, connections: usize) -> Result<Self, ServeError> {
         access.check(address)?;
-        access.acceptor(&[b"h2"])?;
+        let acceptor = access.acceptor(&[b"h2"])?;
         let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
-        Ok(Self { listener, access: access.clone(), connections })
+        Ok(Self { listener, acceptor, token: Token::new(access.password.as_deref()), connections })
     }
 
     /// Where it listens.
@@ -60,8 +61,7 @@ impl Flight {
 
     /// Serves until it is dropped.
     pub(super) async fn run(self, views: Arc<Views>) -> Result<(), ServeError> {
-        let acceptor = self.access.acceptor(&[b"h2"])?;
-        let token = Token::new(self.access.password.as_deref());
+        let token = self.token;
         let service = FlightServiceServer::new(
             Service::new(views, token.clone()).map_err(|status| ServeError::Transport(status.to_string()))?,
         );
@@ -73,7 +73,7 @@ impl Flight {
             .add_service(guarded);
         let (sender, receiver) = mpsc::channel(1);
         tokio::select! {
-            () = accept(self.listener, acceptor, self.connections, sender) => Ok(()),
+            () = accept(self.listener, self.acceptor, self.connections, sender) => Ok(()),
             ended = server.serve_with_incoming(Incoming(receiver)) => ended.map_err(|e| ServeError::Transport(e.to_string())),
         }
     }
