@@ -5,6 +5,7 @@ pub mod bi;
 pub mod cli;
 pub mod export;
 pub mod findings;
+pub mod foreign;
 pub mod functions;
 pub mod identity;
 pub mod ingest;

@@ -1,14 +1,20 @@
 //! The only place that prints: data on standard output, everything else on standard error.
 
 use super::{Failure, OutputFormat};
+use crate::foreign;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, TableComponent};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, TableComponent, Width};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 
 /// Width of tables where standard output is no terminal.
 const PLAIN_WIDTH: u16 = 160;
+
+/// Spaces beside a cell.
+const PADDING: usize = 2;
+/// Width that a column of words wants beside numbers that are not broken.
+const ROOM_FOR_WORDS: usize = 8;
 
 /// Longest first column that is never broken.
 const LONGEST_ID: usize = 40;
@@ -104,11 +110,18 @@ pub(super) fn bytes(data: &[u8]) -> std::io::Result<()> {
 }
 
 /// A table that fits the window; the columns in `right` are numbers. Ids, which stand first, are not broken: people copy them.
+/// Numbers are not either, as long as that leaves room for the rest.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) {
+    let is_terminal = std::io::stdout().is_terminal();
+    put(&layout(header, rows, right, (!is_terminal).then_some(PLAIN_WIDTH)));
+}
+
+/// [`table`] for a width; for the terminal's own if none is given.
+fn layout(header: &[&str], rows: &[Vec<String>], right: &[usize], width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if !std::io::stdout().is_terminal() {
-        table.set_width(PLAIN_WIDTH);
+    if let Some(width) = width {
+        table.set_width(width);
     }
     table.set_header(header.iter().map(|cell| clean(cell)));
     for row in rows {
@@ -123,13 +136,23 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) {
     if let Some(first) = table.column_mut(0).filter(|_| rows.iter().all(is_id)) {
         first.set_constraint(ColumnConstraint::ContentWidth);
     }
+    let longest =
+        |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count() + PADDING).max().unwrap_or(0);
+    let of_numbers: usize = right.iter().map(|&at| longest(at)).sum();
+    let others = header.len().saturating_sub(right.len()) * ROOM_FOR_WORDS;
+    if table.width().is_some_and(|width| of_numbers + others <= usize::from(width)) {
+        for &at in right {
+            let bound = ColumnConstraint::LowerBoundary(Width::Fixed(u16::try_from(longest(at)).unwrap_or(u16::MAX)));
+            table.column_mut(at).into_iter().for_each(|column| _ = column.set_constraint(bound));
+        }
+    }
     let ruled = table.to_string();
     // Rules between rows help only where a row takes several lines.
     table.remove_style(TableComponent::HorizontalLines);
     table.remove_style(TableComponent::MiddleIntersections);
     let plain = table.to_string();
     let one_line_each = plain.lines().count() <= rows.len() + RULES_AND_HEADER;
-    put(if one_line_each { &plain } else { &ruled });
+    if one_line_each { plain } else { ruled }
 }
 
 /// Names come from other people's systems: what would steer a terminal is shown as a replacement character.
@@ -148,8 +171,40 @@ pub(super) fn one_line(text: &str, longest: usize) -> String {
     line
 }
 
-/// Escape sequences and other controls, line separators, marks and overrides of the writing direction.
+/// What must not reach a terminal as it is.
 fn steers(c: char) -> bool {
-    let is_bidi = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || is_bidi
+    foreign::steers(c) || foreign::marks_direction(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_stay_whole_in_a_narrow_window() {
+        let header = ["finding", "customer", "signal", "leakage", "from", "why"];
+        let row = [
+            "0123456789ab",
+            "Aster Dental Group",
+            "underbilled_quantity",
+            "USD 123,456.78",
+            "USD 1,204.50",
+            "seats delivered and not billed",
+        ];
+        let rows = vec![row.map(str::to_owned).to_vec()];
+        for width in [72, 80, 100, 160] {
+            let table = layout(&header, &rows, &[3, 4], Some(width));
+            assert!(
+                table.contains("USD 123,456.78") && table.contains("USD 1,204.50") && table.contains("0123456789ab"),
+                "{table}"
+            );
+            assert!(table.lines().all(|line| line.chars().count() <= usize::from(width)), "{table}");
+        }
+    }
+
+    #[test]
+    fn in_the_narrowest_window_a_table_breaks_what_it_must() {
+        let table = layout(&["a", "b"], &[vec!["x".to_owned(), "1234567890".to_owned()]], &[1], Some(10));
+        assert!(table.lines().all(|line| line.chars().count() <= 10), "{table}");
+    }
 }

@@ -26,6 +26,7 @@ pub mod webhook;
 use crate::findings::changes::Change;
 use crate::findings::status::money;
 use crate::findings::{Basis, Finding};
+use crate::foreign::{marks_direction, steers};
 use crate::month::Quarter;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -179,9 +180,7 @@ impl Line {
 
 /// Foreign text on one line and no longer than `most` characters, without what would turn or steer it.
 fn shown(text: &str, most: usize) -> String {
-    let is_steering =
-        |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let clean: String = text.chars().map(|c| if is_steering(c) { ' ' } else { c }).collect();
+    let clean: String = text.chars().map(|c| if steers(c) || marks_direction(c) { ' ' } else { c }).collect();
     let words = clean.split_whitespace().collect::<Vec<_>>().join(" ");
     if words.chars().count() <= most {
         return words;

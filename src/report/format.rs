@@ -1,5 +1,6 @@
 //! Numbers, periods and foreign text as a reader sees them: English, plain characters, exact decimals.
 
+use crate::foreign::steers;
 use crate::month::{Month, Quarter};
 use chrono::{Datelike, NaiveDate};
 use iso_currency::Currency;
@@ -114,8 +115,7 @@ pub(super) fn clean(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\n' | '\t' | '\r' => ' ',
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-            c if c.is_control() => '\u{fffd}',
+            c if steers(c) => '\u{fffd}',
             c => c,
         })
         .collect()
