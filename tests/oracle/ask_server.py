@@ -5,6 +5,7 @@ ask_server.py JOB CONNINFO: JOB is one of the functions below; the password, whe
 
 import json
 import sys
+import threading
 import time
 from decimal import Decimal
 
@@ -178,12 +179,12 @@ def turns(conninfo):
             except psycopg.Error as error:
                 said.append((str(error).strip(), time.monotonic() - began))
 
-    threads = [threading.Thread(target=ask, args=(heavy, ends)) for _ in range(24)]
+    threads = [threading.Thread(target=ask, args=(heavy, ends)) for _ in range(12)]
     for thread in threads:
         thread.start()
     time.sleep(1)
     threads += [threading.Thread(target=ask, args=("SELECT count(*) FROM marts.finding", small)) for _ in range(4)]
-    for thread in threads[24:]:
+    for thread in threads[12:]:
         thread.start()
     for thread in threads:
         thread.join()
@@ -293,7 +294,6 @@ def states(conninfo):
 
 def cancel(conninfo):
     """A statement that is cancelled ends with 57014 while its rows are worked out, and the connection goes on."""
-    import threading
 
     with psycopg.connect(conninfo, autocommit=True) as connection:
         timer = threading.Timer(1, connection.cancel)
