@@ -2,6 +2,7 @@
 #![doc = include_str!("architecture.md")]
 
 pub mod bi;
+pub mod check;
 pub mod cli;
 pub mod export;
 pub mod findings;

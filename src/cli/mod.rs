@@ -2,6 +2,7 @@
 
 mod analyze;
 mod benchmark;
+mod check;
 mod compare;
 mod demo;
 mod docs;
@@ -43,6 +44,8 @@ pub enum Exit {
     Unusable,
     /// Done, but an alert of `--notify` was not delivered.
     Undelivered,
+    /// Done, and the lake is damaged; it was said where.
+    Damaged,
     /// Findings at or above `--fail-on`.
     Alert,
 }
@@ -55,7 +58,7 @@ impl Exit {
             Self::Done => 0,
             Self::Rejected => 1,
             Self::Unusable => 2,
-            Self::Undelivered => 3,
+            Self::Undelivered | Self::Damaged => 3,
             Self::Alert => 4,
         }
     }
@@ -124,6 +127,8 @@ enum Command {
     Export(export::Arguments),
     /// Answer read-only SQL of BI tools over the PostgreSQL wire.
     Serve(serve::Arguments),
+    /// Whether a lake is whole: rows conserved, files as they were written, originals as they came.
+    Check(check::Arguments),
     /// Ad-hoc SQL over the lake.
     Sql(sql::Arguments),
     /// Write the exports of a simulated MSP with planted leaks.
@@ -224,6 +229,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Report(arguments) => report::run(&context, &arguments),
         Command::Export(arguments) => export::run(&context, &arguments),
         Command::Serve(arguments) => serve::run(&context, &arguments),
+        Command::Check(arguments) => check::run(&context, &arguments),
         Command::Sql(arguments) => sql::run(&context, &arguments),
         Command::Synth(arguments) => synth::run(&context, &arguments),
         Command::Score(arguments) => score::run(&context, &arguments),

@@ -4,6 +4,7 @@ mod autotask;
 mod bad_input;
 mod billing;
 mod changes;
+mod check;
 mod commands;
 mod compliance;
 mod containers;

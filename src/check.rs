@@ -1,0 +1,293 @@
+//! Whether a lake is whole: reads everything, changes nothing.
+//!
+//! - Rows are conserved: of every batch, rows in = accepted + rejected, and as many rejects stand in `core/reject`.
+//! - Every data file that a table, or the tables of an analysis, name is there, as long as the log says and with as many rows; its columns are those of the
+//!   schema. On request every row is decoded too.
+//! - Every original is there, and its content has the hash that is its name.
+//!
+//! What a killed run leaves behind is no fault: readers never see it. It is listed, as it takes room.
+//!
+//! Cost: the footers of all data files, and all originals decompressed and hashed, on all threads.
+
+use crate::findings::marts;
+use crate::lake::archive::{self, hex};
+use crate::lake::delta::DataFile;
+use crate::lake::scan::FileTable;
+use crate::lake::schema::TABLES;
+use crate::lake::truth::TruthError;
+use crate::lake::{Lake, Table};
+use crate::query::session;
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, Int64Type};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+use rayon::prelude::*;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// What is looked at beyond the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Depth {
+    /// Decode every row of every data file.
+    pub rows: bool,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+pub struct Health {
+    /// Tables that have been written.
+    pub tables: Vec<TableSize>,
+    /// Files that were ingested.
+    pub batches: u64,
+    /// Rows in them.
+    pub rows_in: u64,
+    /// Of them accepted.
+    pub rows_accepted: u64,
+    /// Of them rejected.
+    pub rows_rejected: u64,
+    /// Originals whose content has its hash.
+    pub originals: u64,
+    /// What is wrong; empty in a lake that is whole.
+    pub faults: Vec<Fault>,
+    /// What nothing names, by place.
+    pub leftovers: Vec<Leftover>,
+}
+
+/// A table's current version.
+#[derive(Debug, Serialize)]
+pub struct TableSize {
+    /// `core.batch`.
+    pub table: String,
+    /// Data files.
+    pub files: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// Something that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Fault {
+    /// A path below the lake, or a batch.
+    pub place: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// Files that nothing names.
+#[derive(Debug, Serialize)]
+pub struct Leftover {
+    /// Folder below the lake.
+    pub place: String,
+    /// How many.
+    pub files: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// Checks a lake. Whatever cannot be read is a fault among the others.
+#[must_use]
+pub fn check(lake: &Lake, depth: Depth, runtime: &Handle) -> Health {
+    let mut health = Health::default();
+    let mut named: BTreeMap<Table, BTreeMap<String, DataFile>> = BTreeMap::new();
+    for &table in TABLES {
+        let files = match runtime.block_on(lake.files(table, None)) {
+            Ok(files) => files,
+            Err(error) => {
+                health.faults.push(Fault { place: below(lake, &lake.folder(table).join("_delta_log")), what: error.to_string() });
+                continue;
+            }
+        };
+        if files.is_empty() {
+            continue;
+        }
+        health.tables.push(TableSize {
+            table: format!("{}.{}", table.area(), table.name()),
+            files: files.len() as u64,
+            rows: files.iter().map(|file| file.rows as u64).sum(),
+            bytes: files.iter().map(|file| file.size).sum(),
+        });
+        named.insert(table, files.into_iter().map(|file| (file.path.clone(), file)).collect());
+    }
+    let of_runs = runtime.block_on(of_runs(lake, &mut named));
+    let batches = runtime.block_on(conserved(lake, &mut health));
+    let unread = |place: &str, error: TruthError| Fault { place: place.to_owned(), what: error.to_string() };
+    health.faults.extend(of_runs.err().map(|error| unread("marts/run", error)));
+    let data: Vec<(Table, &DataFile)> =
+        named.iter().flat_map(|(table, files)| files.values().map(move |file| (*table, file))).collect();
+    health.faults.par_extend(data.par_iter().filter_map(|(table, file)| data_file(lake, *table, file, depth)));
+    match batches {
+        Ok(batches) => {
+            let wrong: Vec<Fault> = batches.par_iter().filter_map(|(sha256, file)| original(lake, sha256, file)).collect();
+            health.originals = (batches.len() - wrong.len()) as u64;
+            health.faults.extend(wrong);
+            health.leftovers = leftovers(lake, &named, &batches);
+        }
+        Err(error) => health.faults.push(unread("core/batch", error)),
+    }
+    health.faults.sort();
+    health
+}
+
+/// Adds what each analysis still reads, also where a newer one has taken its place.
+async fn of_runs(lake: &Lake, named: &mut BTreeMap<Table, BTreeMap<String, DataFile>>) -> Result<(), TruthError> {
+    let mut versions: BTreeSet<(Table, u64)> = BTreeSet::new();
+    for run in marts::runs(lake).await? {
+        versions.extend(marts::MARTS.iter().filter_map(|table| Some((*table, *run.versions.get(table.name())?))));
+    }
+    for (table, version) in versions {
+        let files = named.entry(table).or_default();
+        files.extend(lake.files(table, Some(version)).await?.into_iter().map(|file| (file.path.clone(), file)));
+    }
+    Ok(())
+}
+
+/// Counts rows of the batches, and returns each original's hash with the file it was.
+async fn conserved(lake: &Lake, health: &mut Health) -> Result<BTreeMap<String, String>, TruthError> {
+    let ctx = session::context(1);
+    for table in [Table::Batch, Table::Reject] {
+        ctx.register_table(table.name(), Arc::new(FileTable::new(lake, table, lake.files(table, None).await?)))?;
+    }
+    let sql = "SELECT CAST(b.batch_id AS VARCHAR), CAST(b.file AS VARCHAR), CAST(b.sha256 AS VARCHAR), \
+               CAST(b.rows_in AS BIGINT), CAST(b.rows_accepted AS BIGINT), CAST(b.rows_rejected AS BIGINT), CAST(coalesce(r.rows, 0) AS BIGINT) \
+               FROM batch AS b LEFT JOIN (SELECT batch_id, count(*) AS rows FROM reject GROUP BY batch_id) AS r ON b.batch_id = r.batch_id";
+    let mut originals = BTreeMap::new();
+    for found in ctx.sql(sql).await?.collect().await? {
+        let text = |at: usize, row: usize| -> datafusion::common::Result<String> {
+            let column = arrow::compute::cast(found.column(at), &DataType::Utf8)?;
+            Ok(column.as_string::<i32>().value(row).to_owned())
+        };
+        let count = |at: usize, row: usize| u64::try_from(found.column(at).as_primitive::<Int64Type>().value(row)).unwrap_or(0);
+        for row in 0..found.num_rows() {
+            let [rows_in, accepted, rejected, listed] = [3, 4, 5, 6].map(|at| count(at, row));
+            let file = text(1, row)?;
+            health.batches += 1;
+            health.rows_in += rows_in;
+            health.rows_accepted += accepted;
+            health.rows_rejected += rejected;
+            let place = format!("batch {} ({file})", text(0, row)?);
+            if rows_in != accepted + rejected {
+                let what = format!("{rows_in} rows came in, {accepted} were accepted and {rejected} rejected");
+                health.faults.push(Fault { place, what });
+            } else if rejected != listed {
+                let what = format!("{rejected} rows were rejected, core.reject has {listed}");
+                health.faults.push(Fault { place, what });
+            }
+            originals.insert(text(2, row)?, file);
+        }
+    }
+    Ok(originals)
+}
+
+fn below(lake: &Lake, path: &Path) -> String {
+    path.strip_prefix(lake.root()).unwrap_or(path).display().to_string()
+}
+
+/// What is wrong with a data file.
+fn data_file(lake: &Lake, table: Table, file: &DataFile, depth: Depth) -> Option<Fault> {
+    let path = lake.folder(table).join(&file.path);
+    let fault = |what: String| Some(Fault { place: below(lake, &path), what });
+    let bytes = match std::fs::metadata(&path) {
+        Ok(meta) => meta.len(),
+        Err(error) => return fault(format!("the table names it, and it cannot be read: {error}")),
+    };
+    if bytes != file.size {
+        return fault(format!("{bytes} bytes long; the table says {}", file.size));
+    }
+    match rows_of(&path, table, depth) {
+        Ok(Ok(rows)) if rows == file.rows as u64 => None,
+        Ok(Ok(rows)) => fault(format!("{rows} rows; the table says {}", file.rows)),
+        Ok(Err(columns)) => fault(columns),
+        Err(error) => fault(format!("it cannot be decoded: {error}")),
+    }
+}
+
+/// The rows of a data file, or how its columns differ from the table's.
+fn rows_of(path: &Path, table: Table, depth: Depth) -> Result<Result<u64, String>, ParquetError> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+    let schema = table.schema();
+    for field in reader.schema().fields() {
+        // Files of older versions lack columns, and these are empty; what a newer version wrote is not understood.
+        match schema.field_with_name(field.name()) {
+            Err(_) => return Ok(Err(format!("its column `{}` is not known to this version of Shortfall", field.name()))),
+            Ok(known) if known.data_type() != field.data_type() => {
+                return Ok(Err(format!("its column `{}` is {}, not {}", field.name(), field.data_type(), known.data_type())));
+            }
+            Ok(_) => {}
+        }
+    }
+    let stated = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
+    if !depth.rows {
+        return Ok(Ok(stated));
+    }
+    let mut rows = 0;
+    for batch in reader.build()? {
+        rows += batch?.num_rows() as u64;
+    }
+    Ok(Ok(rows))
+}
+
+/// What is wrong with the original of a file.
+fn original(lake: &Lake, sha256: &str, file: &str) -> Option<Fault> {
+    let place = format!("files/{sha256}.zst ({file})");
+    let mut hash = Sha256::new();
+    let copied = archive::open(lake, sha256)
+        .map_err(|e| e.to_string())
+        .and_then(|mut content| std::io::copy(&mut content, &mut hash).map_err(|e| format!("it cannot be decompressed: {e}")));
+    match copied {
+        Err(what) => Some(Fault { place, what }),
+        Ok(_) if hex(&hash.finalize()) != sha256 => {
+            Some(Fault { place, what: "its content is another than was ingested".to_owned() })
+        }
+        Ok(_) => None,
+    }
+}
+
+/// What stands in the folders of the lake and is named by nothing.
+fn leftovers(
+    lake: &Lake,
+    named: &BTreeMap<Table, BTreeMap<String, DataFile>>,
+    originals: &BTreeMap<String, String>,
+) -> Vec<Leftover> {
+    let mut found = Vec::new();
+    for &table in TABLES {
+        let folder = lake.folder(table);
+        let known: BTreeSet<PathBuf> =
+            named.get(&table).into_iter().flat_map(BTreeMap::keys).map(|path| folder.join(path)).collect();
+        let is_unnamed = |path: &Path| path.extension().is_some_and(|kind| kind == "parquet") && !known.contains(path);
+        found.extend(unnamed(lake, &folder, is_unnamed));
+    }
+    let is_unnamed = |path: &Path| {
+        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        match path.extension().and_then(|kind| kind.to_str()) {
+            Some("partial") => true,
+            // Mapping files are kept like originals, and named by notes beside them.
+            Some("zst") => !originals.contains_key(&name) && !is_mapping(lake, &name),
+            _ => false,
+        }
+    };
+    found.extend(unnamed(lake, &lake.root().join("files"), is_unnamed));
+    found
+}
+
+fn is_mapping(lake: &Lake, sha256: &str) -> bool {
+    let notes = std::fs::read_dir(lake.root().join("files")).into_iter().flatten().flatten();
+    let mut notes = notes.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == "mapping"));
+    notes.any(|note| std::fs::read_to_string(note).is_ok_and(|text| text.trim() == sha256))
+}
+
+fn unnamed(lake: &Lake, folder: &Path, is_unnamed: impl Fn(&Path) -> bool) -> Option<Leftover> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().filter_entry(|entry| entry.file_name() != "_delta_log");
+    let sizes: Vec<u64> = entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_file() && is_unnamed(entry.path()))
+        .map(|entry| entry.metadata().map_or(0, |meta| meta.len()))
+        .collect();
+    (!sizes.is_empty()).then(|| Leftover { place: below(lake, folder), files: sizes.len() as u64, bytes: sizes.iter().sum() })
+}
