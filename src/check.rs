@@ -18,7 +18,9 @@ use crate::lake::truth::TruthError;
 use crate::lake::{Lake, Table};
 use crate::query::session;
 use arrow::array::AsArray;
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::DataFusionError;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use rayon::prelude::*;
@@ -116,7 +118,7 @@ pub fn check(lake: &Lake, depth: Depth, runtime: &Handle) -> Health {
         named.insert(table, files.into_iter().map(|file| (file.path.clone(), file)).collect());
     }
     let of_runs = runtime.block_on(of_runs(lake, &mut named));
-    let batches = runtime.block_on(conserved(lake, &mut health));
+    let batches = runtime.block_on(conserved(lake, &named, &mut health));
     let unread = |place: &str, error: TruthError| Fault { place: place.to_owned(), what: error.to_string() };
     health.faults.extend(of_runs.err().map(|error| unread("marts/run", error)));
     let data: Vec<(Table, &DataFile)> =
@@ -149,29 +151,33 @@ async fn of_runs(lake: &Lake, named: &mut BTreeMap<Table, BTreeMap<String, DataF
 }
 
 /// Counts rows of the batches, and returns each original's hash with the file it was.
-async fn conserved(lake: &Lake, health: &mut Health) -> Result<BTreeMap<String, String>, TruthError> {
+async fn conserved(
+    lake: &Lake,
+    named: &BTreeMap<Table, BTreeMap<String, DataFile>>,
+    health: &mut Health,
+) -> Result<BTreeMap<String, String>, TruthError> {
     let ctx = session::context(1);
     for table in [Table::Batch, Table::Reject] {
-        ctx.register_table(table.name(), Arc::new(FileTable::new(lake, table, lake.files(table, None).await?)))?;
+        let files = named.get(&table).into_iter().flat_map(BTreeMap::values).cloned().collect();
+        ctx.register_table(table.name(), Arc::new(FileTable::new(lake, table, files)))?;
     }
     let sql = "SELECT CAST(b.batch_id AS VARCHAR), CAST(b.file AS VARCHAR), CAST(b.sha256 AS VARCHAR), \
                CAST(b.rows_in AS BIGINT), CAST(b.rows_accepted AS BIGINT), CAST(b.rows_rejected AS BIGINT), CAST(coalesce(r.rows, 0) AS BIGINT) \
                FROM batch AS b LEFT JOIN (SELECT batch_id, count(*) AS rows FROM reject GROUP BY batch_id) AS r ON b.batch_id = r.batch_id";
     let mut originals = BTreeMap::new();
     for found in ctx.sql(sql).await?.collect().await? {
-        let text = |at: usize, row: usize| -> datafusion::common::Result<String> {
-            let column = arrow::compute::cast(found.column(at), &DataType::Utf8)?;
-            Ok(column.as_string::<i32>().value(row).to_owned())
-        };
+        let text = |at: usize| cast(found.column(at), &DataType::Utf8).map_err(DataFusionError::from);
+        let (ids, files, hashes) = (text(0)?, text(1)?, text(2)?);
+        let [ids, files, hashes] = [&ids, &files, &hashes].map(|column| column.as_string::<i32>());
         let count = |at: usize, row: usize| u64::try_from(found.column(at).as_primitive::<Int64Type>().value(row)).unwrap_or(0);
         for row in 0..found.num_rows() {
             let [rows_in, accepted, rejected, listed] = [3, 4, 5, 6].map(|at| count(at, row));
-            let file = text(1, row)?;
+            let file = files.value(row).to_owned();
             health.batches += 1;
             health.rows_in += rows_in;
             health.rows_accepted += accepted;
             health.rows_rejected += rejected;
-            let place = format!("batch {} ({file})", text(0, row)?);
+            let place = format!("batch {} ({file})", ids.value(row));
             if rows_in != accepted + rejected {
                 let what = format!("{rows_in} rows came in, {accepted} were accepted and {rejected} rejected");
                 health.faults.push(Fault { place, what });
@@ -179,7 +185,7 @@ async fn conserved(lake: &Lake, health: &mut Health) -> Result<BTreeMap<String, 
                 let what = format!("{rejected} rows were rejected, core.reject has {listed}");
                 health.faults.push(Fault { place, what });
             }
-            originals.insert(text(2, row)?, file);
+            originals.insert(hashes.value(row).to_owned(), file);
         }
     }
     Ok(originals)
@@ -263,23 +269,26 @@ fn leftovers(
         let is_unnamed = |path: &Path| path.extension().is_some_and(|kind| kind == "parquet") && !known.contains(path);
         found.extend(unnamed(lake, &folder, is_unnamed));
     }
+    let files = lake.root().join("files");
+    let mappings = mappings(&files);
     let is_unnamed = |path: &Path| {
         let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         match path.extension().and_then(|kind| kind.to_str()) {
             Some("partial") => true,
             // Mapping files are kept like originals, and named by notes beside them.
-            Some("zst") => !originals.contains_key(&name) && !is_mapping(lake, &name),
+            Some("zst") => !originals.contains_key(&name) && !mappings.contains(&name),
             _ => false,
         }
     };
-    found.extend(unnamed(lake, &lake.root().join("files"), is_unnamed));
+    found.extend(unnamed(lake, &files, is_unnamed));
     found
 }
 
-fn is_mapping(lake: &Lake, sha256: &str) -> bool {
-    let notes = std::fs::read_dir(lake.root().join("files")).into_iter().flatten().flatten();
-    let mut notes = notes.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == "mapping"));
-    notes.any(|note| std::fs::read_to_string(note).is_ok_and(|text| text.trim() == sha256))
+/// Hashes of the mapping files that originals were read through.
+fn mappings(files: &Path) -> BTreeSet<String> {
+    let notes = std::fs::read_dir(files).into_iter().flatten().flatten().map(|entry| entry.path());
+    let notes = notes.filter(|path| path.extension().is_some_and(|kind| kind == "mapping"));
+    notes.filter_map(|note| Some(std::fs::read_to_string(note).ok()?.trim().to_owned())).collect()
 }
 
 fn unnamed(lake: &Lake, folder: &Path, is_unnamed: impl Fn(&Path) -> bool) -> Option<Leftover> {

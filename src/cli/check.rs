@@ -3,10 +3,8 @@
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, render};
 use crate::check::{Depth, Health, check};
 use crate::lake::Lake;
+use indicatif::HumanBytes;
 use serde_json::json;
-
-/// Bytes of a mebibyte.
-const MEBIBYTE: u64 = 1 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -28,15 +26,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     Ok(if health.faults.is_empty() { Exit::Done } else { Exit::Damaged })
 }
 
-fn size(bytes: u64) -> String {
-    if bytes < MEBIBYTE { format!("{} KiB", bytes.div_ceil(1 << 10)) } else { format!("{} MiB", bytes / MEBIBYTE) }
-}
-
 fn print(health: &Health) {
     let rows: Vec<Vec<String>> = health
         .tables
         .iter()
-        .map(|table| vec![table.table.clone(), table.files.to_string(), table.rows.to_string(), size(table.bytes)])
+        .map(|table| {
+            vec![table.table.clone(), table.files.to_string(), table.rows.to_string(), HumanBytes(table.bytes).to_string()]
+        })
         .collect();
     render::table(&["table", "files", "rows", "size"], &rows, &[1, 2, 3]);
     let Health { batches, rows_in, rows_accepted, rows_rejected, originals, .. } = health;
@@ -47,7 +43,7 @@ fn print(health: &Health) {
         render::lines(&format!(
             "{} files ({}) in {} that nothing names: left by a run that was stopped; nobody reads them",
             left.files,
-            size(left.bytes),
+            HumanBytes(left.bytes),
             left.place
         ));
     }

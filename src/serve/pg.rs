@@ -103,8 +103,8 @@ impl Answer {
         ]
     }
 
-    fn service(&self) -> DfSessionService {
-        DfSessionService::new_with_hooks(self.views.current(), Self::hooks())
+    fn service(ctx: &Arc<SessionContext>) -> DfSessionService {
+        DfSessionService::new_with_hooks(Arc::clone(ctx), Self::hooks())
     }
 
     /// Rows that can be cancelled, and whose errors have codes.
@@ -156,7 +156,7 @@ impl ExtendedQueryHandler for Answer {
 
     fn query_parser(&self) -> Arc<Self::QueryParser> {
         let ctx = self.views.current();
-        let inner = DfSessionService::new_with_hooks(Arc::clone(&ctx), Self::hooks()).query_parser();
+        let inner = Self::service(&ctx).query_parser();
         Arc::new(OneStatement { inner, ctx, splitter: Arc::clone(&self.splitter) })
     }
 
@@ -167,8 +167,9 @@ impl ExtendedQueryHandler for Answer {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let fresh = on_view(portal, &self.views.current()).await.map_err(stated)?;
-        let response = ExtendedQueryHandler::do_query(&self.service(), client, &fresh, max_rows).await.map_err(stated)?;
+        let ctx = self.views.current();
+        let fresh = on_view(portal, &ctx).await.map_err(stated)?;
+        let response = ExtendedQueryHandler::do_query(&Self::service(&ctx), client, &fresh, max_rows).await.map_err(stated)?;
         Ok(self.watched(client, response))
     }
 }
