@@ -40,6 +40,7 @@ fn main() {
         queries: None,
         threads: THREADS,
         back_billing_months: BACK_BILLING_MONTHS,
+        memory: None,
     };
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("analyze");

@@ -67,6 +67,40 @@ impl Month {
     }
 }
 
+/// Microseconds of a day, the unit of instants being microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// Decides which rows of usage must be spread over days: a level, or a flow that leaves the month of its start. All others belong to their
+/// service month as a whole. Remembers the last month: neighbours mostly lie in one.
+#[derive(Debug)]
+pub struct Spread {
+    /// Day numbers since 1970: the month's first, and the next month's.
+    month: (i64, i64),
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self { month: (i64::MAX, i64::MIN) }
+    }
+}
+
+impl Spread {
+    /// Whether a row from `from` to `to` (UTC microseconds, half-open) must be spread.
+    pub fn is_spread(&mut self, is_level: bool, from: i64, to: i64) -> bool {
+        if is_level {
+            return true;
+        }
+        let day = from.div_euclid(DAY);
+        if day < self.month.0 || day >= self.month.1 {
+            let date = NaiveDate::default().checked_add_signed(chrono::Duration::days(day)).unwrap_or_default();
+            let start = |month: Month| (month.first_day() - NaiveDate::default()).num_days();
+            let month = Month::of(date);
+            self.month = (start(month), start(month.plus(1)));
+        }
+        to > self.month.1 * DAY
+    }
+}
+
 impl fmt::Display for Month {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}", self.0.div_euclid(12), self.0.rem_euclid(12) + 1)

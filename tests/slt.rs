@@ -20,7 +20,7 @@ use datafusion::prelude::SessionContext;
 use libtest_mimic::{Arguments, Failed, Trial};
 use shortfall::lake::schema::TABLES;
 use shortfall::lake::truth::register_schemas;
-use shortfall::lake::version_span;
+use shortfall::lake::{usage_sum, version_span};
 use shortfall::query::catalog::Catalog;
 use shortfall::query::run::{self, Parameters, QueryError, nullable};
 use shortfall::query::session;
@@ -140,8 +140,18 @@ impl Session {
         let missing = || Fault::NoQuery(path.to_owned());
         let (folder, name) = path.split_once('/').ok_or_else(missing)?;
         let (_, query) = CATALOG.folder(folder).find(|(known, _)| *known == name).ok_or_else(missing)?;
+        self.register_usage_sum().await?;
         let (schema, batches) = run::rows(&self.ctx, query, parameters()).await?;
         self.replace(&TableReference::partial(folder, name), nullable(&schema), &batches)
+    }
+
+    /// The sums of the usage that stands there now.
+    async fn register_usage_sum(&self) -> Result<(), DataFusionError> {
+        let sums = self.ctx.sql(&usage_sum::query("SELECT * FROM known.vendor_usage")).await?.into_view();
+        let name = TableReference::partial("known", usage_sum::NAME);
+        self.ctx.deregister_table(name.clone())?;
+        self.ctx.register_table(name, sums)?;
+        Ok(())
     }
 
     /// Spreads rows over the partitions of the shape, in reversed order where there are several.

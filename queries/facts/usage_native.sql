@@ -1,11 +1,11 @@
 -- fact: usage_native
 -- grain: native customer x SKU x month x currency, levels and charges that leave their month by their period; by day for ids that change
 --   their meaning within a month
--- meaning: vendor usage summed where the crosswalk is not yet needed: the one pass over the largest table. Where a crosswalk changes on another
+-- meaning: vendor usage summed where the crosswalk is not yet needed, mostly from sums that were made when it landed. Where a crosswalk changes on another
 --   day than the first of a month, the days of its ids are kept apart: a second pass over their rows alone. Rows with a `known_on` are
 --   versions of what came late (facts/usage_version.sql), beside the truth and not part of it. What vendors only list as of a day holds from
 --   list to list (facts/usage_list.sql)
--- reads: known.vendor_usage, facts.usage_list, facts.customer_alias, facts.service_alias, facts.usage_version
+-- reads: known.usage_sum, known.vendor_usage, facts.usage_list, facts.customer_alias, facts.service_alias, facts.usage_version
 WITH stated AS (
   SELECT system, customer_native_id, native_sku, service_month, currency, measure, category, period_start, period_end, quantity, cost
   FROM known.vendor_usage
@@ -20,17 +20,22 @@ moved AS (
 changed AS (
   SELECT DISTINCT system, native_sku FROM facts.service_alias WHERE date_part('day', valid_from) <> 1 OR date_part('day', valid_to) <> 1
 ),
-summed AS (
+part AS (
+  SELECT system, customer_native_id, native_sku, service_month, currency, measure, category, from_at, to_at, quantity, cost, source_rows
+  FROM known.usage_sum
+  WHERE system <> 'google_workspace'
+  UNION ALL
   SELECT system, customer_native_id, native_sku, service_month, currency, measure, category,
-         segment_start(measure, period_start, period_end) AS from_at,
-         segment_end(measure, period_start, period_end) AS to_at,
-         sum(CASE WHEN category IN ('usage', 'trial') THEN quantity END) AS quantity,
-         sum(cost) AS cost,
-         count(*) AS source_rows
-  FROM stated
+         segment_start(measure, period_start, period_end), segment_end(measure, period_start, period_end),
+         CASE WHEN category IN ('usage', 'trial') THEN quantity END, cost, 1
+  FROM facts.usage_list
+),
+summed AS (
+  SELECT system, customer_native_id, native_sku, service_month, currency, measure, category, from_at, to_at,
+         sum(quantity) AS quantity, sum(cost) AS cost, sum(source_rows) AS source_rows
+  FROM part
   WHERE service_month <= $last_month
-  GROUP BY system, customer_native_id, native_sku, service_month, currency, measure, category,
-           segment_start(measure, period_start, period_end), segment_end(measure, period_start, period_end)
+  GROUP BY system, customer_native_id, native_sku, service_month, currency, measure, category, from_at, to_at
 ),
 kept AS (
   SELECT summed.* FROM summed

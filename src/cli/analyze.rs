@@ -8,6 +8,8 @@ use crate::findings::recoverable::BACK_BILLING_MONTHS;
 use crate::findings::status::is_open;
 use crate::lake::Lake;
 use crate::month::Quarter;
+use crate::query::session::LEAST_MEMORY;
+use bytesize::ByteSize;
 use chrono::{DateTime, Duration, Utc};
 use clap::ValueEnum;
 use std::path::PathBuf;
@@ -31,6 +33,9 @@ pub(super) struct Arguments {
     /// Months that may be billed back, where the contract's terms say no other number.
     #[arg(long, value_name = "MONTHS", default_value_t = BACK_BILLING_MONTHS)]
     back_billing_months: u32,
+    /// Memory for facts and queries, such as `1GiB`; what needs more goes to temporary files. By default there is no limit.
+    #[arg(long, value_name = "SIZE", env = "SHORTFALL_MEMORY_LIMIT")]
+    memory_limit: Option<ByteSize>,
     /// Exit with code 4 if a finding is at least this severe.
     #[arg(long, value_enum)]
     fail_on: Option<Severity>,
@@ -58,6 +63,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         queries: arguments.queries.clone(),
         threads: context.threads,
         back_billing_months: arguments.back_billing_months,
+        memory: arguments.memory_limit.map(bytes).transpose()?,
     };
     let receivers = notify::receivers(context, &lake, &arguments.notify)?;
     let counter = Counter::new("analysing");
@@ -101,6 +107,17 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     } else {
         Exit::Done
     })
+}
+
+/// A limit that something can be done within.
+fn bytes(limit: ByteSize) -> Result<usize, Failure> {
+    let bytes = usize::try_from(limit.as_u64()).unwrap_or(usize::MAX);
+    if bytes < LEAST_MEMORY {
+        let least = ByteSize::b(LEAST_MEMORY as u64);
+        return Err(Failure::usage(format!("{limit} of memory is too little for any analysis"))
+            .hint(format!("`--memory-limit` takes {least} and more")));
+    }
+    Ok(bytes)
 }
 
 /// A date includes its day; an instant is taken as it is.

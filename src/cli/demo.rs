@@ -52,6 +52,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         queries: None,
         threads: context.threads,
         back_billing_months: BACK_BILLING_MONTHS,
+        memory: None,
     };
     let counter = Counter::new("analysing");
     let analysis = context.runtime.block_on(analyze_in_steps(&lake, &request, &counter))?;

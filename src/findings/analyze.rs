@@ -60,6 +60,8 @@ pub struct Request {
     pub threads: usize,
     /// Months that may be billed back where no contract says otherwise.
     pub back_billing_months: u32,
+    /// Bytes of memory that facts and queries may take ([`session::within`]); no limit if none.
+    pub memory: Option<usize>,
 }
 
 /// What an analysis says.
@@ -118,7 +120,10 @@ pub async fn analyze_in_steps(lake: &Lake, request: &Request, steps: &dyn Steps)
     refuse_unknown(&signals, &request.signals)?;
     steps.begin(OTHER_STEPS + catalog.folder("facts").count() + signals.len());
     steps.step("view of the lake");
-    let ctx = session::context(request.threads);
+    let ctx = match request.memory {
+        Some(bytes) => session::within(request.threads, bytes).map_err(AnalyzeError::engine("setting up a limit of memory"))?,
+        None => session::context(request.threads),
+    };
     let versions = truth::register(&ctx, lake, request.as_of).await?;
     let parameters = parameters(lake, request.quarter, request.as_of).await?;
     let timings = run::build_facts_in_steps(&ctx, &catalog, parameters, None, steps).await?;

@@ -89,7 +89,7 @@ pub async fn publish(lake: &Lake, table: Table, run_id: &str, quarter: &str, bat
         Table::Run | Table::Mute => Mode::Append,
         _ => Mode::ReplacePartition("quarter", quarter.to_owned()),
     };
-    lake.commit(table, writer.finish()?, mode).await
+    lake.commit(table, writer.finish()?.files, mode).await
 }
 
 /// Every run, oldest first.

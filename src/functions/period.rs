@@ -15,7 +15,7 @@ use super::columnar;
 use super::exact::{MONEY, money};
 use crate::lake::schema::instant;
 use crate::money::{from_decimal, to_decimal};
-use crate::month::Month;
+use crate::month::{Month, Spread};
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, TimestampMicrosecondType};
 use chrono::{Duration, NaiveDate};
@@ -67,20 +67,14 @@ fn segment_edge(arrays: &[ArrayRef], wanted: usize) -> Result<ArrayRef> {
     let starts = arrays[1].as_primitive::<TimestampMicrosecondType>();
     let ends = arrays[2].as_primitive::<TimestampMicrosecondType>();
     let edges = if wanted == 1 { starts } else { ends };
-    let mut bounds = (i64::MAX, i64::MIN);
+    let mut spread = Spread::default();
     let values: TimestampMicrosecondArray = (0..starts.len())
         .map(|row| {
             if starts.is_null(row) || ends.is_null(row) {
                 return None;
             }
-            if measures.is_valid(row) && measures.value(row) == "level" {
-                return Some(edges.value(row));
-            }
-            let day = day_of(starts.value(row));
-            if day < bounds.0 || day >= bounds.1 {
-                bounds = month_bounds(day);
-            }
-            (ends.value(row) > bounds.1 * DAY).then(|| edges.value(row))
+            let is_level = measures.is_valid(row) && measures.value(row) == "level";
+            spread.is_spread(is_level, starts.value(row), ends.value(row)).then(|| edges.value(row))
         })
         .collect();
     Ok(Arc::new(values.with_timezone("UTC")))

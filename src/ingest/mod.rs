@@ -592,7 +592,7 @@ impl Pending {
             if !unfinished.contains(&(Table::Reject, batch_id.clone())) {
                 let mut writer = TableWriter::new(lake, Table::Reject, batch_id, &attempt);
                 writer.push(&reject_rows(batch_id, rejects)?)?;
-                adds.append(&mut writer.finish()?);
+                adds.append(&mut writer.finish()?.files);
             }
         }
         if !adds.is_empty() {
@@ -609,7 +609,7 @@ impl Pending {
             }
         }
         writer.push(&batch_rows(&self.batches)?)?;
-        lake.commit(Table::Batch, writer.finish()?, mode).await?;
+        lake.commit(Table::Batch, writer.finish()?.files, mode).await?;
         Ok(())
     }
 }

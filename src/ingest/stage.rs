@@ -177,7 +177,11 @@ impl<'a> Worker<'a> {
     fn finish(self) -> Result<Staged, IngestError> {
         let mut done = self.done;
         for outlet in self.outlets {
-            done.adds.push((outlet.table, outlet.writer.finish()?));
+            let written = outlet.writer.finish()?;
+            done.adds.push((outlet.table, written.files));
+            if !written.sums.is_empty() {
+                done.adds.push((Table::UsageSum, written.sums));
+            }
         }
         Ok(done)
     }

@@ -7,6 +7,7 @@ mod order;
 pub mod scan;
 pub mod schema;
 pub mod truth;
+pub mod usage_sum;
 pub mod version_span;
 pub mod write;
 

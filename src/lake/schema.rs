@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub enum Table {
     /// What vendors say was consumed, and what it cost.
     VendorUsage,
+    /// The same, summed by month file by file ([`crate::lake::usage_sum`]).
+    UsageSum,
     /// What was billed.
     InvoiceLine,
     /// What the PSA says a customer is entitled to and owes for.
@@ -74,6 +76,7 @@ pub enum Table {
 /// Every table of the lake.
 pub const TABLES: &[Table] = &[
     Table::VendorUsage,
+    Table::UsageSum,
     Table::InvoiceLine,
     Table::ContractLine,
     Table::Contract,
@@ -141,6 +144,7 @@ impl Table {
     pub fn name(self) -> &'static str {
         match self {
             Self::VendorUsage => "vendor_usage",
+            Self::UsageSum => "usage_sum",
             Self::InvoiceLine => "invoice_line",
             Self::ContractLine => "contract_line",
             Self::Contract => "contract",
@@ -176,7 +180,7 @@ impl Table {
     #[must_use]
     pub fn partition_columns(self) -> &'static [&'static str] {
         match self {
-            Self::VendorUsage | Self::InvoiceLine => &["system", "service_month"],
+            Self::VendorUsage | Self::UsageSum | Self::InvoiceLine => &["system", "service_month"],
             Self::GapBridge
             | Self::Finding
             | Self::FindingEvidence
@@ -291,6 +295,21 @@ impl Table {
                 ("statement_from", instant()),
                 // The vendor's invoice, where an export comes both before and after it.
                 ("vendor_invoice", TEXT),
+            ],
+            Self::UsageSum => vec![
+                ("system", TEXT),
+                ("customer_native_id", TEXT),
+                ("native_sku", TEXT),
+                ("currency", TEXT),
+                ("measure", TEXT),
+                ("category", TEXT),
+                // Only of what must be spread over days.
+                ("from_at", instant()),
+                ("to_at", instant()),
+                ("quantity", DECIMAL),
+                ("cost", DECIMAL),
+                ("source_rows", COUNT),
+                ("service_month", DATE),
             ],
             Self::InvoiceLine => vec![
                 ("invoice_id", TEXT),

@@ -6,6 +6,7 @@
 //!   ├── batches that overlap ──> newest differing version per key ─────> known.<table>
 //!   └── statements ──> what no later delivery speaks of again ─────────> known.<table>
 //! core_history.<table> shows all of them.
+//! known.usage_sum sums known.vendor_usage, from files of sums where it can (super::usage_sum).
 //! ```
 //! Nothing is updated in place: a correction is a new row. Rows of one [`Table::identity`] are versions of one thing; all
 //! rows of a key from one *delivery* stand together, because many vendors repeat a key and mean the sum (see
@@ -21,13 +22,13 @@ use super::delivery;
 use super::delta::{DataFile, Lake, LakeError};
 use super::scan::FileTable;
 use super::schema::{TABLES, Table};
-use super::version_span;
+use super::{usage_sum, version_span};
 use arrow::array::{AsArray, RecordBatch};
 use chrono::{DateTime, Utc};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::common::{DataFusionError, TableReference};
 use datafusion::prelude::SessionContext;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Schemas of a session; [`register`] fills the first three.
@@ -57,7 +58,8 @@ pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<
         if let Some(version) = lake.version(table).await? {
             versions.insert(table.name().to_owned(), version);
         }
-        if table == Table::Batch {
+        // Sums are no table of their own to readers: only those of files that count as a whole are true.
+        if matches!(table, Table::Batch | Table::UsageSum) {
             continue;
         }
         let mut files = lake.files(table, None).await?;
@@ -141,6 +143,8 @@ async fn register_versions(
     let (plain, contested) = split_contested(table, files);
     let name = table.name();
     let (has_contested, has_stated) = (!contested.is_empty(), !stated.is_empty());
+    let whole = |file: &DataFile| limit.is_none_or(|limit| file.recorded_at.is_some_and(|(_, last)| last <= limit));
+    let summed = if table == usage_sum::OF { Some(Summed::of(lake, &plain, whole).await?) } else { None };
     for (part, files) in [("plain", plain), ("contested", contested), ("stated", stated)] {
         let reference = TableReference::partial("core_history", format!("_{name}_{part}"));
         ctx.register_table(reference, Arc::new(FileTable::new(lake, table, files)))?;
@@ -164,7 +168,40 @@ async fn register_versions(
         let spans = version_span::query(&plain, contested.as_deref(), stated.as_deref(), moment.as_deref());
         view(ctx, "core_history", version_span::NAME, &spans).await?;
     }
+    if let Some(Summed { sums, unsummed }) = summed {
+        let has_unsummed = !unsummed.is_empty();
+        for (part, of, files) in [("sums", Table::UsageSum, sums), ("unsummed", table, unsummed)] {
+            let reference = TableReference::partial("core_history", format!("_{name}_{part}"));
+            ctx.register_table(reference, Arc::new(FileTable::new(lake, of, files)))?;
+        }
+        let mut unsummed: Vec<String> = has_unsummed.then(|| rows("unsummed")).into_iter().collect();
+        unsummed.extend(known.iter().skip(1).cloned());
+        let mut sums = vec![format!("SELECT {} FROM core_history._{name}_sums", usage_sum::column_list())];
+        sums.extend((!unsummed.is_empty()).then(|| usage_sum::query(&unsummed.join(" UNION ALL "))));
+        view(ctx, "known", usage_sum::NAME, &sums.join(" UNION ALL ")).await?;
+    }
     view(ctx, "known", name, &known.join(" UNION ALL ")).await
+}
+
+/// Uncontested files of usage: the files of sums of those that have one and count as a whole, and the others themselves.
+struct Summed {
+    sums: Vec<DataFile>,
+    unsummed: Vec<DataFile>,
+}
+
+impl Summed {
+    async fn of(lake: &Lake, plain: &[DataFile], is_whole: impl Fn(&DataFile) -> bool) -> Result<Self, LakeError> {
+        let sums = lake.files(Table::UsageSum, None).await?;
+        let mut sums: HashMap<String, DataFile> = sums.into_iter().map(|file| (file.path.clone(), file)).collect();
+        let mut summed = Self { sums: Vec::new(), unsummed: Vec::new() };
+        for file in plain {
+            match sums.remove(&file.path).filter(|_| is_whole(file)) {
+                Some(found) => summed.sums.push(found),
+                None => summed.unsummed.push(file.clone()),
+            }
+        }
+        Ok(summed)
+    }
 }
 
 async fn view(ctx: &SessionContext, schema: &'static str, name: &str, sql: &str) -> Result<(), TruthError> {

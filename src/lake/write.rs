@@ -4,11 +4,13 @@
 //! batches ──> one buffer per partition ──> sort by customer, service, period ──> Parquet (zstd, dictionary) ──> Add action
 //! ```
 //! Memory is bounded by [`MAX_BUFFERED_BYTES`] per writer, whatever the size of the input: when all buffers together pass it, the
-//! largest is written. Files are written before anything is committed; an interrupted run leaves files that no table names.
+//! largest is written. Files are written before anything is committed; an interrupted run leaves files that no table names. Beside each file of
+//! usage lies one of its sums ([`super::usage_sum`]).
 
 use super::delta::{Lake, LakeError};
 use super::order::sorted_rows;
 use super::schema::Table;
+use super::usage_sum;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use arrow::compute::{concat, interleave_record_batch, max, min, partition, take_record_batch};
 use arrow::datatypes::{DataType, Date32Type, Schema, SchemaRef};
@@ -41,7 +43,16 @@ pub struct TableWriter {
     next_file: usize,
     buffers: HashMap<PartitionValues, Buffer>,
     buffered_bytes: usize,
-    adds: Vec<Add>,
+    written: Written,
+}
+
+/// Files that were written, as actions for [`Lake::commit`].
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Of the table itself.
+    pub files: Vec<Add>,
+    /// Of [`Table::UsageSum`], if the table is usage.
+    pub sums: Vec<Add>,
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +77,7 @@ impl TableWriter {
             next_file: 0,
             buffers: HashMap::new(),
             buffered_bytes: 0,
-            adds: Vec::new(),
+            written: Written::default(),
         }
     }
 
@@ -100,17 +111,17 @@ impl TableWriter {
         Ok(())
     }
 
-    /// Writes what is left and returns the files as actions for [`Lake::commit`].
+    /// Writes what is left and returns the files.
     ///
     /// # Errors
     /// [`LakeError`] if a file cannot be written.
-    pub fn finish(mut self) -> Result<Vec<Add>, LakeError> {
+    pub fn finish(mut self) -> Result<Written, LakeError> {
         let mut partitions: Vec<_> = self.buffers.keys().cloned().collect();
         partitions.sort();
         for partition in partitions {
             self.flush(&partition)?;
         }
-        Ok(self.adds)
+        Ok(self.written)
     }
 
     fn encode_error(&self, action: &'static str, detail: &impl ToString) -> LakeError {
@@ -159,27 +170,23 @@ impl TableWriter {
         let Some(buffer) = self.buffers.remove(partition) else { return Ok(()) };
         self.buffered_bytes -= buffer.bytes;
         let order = self.order(&buffer.batches)?;
-        let bytes = self.encoded(&buffer.batches, order).map_err(|e| self.encode_error("encode Parquet", &e))?;
-        let add = self.place(partition, &buffer, &bytes)?;
-        self.adds.push(add);
-        Ok(())
-    }
-
-    /// The rows as a Parquet file, in this order or as they stand.
-    fn encoded(&self, batches: &[RecordBatch], order: Option<Vec<(usize, usize)>>) -> Result<Vec<u8>, ParquetError> {
-        let mut bytes = Vec::new();
-        let mut writer = ArrowWriter::try_new(&mut bytes, Arc::clone(&self.file_schema), Some(properties(self.table)))?;
-        match order {
-            None => batches.iter().try_for_each(|rows| writer.write(rows))?,
-            Some(order) => {
-                let batches: Vec<&RecordBatch> = batches.iter().collect();
-                for group in order.chunks(ROW_GROUP_ROWS) {
-                    writer.write(&interleave_record_batch(&batches, group)?)?;
-                }
+        let path = self.next_path(partition);
+        let sums = match self.table {
+            usage_sum::OF => {
+                usage_sum::sums(&buffer.batches, order.as_deref()).map_err(|e| self.encode_error("sum usage", &e))?
             }
+            _ => None,
+        };
+        let bytes = encoded(self.table, &self.file_schema, &buffer.batches, order)
+            .map_err(|e| self.encode_error("encode Parquet", &e))?;
+        self.written.files.push(self.place(self.table, partition, &path, stats(&buffer), &bytes)?);
+        if let Some(sums) = sums {
+            let stats = serde_json::json!({ "numRecords": sums.num_rows() });
+            let bytes = encoded(Table::UsageSum, &usage_sum::file_schema(), &[sums], None)
+                .map_err(|e| self.encode_error("encode Parquet", &e))?;
+            self.written.sums.push(self.place(Table::UsageSum, partition, &path, stats, &bytes)?);
         }
-        writer.close()?;
-        Ok(bytes)
+        Ok(())
     }
 
     /// The rows of all batches in sorted order, as batch and row; nothing if they are sorted as they stand.
@@ -201,8 +208,8 @@ impl TableWriter {
         Ok(Some(order.into_iter().map(|row| places[row as usize]).collect()))
     }
 
-    /// Writes the bytes to their place and describes them.
-    fn place(&mut self, partition: &PartitionValues, rows: &Buffer, bytes: &[u8]) -> Result<Add, LakeError> {
+    /// Where the next file of a partition goes, below its table.
+    fn next_path(&mut self, partition: &PartitionValues) -> String {
         let mut path = String::new();
         for column in self.table.partition_columns() {
             let value = partition.get(*column).cloned().flatten();
@@ -211,21 +218,55 @@ impl TableWriter {
         }
         path.push_str(&format!("{}-{:05}.parquet", self.prefix, self.next_file));
         self.next_file += 1;
-        let target = self.lake.folder(self.table).join(&path);
+        path
+    }
+
+    /// Writes the bytes to their place and describes them.
+    fn place(
+        &self,
+        table: Table,
+        partition: &PartitionValues,
+        path: &str,
+        stats: serde_json::Value,
+        bytes: &[u8],
+    ) -> Result<Add, LakeError> {
+        let target = self.lake.folder(table).join(path);
         if let Some(folder) = target.parent() {
             fs::create_dir_all(folder).map_err(|e| LakeError::io("create", folder, e))?;
         }
         fs::write(&target, bytes).map_err(|e| LakeError::io("write", &target, e))?;
         Ok(Add {
-            path,
+            path: path.to_owned(),
             partition_values: partition.clone().into_iter().collect(),
             size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
             modification_time: 0,
             data_change: true,
-            stats: Some(stats(rows).to_string()),
+            stats: Some(stats.to_string()),
             ..Add::default()
         })
     }
+}
+
+/// The rows as a Parquet file, in this order or as they stand.
+fn encoded(
+    table: Table,
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    order: Option<Vec<(usize, usize)>>,
+) -> Result<Vec<u8>, ParquetError> {
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, Arc::clone(schema), Some(properties(table)))?;
+    match order {
+        None => batches.iter().try_for_each(|rows| writer.write(rows))?,
+        Some(order) => {
+            let batches: Vec<&RecordBatch> = batches.iter().collect();
+            for group in order.chunks(ROW_GROUP_ROWS) {
+                writer.write(&interleave_record_batch(&batches, group)?)?;
+            }
+        }
+    }
+    writer.close()?;
+    Ok(bytes)
 }
 
 /// How files are encoded. A row's number in its file is never repeated: a dictionary of numbers would only cost.

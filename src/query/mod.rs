@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod header;
+mod kept;
 pub mod run;
 pub mod session;
 pub mod views;

@@ -1,16 +1,16 @@
 //! Runs queries against a view of the lake: facts in the order of what they read, then signals.
 //!
-//! A fact is a query in `queries/facts`; its result is kept in memory as the table `facts.<name>` for those that read it. Errors
+//! A fact is a query in `queries/facts`; its result is kept ([`super::kept`]) as the table `facts.<name>` for those that read it. Errors
 //! name the file, line and column, and what the engine suggests.
 
 use super::catalog::{Catalog, Query};
 use super::header::Header;
+use super::kept;
 use crate::steps::{Silent, Steps};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use chrono::{Months, NaiveDate};
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
-use datafusion::datasource::MemTable;
 use datafusion::prelude::{DataFrame, SessionContext};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -80,6 +80,9 @@ impl QueryError {
     #[must_use]
     pub fn from_engine(query: &Query, error: &DataFusionError) -> Self {
         let root = error.find_root();
+        if let DataFusionError::ResourcesExhausted(said) = root {
+            return Self { place: query.path.clone(), message: "memory is short".to_owned(), notes: short_memory(said) };
+        }
         if let Some(diagnostic) = error.diagnostic() {
             let place = diagnostic
                 .span
@@ -93,6 +96,14 @@ impl QueryError {
             .map_or_else(|| query.path.clone(), |(line, column)| format!("{}:{line}:{column}", query.path));
         Self { place, message, notes: String::new() }
     }
+}
+
+/// What to do where memory is short; the first line of what the engine says names the operator that asked.
+fn short_memory(said: &str) -> String {
+    let asked = said.lines().next().unwrap_or_default().trim_end_matches(':');
+    format!(
+        "\n  it needs more than `--memory-limit` leaves it: give more, or fewer `--threads` (each needs its own)\n  the engine says: {asked}"
+    )
 }
 
 /// The parser's own `Line: 3, Column: 7`.
@@ -177,10 +188,10 @@ pub async fn build_facts_in_steps(
         let started = std::time::Instant::now();
         let frame = plan(ctx, query, parameters).await?;
         let schema = nullable(frame.schema().as_arrow());
-        let parts = frame.collect_partitioned().await.map_err(failed)?;
-        let rows: usize = parts.iter().flatten().map(RecordBatch::num_rows).sum();
-        let table = MemTable::try_new(schema, parts).map_err(failed)?;
-        ctx.register_table(TableReference::partial("facts", name.as_str()), Arc::new(table)).map_err(failed)?;
+        let context = Arc::new(frame.task_ctx());
+        let plan = frame.create_physical_plan().await.map_err(failed)?;
+        let (table, rows) = kept::keep(plan, context, schema).await.map_err(failed)?;
+        ctx.register_table(TableReference::partial("facts", name.as_str()), table).map_err(failed)?;
         timings.push(FactTiming { name, rows, took: started.elapsed() });
     }
     Ok(timings)

@@ -1,15 +1,46 @@
 //! The query engine as Shortfall sets it up: its functions, its limits, and error messages that point into the SQL.
 
+use super::kept::Room;
 use datafusion::execution::context::SessionConfig;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::SessionContext;
+use std::sync::Arc;
+
+/// The least memory that can be asked for: below, not even the smallest sort has room.
+pub const LEAST_MEMORY: usize = 64 << 20;
 
 /// A context with all functions, on `partitions` threads.
 #[must_use]
 pub fn context(partitions: usize) -> SessionContext {
+    set_up(configuration(partitions), Arc::default())
+}
+
+/// The same, within `memory` bytes: sorts, joins and sums go to temporary files where they need more than half of it, and facts, all
+/// together, where they need more than a quarter. What is left is for what the engine does not count: decoding, windows, results.
+///
+/// Joins are sort-merge joins: a hash join cannot go to disk.
+///
+/// # Errors
+/// DataFusion's, if the place for temporary files cannot be used.
+pub fn within(partitions: usize, memory: usize) -> datafusion::common::Result<SessionContext> {
+    let mut config = configuration(partitions).with_extension(Arc::new(Room::new(memory / 4)));
+    config.options_mut().optimizer.prefer_hash_join = false;
+    // What a sort needs to merge what it has written: no more than a share of a small limit.
+    config.options_mut().execution.sort_spill_reservation_bytes = (memory / 32).min(10 << 20);
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory / 2))).build_arc()?;
+    Ok(set_up(config, runtime))
+}
+
+fn configuration(partitions: usize) -> SessionConfig {
     let mut config = SessionConfig::new().with_target_partitions(partitions.max(1)).with_information_schema(true);
     config.options_mut().sql_parser.collect_spans = true;
+    config
+}
+
+fn set_up(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContext {
     // Exports and the reader agree on UTC; a session time zone would shift what was never local.
-    let ctx = SessionContext::new_with_config(config);
+    let ctx = SessionContext::new_with_config_rt(config, runtime);
     crate::functions::register(&ctx);
     crate::kernels::register(&ctx);
     ctx

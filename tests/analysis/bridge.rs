@@ -16,7 +16,7 @@ use shortfall::findings::marts::conform;
 use shortfall::lake::Table;
 use shortfall::lake::schema::TABLES;
 use shortfall::lake::truth::register_schemas;
-use shortfall::lake::version_span;
+use shortfall::lake::{usage_sum, version_span};
 use shortfall::month::Month;
 use shortfall::query::catalog::Catalog;
 use shortfall::query::run::build_facts;
@@ -272,7 +272,7 @@ impl World {
     }
 
     /// `known` and `core_history` over these rows.
-    fn register(&self, ctx: &SessionContext) {
+    async fn register(&self, ctx: &SessionContext) {
         register_schemas(ctx).expect("schemas");
         let none = Rows::default();
         let put = |schema: &str, name: &str, batches: Vec<RecordBatch>| {
@@ -286,13 +286,15 @@ impl World {
             put("core_history", table.name(), vec![earlier.batch(table), rows]);
         }
         put("core_history", version_span::NAME, vec![self.rows[&version_span::OF].versions()]);
+        let sums = ctx.sql(&usage_sum::query("SELECT * FROM known.vendor_usage")).await.expect("sums").into_view();
+        ctx.register_table(TableReference::partial("known", usage_sum::NAME), sums).expect("registered");
     }
 }
 
 /// Cells that break a law, and how many there are in all.
 async fn broken(seed: u64) -> (usize, usize, Vec<Vec<String>>) {
     let ctx = session::context(2);
-    World::random(&mut ChaCha8Rng::seed_from_u64(seed)).register(&ctx);
+    World::random(&mut ChaCha8Rng::seed_from_u64(seed)).register(&ctx).await;
     let catalog = Catalog::load(None).expect("queries");
     build_facts(&ctx, &catalog, parameters(), Some(&["gap_bridge", "billed_line"])).await.expect("facts");
     let mut counts = Vec::new();

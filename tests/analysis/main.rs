@@ -15,6 +15,7 @@ mod flight;
 mod hostile;
 mod identity;
 mod laws;
+mod memory;
 mod onset;
 mod over_time;
 mod own_signals;

@@ -16,7 +16,7 @@ use shortfall::kernels::{FAMILY_KERNELS, KERNELS};
 use shortfall::lake::Table;
 use shortfall::lake::schema::TABLES;
 use shortfall::lake::truth::register_schemas;
-use shortfall::lake::version_span;
+use shortfall::lake::{usage_sum, version_span};
 use shortfall::query::catalog::Catalog;
 use shortfall::query::header::Header;
 use shortfall::query::run::{self, Parameters};
@@ -98,6 +98,8 @@ pub async fn empty_lake(catalog: &Catalog) -> SessionContext {
             ctx.register_table(TableReference::partial(schema, table.name()), Arc::new(empty)).expect("registered");
         }
     }
+    let sums = MemTable::try_new(usage_sum::schema(), vec![Vec::new()]).expect("an empty table");
+    ctx.register_table(TableReference::partial("known", usage_sum::NAME), Arc::new(sums)).expect("registered");
     let versions = MemTable::try_new(version_span::schema(), vec![Vec::new()]).expect("an empty table");
     ctx.register_table(TableReference::partial("core_history", version_span::NAME), Arc::new(versions)).expect("registered");
     for (table, schema) in [("batch", Table::Batch.schema()), ("delivery", shortfall::lake::delivery::schema())] {

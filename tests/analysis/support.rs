@@ -117,5 +117,6 @@ pub fn request(quarter: &str) -> Request {
         queries: None,
         threads: 2,
         back_billing_months: BACK_BILLING_MONTHS,
+        memory: None,
     }
 }

@@ -14,6 +14,7 @@
 //! 1. Every cut of a history, ingested in any order by any number of ingests, some files offered again, gives the same `core.*`, but
 //!    for `batch_id` and `source_row`, which name the file. A person can say what it gives ([`expected`]).
 //! 2. Any files whatever, also such that contradict each other on one date, give the same `core.*` with provenance in any order.
+//! 3. `known.usage_sum` adds up to the same as the rows of `known.vendor_usage`, whichever files it reads for it.
 //!
 //! What law 1 cannot promise: a record with an id torn apart between two pages; the rows of one of them win, always the same. Parts that
 //! are equal to the byte: they are one file offered twice. Nor files without a date, whose modification time tells when they became
@@ -22,6 +23,7 @@
 use super::support::Place;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
+use datafusion::prelude::SessionContext;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use rand::seq::SliceRandom;
@@ -29,7 +31,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use shortfall::ingest::{Options, Outcome, Silent, ingest};
-use shortfall::lake::{Lake, truth};
+use shortfall::lake::{Lake, truth, usage_sum};
 use shortfall::query::catalog::Catalog;
 use shortfall::query::{session, views};
 use std::collections::{BTreeMap, BTreeSet};
@@ -428,6 +430,41 @@ fn land(lake: &Lake, mut files: Vec<PathBuf>, disorder: Option<&mut ChaCha8Rng>)
 
 type Rows = Vec<BTreeMap<String, String>>;
 
+async fn rows_of(ctx: &SessionContext, sql: &str) -> Rows {
+    let batches = ctx.sql(sql).await.expect(sql).collect().await.expect(sql);
+    let mut rows: Rows = Vec::new();
+    for batch in &batches {
+        let (schema, options) = (batch.schema(), FormatOptions::default());
+        for row in 0..batch.num_rows() {
+            let cell = |column: usize| {
+                let cells = ArrayFormatter::try_new(batch.column(column), &options).expect("a printable column");
+                (schema.field(column).name().clone(), plain(cells.value(row).to_string()))
+            };
+            rows.push((0..batch.num_columns()).map(cell).collect());
+        }
+    }
+    rows.sort();
+    rows
+}
+
+/// Groups of `known.usage_sum`, and the same from the rows themselves.
+fn usage_sums(lake: &Lake, as_of: Option<DateTime<Utc>>) -> [Rows; 2] {
+    const GROUP: &str = "system, customer_native_id, native_sku, service_month, currency, measure, category, from_at, to_at";
+    let lake = lake.clone();
+    let read = async move {
+        let ctx = session::context(1);
+        truth::register(&ctx, &lake, as_of).await.expect("a view of the lake");
+        let summed = |of: &str| {
+            format!(
+                "SELECT {GROUP}, sum(quantity) AS quantity, sum(cost) AS cost, sum(source_rows) AS source_rows FROM {of} GROUP BY {GROUP}"
+            )
+        };
+        let rows = format!("({})", usage_sum::query("SELECT * FROM known.vendor_usage"));
+        [rows_of(&ctx, &summed("known.usage_sum")).await, rows_of(&ctx, &summed(&rows)).await]
+    };
+    RUNTIME.block_on(async { tokio::spawn(read).await.expect("no panic") })
+}
+
 /// The rows of every view of `core` that a person reads, sorted.
 fn core(lake: &Lake, as_of: Option<DateTime<Utc>>) -> BTreeMap<&'static str, Rows> {
     let lake = lake.clone();
@@ -442,20 +479,7 @@ fn core(lake: &Lake, as_of: Option<DateTime<Utc>>) -> BTreeMap<&'static str, Row
             .chain(["core.customer", "core.service", "facts.subject_event"])
             .collect::<BTreeSet<_>>()
         {
-            let batches = ctx.sql(&format!("SELECT * FROM {view}")).await.expect(view).collect().await.expect(view);
-            let mut rows: Rows = Vec::new();
-            for batch in &batches {
-                let (schema, options) = (batch.schema(), FormatOptions::default());
-                for row in 0..batch.num_rows() {
-                    let cell = |column: usize| {
-                        let cells = ArrayFormatter::try_new(batch.column(column), &options).expect("a printable column");
-                        (schema.field(column).name().clone(), plain(cells.value(row).to_string()))
-                    };
-                    rows.push((0..batch.num_columns()).map(cell).collect());
-                }
-            }
-            rows.sort();
-            found.insert(view, rows);
+            found.insert(view, rows_of(&ctx, &format!("SELECT * FROM {view}")).await);
         }
         found
     };
@@ -542,6 +566,10 @@ proptest! {
                 prop_assert_eq!(found, expected, "{:?} as of {:?}", kind, as_of);
             }
             prop_assert_eq!(said, without_provenance(core(&one, as_of)), "as of {:?}", as_of);
+            for lake in [&one, &other] {
+                let [sums, rows] = usage_sums(lake, as_of);
+                prop_assert_eq!(sums, rows, "sums as of {:?}", as_of);
+            }
         }
     }
 
@@ -554,5 +582,7 @@ proptest! {
         land(&one, files.clone(), None);
         land(&other, files, Some(&mut dice));
         prop_assert_eq!(core(&one, None), core(&other, None));
+        let [sums, rows] = usage_sums(&other, None);
+        prop_assert_eq!(sums, rows);
     }
 }
