@@ -50,6 +50,7 @@ static FACTS: LazyLock<Vec<(String, SchemaRef)>> = LazyLock::new(|| {
     wait_on_large_stack(|| async {
         let ctx = session::context(1);
         register_tables(&ctx, SHAPES[0]).expect("tables");
+        register_usage_views(&ctx).await.expect("views");
         run::build_facts(&ctx, &CATALOG, parameters(), None).await.expect("facts of nothing");
         let mut facts = Vec::new();
         for (name, _) in CATALOG.folder("facts") {
@@ -99,6 +100,19 @@ fn register_tables(ctx: &SessionContext, shape: Shape) -> Result<(), DataFusionE
     Ok(())
 }
 
+/// What the lake tells of usage beside its rows, from those that stand there now.
+async fn register_usage_views(ctx: &SessionContext) -> Result<(), DataFusionError> {
+    let sums = usage_sum::query("SELECT * FROM known.vendor_usage");
+    let arrivals = version_span::arrivals("SELECT * FROM core_history.vendor_usage_version");
+    for (schema, name, sql) in [("known", usage_sum::NAME, sums), ("core_history", version_span::ARRIVAL, arrivals)] {
+        let view = ctx.sql(&sql).await?.into_view();
+        let name = TableReference::partial(schema, name);
+        ctx.deregister_table(name.clone())?;
+        ctx.register_table(name, view)?;
+    }
+    Ok(())
+}
+
 /// A session that a file talks to.
 struct Session {
     ctx: SessionContext,
@@ -140,18 +154,9 @@ impl Session {
         let missing = || Fault::NoQuery(path.to_owned());
         let (folder, name) = path.split_once('/').ok_or_else(missing)?;
         let (_, query) = CATALOG.folder(folder).find(|(known, _)| *known == name).ok_or_else(missing)?;
-        self.register_usage_sum().await?;
+        register_usage_views(&self.ctx).await?;
         let (schema, batches) = run::rows(&self.ctx, query, parameters()).await?;
         self.replace(&TableReference::partial(folder, name), nullable(&schema), &batches)
-    }
-
-    /// The sums of the usage that stands there now.
-    async fn register_usage_sum(&self) -> Result<(), DataFusionError> {
-        let sums = self.ctx.sql(&usage_sum::query("SELECT * FROM known.vendor_usage")).await?.into_view();
-        let name = TableReference::partial("known", usage_sum::NAME);
-        self.ctx.deregister_table(name.clone())?;
-        self.ctx.register_table(name, sums)?;
-        Ok(())
     }
 
     /// Spreads rows over the partitions of the shape, in reversed order where there are several.

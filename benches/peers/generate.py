@@ -11,6 +11,7 @@ import argparse
 import calendar
 import datetime
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,19 @@ def crosswalks(pairs: pl.DataFrame, skus: pl.DataFrame, out: Path) -> None:
     ).write_csv(out / "services.csv")
 
 
+def months(rows: int, out: Path, seed: int) -> Iterator[tuple[Path, int]]:
+    """Writes the crosswalks, then month by month a file of usage; yields it and its rows."""
+    skus = sku_table()
+    pairs = world(rows, seed).join(skus, on="sku", maintain_order="left")
+    crosswalks(pairs, skus, out)
+    for index in range(MONTHS):
+        year, month = month_of(index)
+        frame = month_frame(pairs, index, seed)
+        file = out / "usage" / f"focus_{year}-{month:02d}.csv"
+        frame.write_csv(file)
+        yield file, frame.height
+
+
 def generate(rows: int, out: Path, seed: int) -> int:
     """Returns how many rows were written. A finished folder with the same parameters is left alone."""
     mark = out.with_name(out.name + ".txt")  # beside, as the folder is ingested whole
@@ -163,15 +177,7 @@ def generate(rows: int, out: Path, seed: int) -> int:
     mark.unlink(missing_ok=True)
     shutil.rmtree(out, ignore_errors=True)
     (out / "usage").mkdir(parents=True)
-    skus = sku_table()
-    pairs = world(rows, seed).join(skus, on="sku", maintain_order="left")
-    crosswalks(pairs, skus, out)
-    written = 0
-    for index in range(MONTHS):
-        year, month = month_of(index)
-        frame = month_frame(pairs, index, seed)
-        frame.write_csv(out / "usage" / f"focus_{year}-{month:02d}.csv")
-        written += frame.height
+    written = sum(height for _, height in months(rows, out, seed))
     mark.write_text(f"{wanted}{written}\n")
     return written
 

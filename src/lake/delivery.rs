@@ -18,11 +18,11 @@ use super::truth::TruthError;
 use crate::sources::all_exports;
 use arrow::array::{Array as _, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
 use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -65,14 +65,30 @@ pub fn guid_in(text: &str) -> Option<Range<usize>> {
     })
 }
 
-/// Registers `core.delivery` over `core.batch`: for each file the number of its delivery, and that of the file by itself.
+/// Deliveries by their batches, where parts add up: files of one delivery cannot contest each other.
+pub(super) type Parts = HashMap<String, i64>;
+
+/// Registers `core.delivery` over `core.batch`: for each file the number of its delivery, and that of the file by itself. Returns the
+/// deliveries of parts.
 ///
 /// # Errors
 /// [`TruthError::Engine`] if the batch table cannot be read.
-pub(super) async fn register(ctx: &SessionContext) -> Result<(), TruthError> {
+pub(super) async fn register(ctx: &SessionContext) -> Result<Parts, TruthError> {
     let rows = ctx.sql("SELECT batch_id, system, entity, recorded_at, run, run_at FROM core.batch").await?.collect().await?;
-    ctx.register_table(TableReference::partial("core", "delivery"), Arc::new(table(&rows)?))?;
-    Ok(())
+    let deliveries = deliveries(&rows)?;
+    let parts = parts(&deliveries);
+    ctx.register_table(
+        TableReference::partial("core", "delivery"),
+        Arc::new(MemTable::try_new(schema(), vec![vec![deliveries]])?),
+    )?;
+    Ok(parts)
+}
+
+fn parts(deliveries: &RecordBatch) -> Parts {
+    let (ids, adds_up) = (deliveries.column(0).as_string_view(), deliveries.column(5).as_boolean());
+    let numbers = deliveries.column(3).as_primitive::<Int64Type>();
+    let rows = (0..deliveries.num_rows()).filter(|&row| adds_up.value(row));
+    rows.map(|row| (ids.value(row).to_owned(), numbers.value(row))).collect()
 }
 
 /// Columns of `core.delivery`.
@@ -104,7 +120,7 @@ struct Landed {
     id: String,
 }
 
-fn table(rows: &[RecordBatch]) -> datafusion::common::Result<MemTable> {
+fn deliveries(rows: &[RecordBatch]) -> datafusion::common::Result<RecordBatch> {
     let mut files: Vec<Landed> = Vec::new();
     let mut arrivals: Vec<i64> = Vec::new();
     let mut entities: Vec<String> = Vec::new();
@@ -157,7 +173,7 @@ fn table(rows: &[RecordBatch]) -> datafusion::common::Result<MemTable> {
     let schema = schema();
     let texts = |values: StringArray| cast(&values, &DataType::Utf8View);
     let batch = RecordBatch::try_new(
-        Arc::clone(&schema),
+        schema,
         vec![
             texts(files.iter().map(|file| Some(file.id.as_str())).collect())?,
             texts(entities.iter().map(Some).collect())?,
@@ -170,7 +186,7 @@ fn table(rows: &[RecordBatch]) -> datafusion::common::Result<MemTable> {
             Arc::new(BooleanArray::from(whole)),
         ],
     )?;
-    MemTable::try_new(schema, vec![vec![batch]])
+    Ok(batch)
 }
 
 #[cfg(test)]

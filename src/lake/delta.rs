@@ -86,6 +86,8 @@ pub struct DataFile {
     pub recorded_at: Option<(i64, i64)>,
     /// Whether its rows belong to statements that are replaced as a whole.
     pub is_stated: bool,
+    /// Whether all its rows, or none, are on an invoice of the vendor; nothing if some are, or nobody counted.
+    pub is_invoiced: Option<bool>,
 }
 
 /// How a commit treats the files already there.
@@ -279,7 +281,11 @@ impl Lake {
                 let stats: serde_json::Value = view.stats().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
                 let path = view.object_store_path().to_string();
                 let rows = view.num_records().unwrap_or(0);
-                let unstated = stats.get("nullCount").and_then(|counts| counts.get("statement")?.as_u64());
+                let nulls = |column: &str| stats.get("nullCount").and_then(|counts| counts.get(column)?.as_u64());
+                let all_or_none = |without: u64| match without {
+                    0 => Some(true),
+                    count => (count == rows as u64).then_some(false),
+                };
                 DataFile {
                     batch_id: batch_of(&path).to_owned(),
                     path,
@@ -288,7 +294,8 @@ impl Lake {
                     partition: HashMap::into_iter(view.partition_values_map()).collect(),
                     period_start: range(&stats, "period_start"),
                     recorded_at: range(&stats, "recorded_at"),
-                    is_stated: unstated.is_some_and(|count| count < rows as u64),
+                    is_stated: nulls("statement").is_some_and(|count| count < rows as u64),
+                    is_invoiced: nulls("vendor_invoice").and_then(all_or_none),
                 }
             })
             .collect();

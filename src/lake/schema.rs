@@ -298,6 +298,7 @@ impl Table {
             ],
             Self::UsageSum => vec![
                 ("system", TEXT),
+                ("provider", TEXT),
                 ("customer_native_id", TEXT),
                 ("native_sku", TEXT),
                 ("currency", TEXT),
@@ -309,6 +310,8 @@ impl Table {
                 ("quantity", DECIMAL),
                 ("cost", DECIMAL),
                 ("source_rows", COUNT),
+                ("recorded_at", instant()),
+                ("batch_id", TEXT),
                 ("service_month", DATE),
             ],
             Self::InvoiceLine => vec![

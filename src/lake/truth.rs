@@ -18,7 +18,7 @@
 //! their `statement` (say, payer and billing month) and the instant from which it speaks; a later delivery of the same statement
 //! replaces all earlier rows from the first instant that it speaks of.
 
-use super::delivery;
+use super::delivery::{self, Parts};
 use super::delta::{DataFile, Lake, LakeError};
 use super::scan::FileTable;
 use super::schema::{TABLES, Table};
@@ -53,7 +53,7 @@ pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<
     // When a batch arrived decides between versions, so its table comes first.
     let batches = FileTable::new(lake, Table::Batch, lake.files(Table::Batch, None).await?);
     ctx.register_table(TableReference::partial("core", Table::Batch.name()), Arc::new(batches))?;
-    delivery::register(ctx).await?;
+    let parts = delivery::register(ctx).await?;
     for &table in TABLES.iter().filter(|table| table.area() == "core") {
         if let Some(version) = lake.version(table).await? {
             versions.insert(table.name().to_owned(), version);
@@ -69,7 +69,7 @@ pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<
             ctx.register_table(name, Arc::new(FileTable::new(lake, table, files)))?;
             continue;
         }
-        register_versions(ctx, lake, table, files, as_of).await?;
+        register_versions(ctx, lake, table, files, &parts, as_of).await?;
     }
     Ok(versions)
 }
@@ -124,6 +124,7 @@ async fn register_versions(
     lake: &Lake,
     table: Table,
     mut files: Vec<DataFile>,
+    parts: &Parts,
     as_of: Option<DateTime<Utc>>,
 ) -> Result<(), TruthError> {
     let limit = as_of.map(|t| t.timestamp_micros());
@@ -140,7 +141,7 @@ async fn register_versions(
         _ => String::new(),
     };
     let (stated, files) = files.into_iter().partition(|file| file.is_stated);
-    let (plain, contested) = split_contested(table, files);
+    let (plain, contested) = split_contested(table, files, parts);
     let name = table.name();
     let (has_contested, has_stated) = (!contested.is_empty(), !stated.is_empty());
     let whole = |file: &DataFile| limit.is_none_or(|limit| file.recorded_at.is_some_and(|(_, last)| last <= limit));
@@ -162,18 +163,23 @@ async fn register_versions(
         known.push(newest_statement(&rows("stated"), &columns));
     }
     view(ctx, "core_history", name, &history.join(" UNION ALL ")).await?;
-    if table == version_span::OF {
-        let (plain, contested, stated) =
-            (rows("plain"), has_contested.then(|| rows("contested")), has_stated.then(|| rows("stated")));
-        let spans = version_span::query(&plain, contested.as_deref(), stated.as_deref(), moment.as_deref());
-        view(ctx, "core_history", version_span::NAME, &spans).await?;
-    }
     if let Some(Summed { sums, unsummed }) = summed {
+        let (contested, stated) = (has_contested.then(|| rows("contested")), has_stated.then(|| rows("stated")));
+        let others = (contested.as_deref(), stated.as_deref(), moment.as_deref());
+        let spans = version_span::query(&rows("plain"), others.0, others.1, others.2);
+        view(ctx, "core_history", version_span::NAME, &spans).await?;
         let has_unsummed = !unsummed.is_empty();
         for (part, of, files) in [("sums", Table::UsageSum, sums), ("unsummed", table, unsummed)] {
             let reference = TableReference::partial("core_history", format!("_{name}_{part}"));
             ctx.register_table(reference, Arc::new(FileTable::new(lake, of, files)))?;
         }
+        let arrived = |of: &str| format!("SELECT system, provider, service_month, batch_id, recorded_at FROM {of}");
+        let mut arrivals = arrived(&format!("core_history._{name}_sums"));
+        if has_unsummed {
+            arrivals += &format!(" UNION ALL {}", arrived(&format!("({})", rows("unsummed"))));
+        }
+        let arrivals = version_span::arrival_query(&arrivals, others.0, others.1, others.2);
+        view(ctx, "core_history", version_span::ARRIVAL, &arrivals).await?;
         let mut unsummed: Vec<String> = has_unsummed.then(|| rows("unsummed")).into_iter().collect();
         unsummed.extend(known.iter().skip(1).cloned());
         let mut sums = vec![format!("SELECT {} FROM core_history._{name}_sums", usage_sum::column_list())];
@@ -337,8 +343,19 @@ pub(super) fn deliveries(rows: &str) -> String {
 
 /// Files whose rows no other batch can have versions of, and the rest.
 ///
-/// Where the key holds the period, two batches contest each other only within a partition and only if their periods overlap.
-fn split_contested(table: Table, files: Vec<DataFile>) -> (Vec<DataFile>, Vec<DataFile>) {
+/// Where the key holds the period, two batches contest each other only within a partition and only if their periods overlap. Parts of one
+/// delivery that became known at one instant are one batch in this: a large month is cut into many files.
+fn split_contested(table: Table, files: Vec<DataFile>, parts: &Parts) -> (Vec<DataFile>, Vec<DataFile>) {
+    let speaker = |file: &DataFile| {
+        let is_one_instant = |(first, last): &(i64, i64)| first == last;
+        match (parts.get(&file.batch_id), file.is_invoiced, file.recorded_at.filter(is_one_instant)) {
+            // As `delivery::number` has it: what is billed and what is not are two deliveries.
+            (Some(delivery), Some(is_invoiced), Some((known_at, _))) if table == Table::VendorUsage => {
+                Speaker::Delivery(*delivery, is_invoiced, known_at)
+            }
+            _ => Speaker::Batch(file.batch_id.clone()),
+        }
+    };
     let by_period = table.key().contains(&"period_start");
     let mut groups: BTreeMap<Vec<Option<String>>, Vec<DataFile>> = BTreeMap::new();
     for file in files {
@@ -355,7 +372,7 @@ fn split_contested(table: Table, files: Vec<DataFile>) -> (Vec<DataFile>, Vec<Da
         let mut cluster: Vec<DataFile> = Vec::new();
         let mut end = i64::MIN;
         let mut close = |cluster: &mut Vec<DataFile>| {
-            let many = cluster.iter().any(|file| file.batch_id != cluster[0].batch_id);
+            let many = cluster.iter().any(|file| speaker(file) != speaker(&cluster[0]));
             (if many { &mut contested } else { &mut plain }).append(cluster);
         };
         for file in group {
@@ -373,6 +390,14 @@ fn split_contested(table: Table, files: Vec<DataFile>) -> (Vec<DataFile>, Vec<Da
     (plain, contested)
 }
 
+/// Whose word a file is.
+#[derive(PartialEq, Eq)]
+enum Speaker {
+    Batch(String),
+    /// Its number, whether it is invoiced, and when it became known.
+    Delivery(i64, bool, i64),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,21 +412,39 @@ mod tests {
             period_start: Some(span),
             recorded_at: None,
             is_stated: false,
+            is_invoiced: Some(false),
         }
     }
 
     #[test]
     fn only_overlapping_batches_are_compared() {
         let files = vec![file("a", (0, 10)), file("b", (11, 20)), file("c", (15, 30)), file("d", (31, 40)), file("d", (35, 50))];
-        let (plain, contested) = split_contested(Table::VendorUsage, files);
+        let (plain, contested) = split_contested(Table::VendorUsage, files, &Parts::new());
         let ids = |files: &[DataFile]| files.iter().map(|f| f.batch_id.clone()).collect::<Vec<_>>();
         assert_eq!(ids(&plain), ["a", "d", "d"]);
         assert_eq!(ids(&contested), ["b", "c"]);
     }
 
     #[test]
+    fn parts_of_one_delivery_do_not_contest_each_other() {
+        let said_at = |batch, instant, is_invoiced| DataFile {
+            recorded_at: Some((instant, instant)),
+            is_invoiced: Some(is_invoiced),
+            ..file(batch, (0, 10))
+        };
+        let parts = Parts::from(["a", "b", "c"].map(|batch| (batch.to_owned(), 1)));
+        let split = |files: Vec<DataFile>| split_contested(Table::VendorUsage, files, &parts).1.len();
+        assert_eq!(split(vec![said_at("a", 5, false), said_at("b", 5, false), said_at("c", 5, false)]), 0);
+        assert_eq!(split(vec![said_at("a", 5, false), said_at("b", 5, true)]), 2, "what is billed replaces what was not");
+        assert_eq!(split(vec![said_at("a", 5, false), said_at("b", 6, false)]), 2, "known at two instants");
+        assert_eq!(split(vec![said_at("a", 5, false), said_at("other", 5, false)]), 2, "of another delivery");
+        let unknown = DataFile { is_invoiced: None, ..said_at("b", 5, false) };
+        assert_eq!(split(vec![said_at("a", 5, false), unknown]), 2, "nobody counted");
+    }
+
+    #[test]
     fn keys_without_a_period_are_compared_across_all_batches() {
-        let (plain, contested) = split_contested(Table::InvoiceLine, vec![file("a", (0, 1)), file("b", (5, 6))]);
+        let (plain, contested) = split_contested(Table::InvoiceLine, vec![file("a", (0, 1)), file("b", (5, 6))], &Parts::new());
         assert!(plain.is_empty());
         assert_eq!(contested.len(), 2);
     }

@@ -1,7 +1,8 @@
 //! Usage summed as far as it can be before anybody knows what its ids mean: `known.usage_sum`.
 //!
 //! ```text
-//! one group = system, customer id, SKU, service month, currency, measure, category, days (only of what must be spread over days)
+//! one group = system, customer id, SKU, service month, currency, measure, category, days (only of what must be spread over days),
+//!             and where it comes from: provider, file, when it became known
 //! quantity  = sum of what is usage or trial,  cost = sum,  source_rows = count
 //! ```
 //! A day's rows of a cloud bill add up to a thirtieth of their number, and most files never change again. So every data file of
@@ -12,6 +13,8 @@
 //! | --- | --- |
 //! | no other batch can hold a version of its rows, all known by the as-of date | its sums |
 //! | contested, of statements that are replaced, known only in part, or without a file of sums | its rows, summed by [`query`] |
+//!
+//! When each month's usage arrived is told by the same files ([`super::version_span`]): whoever looks for what came late reads no row of what did not.
 //!
 //! Sums are a copy: losing them, or a stop between the commits of the two tables, costs time and nothing else. Several rows may
 //! belong to one group (one of each file); whoever reads adds them up. Where a sum does not fit a `DECIMAL(38, 18)` the file has no sums.
@@ -48,18 +51,30 @@ pub(super) fn column_list() -> String {
 #[must_use]
 pub fn query(rows: &str) -> String {
     format!(
-        "SELECT system, customer_native_id, native_sku, currency, measure, category,
+        "SELECT system, provider, customer_native_id, native_sku, currency, measure, category,
                 segment_start(measure, period_start, period_end) AS from_at, segment_end(measure, period_start, period_end) AS to_at,
                 sum(CASE WHEN category IN ('usage', 'trial') THEN quantity END) AS quantity, sum(cost) AS cost, count(*) AS source_rows,
-                service_month
+                recorded_at, batch_id, service_month
          FROM ({rows})
-         GROUP BY system, customer_native_id, native_sku, service_month, currency, measure, category,
-                  segment_start(measure, period_start, period_end), segment_end(measure, period_start, period_end)"
+         GROUP BY system, provider, customer_native_id, native_sku, service_month, currency, measure, category,
+                  segment_start(measure, period_start, period_end), segment_end(measure, period_start, period_end), recorded_at, batch_id"
     )
 }
 
 /// What tells the groups of one customer and SKU apart.
-type Group<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>, Option<(i64, i64)>);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Group<'a> {
+    provider: Option<&'a str>,
+    currency: Option<&'a str>,
+    measure: Option<&'a str>,
+    category: Option<&'a str>,
+    days: Option<(i64, i64)>,
+    recorded_at: Option<i64>,
+    batch: Option<&'a str>,
+}
+
+/// Customer and SKU.
+type Pair<'a> = (Option<&'a str>, Option<&'a str>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
@@ -79,6 +94,9 @@ struct Rows<'a> {
     to: &'a TimestampMicrosecondArray,
     quantity: &'a Decimal128Array,
     cost: &'a Decimal128Array,
+    provider: &'a StringArray,
+    recorded_at: &'a TimestampMicrosecondArray,
+    batch: &'a StringArray,
 }
 
 impl<'a> Rows<'a> {
@@ -96,6 +114,9 @@ impl<'a> Rows<'a> {
             to: instants("period_end")?,
             quantity: decimals("quantity")?,
             cost: decimals("cost")?,
+            provider: text("provider")?,
+            recorded_at: instants("recorded_at")?,
+            batch: text("batch_id")?,
         })
     }
 }
@@ -121,11 +142,11 @@ pub(super) fn sums(batches: &[RecordBatch], order: Option<&[(usize, usize)]>) ->
 struct Summed<'a> {
     spread: Spread,
     /// Customer and SKU of the rows at hand.
-    pair: Option<(Option<&'a str>, Option<&'a str>)>,
+    pair: Option<Pair<'a>>,
     /// Their groups' places among the complete ones.
     groups: HashMap<Group<'a>, usize, foldhash::fast::RandomState>,
     last: Option<(Group<'a>, usize)>,
-    keys: Vec<(Option<&'a str>, Option<&'a str>, Group<'a>)>,
+    keys: Vec<(Pair<'a>, Group<'a>)>,
     sums: Vec<Sum>,
 }
 
@@ -139,15 +160,21 @@ impl<'a> Summed<'a> {
             self.groups.clear();
             self.last = None;
         }
-        let category = text(rows.category);
         let measure = text(rows.measure);
         let days = value(rows.from, row).zip(value(rows.to, row));
-        let days = days.filter(|&(from, to)| self.spread.is_spread(measure == Some("level"), from, to));
-        let group = (text(rows.currency), measure, category, days);
+        let group = Group {
+            provider: text(rows.provider),
+            currency: text(rows.currency),
+            measure,
+            category: text(rows.category),
+            days: days.filter(|&(from, to)| self.spread.is_spread(measure == Some("level"), from, to)),
+            recorded_at: value(rows.recorded_at, row),
+            batch: text(rows.batch),
+        };
         let at = match self.last {
             Some((known, at)) if known == group => at,
             _ => *self.groups.entry(group).or_insert_with(|| {
-                self.keys.push((pair.0, pair.1, group));
+                self.keys.push((pair, group));
                 self.sums.push(Sum::default());
                 self.sums.len() - 1
             }),
@@ -155,7 +182,7 @@ impl<'a> Summed<'a> {
         self.last = Some((group, at));
         let sum = &mut self.sums[at];
         sum.rows += 1;
-        if matches!(category, Some("usage" | "trial")) {
+        if matches!(group.category, Some("usage" | "trial")) {
             sum.quantity = plus(sum.quantity, value(rows.quantity, row))?;
         }
         sum.cost = plus(sum.cost, value(rows.cost, row))?;
@@ -165,11 +192,11 @@ impl<'a> Summed<'a> {
     /// The groups in the order of customers and SKUs, without the columns that folders state.
     fn finish(self) -> Result<RecordBatch, ArrowError> {
         let (precision, scale) = (crate::money::PRECISION, crate::money::SCALE as i8);
-        let texts = |of: fn(&(Option<&'a str>, Option<&'a str>, Group<'a>)) -> Option<&'a str>| -> ArrayRef {
+        let texts = |of: fn(&(Pair<'a>, Group<'a>)) -> Option<&'a str>| -> ArrayRef {
             Arc::new(self.keys.iter().map(of).collect::<StringArray>())
         };
-        let instants = |of: fn((i64, i64)) -> i64| -> ArrayRef {
-            let values: TimestampMicrosecondArray = self.keys.iter().map(|key| key.2.3.map(of)).collect();
+        let instants = |of: fn(&Group<'a>) -> Option<i64>| -> ArrayRef {
+            let values: TimestampMicrosecondArray = self.keys.iter().map(|(_, group)| of(group)).collect();
             Arc::new(values.with_timezone("UTC"))
         };
         let decimals = |of: fn(&Sum) -> Option<i128>| -> Result<ArrayRef, ArrowError> {
@@ -177,16 +204,19 @@ impl<'a> Summed<'a> {
             Ok(Arc::new(values.with_precision_and_scale(precision, scale)?))
         };
         let columns = vec![
-            texts(|key| key.0),
-            texts(|key| key.1),
-            texts(|key| key.2.0),
-            texts(|key| key.2.1),
-            texts(|key| key.2.2),
-            instants(|days| days.0),
-            instants(|days| days.1),
+            texts(|(_, group)| group.provider),
+            texts(|(pair, _)| pair.0),
+            texts(|(pair, _)| pair.1),
+            texts(|(_, group)| group.currency),
+            texts(|(_, group)| group.measure),
+            texts(|(_, group)| group.category),
+            instants(|group| group.days.map(|days| days.0)),
+            instants(|group| group.days.map(|days| days.1)),
             decimals(|sum| sum.quantity)?,
             decimals(|sum| sum.cost)?,
             Arc::new(self.sums.iter().map(|sum| sum.rows).collect::<Int64Array>()),
+            instants(|group| group.recorded_at),
+            texts(|(_, group)| group.batch),
         ];
         RecordBatch::try_new(file_schema(), columns)
     }
@@ -257,6 +287,9 @@ mod tests {
             "customer_native_id" => names("c", |row| row.0),
             "native_sku" => names("s", |row| row.1),
             "currency" => names("X", |row| row.2),
+            "provider" => names("p", |row| row.0.filter(|_| row.1.is_none())),
+            "batch_id" => Arc::new(StringArray::from(vec!["batch"; rows.len()])),
+            "recorded_at" => instants(|row| Some(row.4)),
             "measure" => chosen(["flow", "level", "flow"], |row| row.2.unwrap_or(0) + row.0.unwrap_or(0)),
             "category" => chosen(["usage", "tax", "trial"], |row| row.1.unwrap_or(0)),
             "period_start" => instants(|row| row.3),
@@ -275,9 +308,9 @@ mod tests {
         lake.commit(table, adds, crate::lake::delta::Mode::Append).await.expect("a commit");
         let files = lake.files(table, None).await.expect("files");
         ctx.register_table("said", Arc::new(FileTable::new(lake, table, files))).expect("registered");
-        let group = "customer_native_id, native_sku, service_month, currency, measure, category, from_at, to_at";
+        let group = "provider, customer_native_id, native_sku, service_month, currency, measure, category, from_at, to_at, recorded_at, batch_id";
         let sql = format!(
-            "SELECT {group}, sum(quantity), sum(cost), CAST(sum(source_rows) AS BIGINT) FROM ({sql}) GROUP BY {group} ORDER BY {group}"
+            "SELECT {group}, sum(quantity) AS quantity, sum(cost) AS cost, sum(source_rows) AS source_rows FROM ({sql}) GROUP BY {group} ORDER BY {group}"
         );
         pretty_format_batches(&ctx.sql(&sql).await.expect("a plan").collect().await.expect("rows")).expect("text").to_string()
     }

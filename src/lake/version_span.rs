@@ -12,6 +12,9 @@
 //! | with keys | when this version did | when the next differing version did | when the key's first version did |
 //! | of statements | when they were delivered | the first later delivery that speaks of them again | none: such rows have no lasting ids |
 //!
+//! `core_history.usage_arrival` says the same of files: when something of each month arrived in them, and when something of it was replaced. It
+//! reads files of sums where there are any, so that whoever looks for what came late need not read what did not.
+//!
 //! The rules that decide between versions are those of [`super::truth`], whose queries are used here. Filters on `service_month` reach the
 //! files, as no version leaves its month.
 
@@ -25,6 +28,16 @@ pub const OF: Table = Table::VendorUsage;
 /// Its name in `core_history`.
 pub const NAME: &str = "vendor_usage_version";
 
+/// The name of the view of files in `core_history`.
+pub const ARRIVAL: &str = "usage_arrival";
+
+/// `core_history.usage_arrival` as a query over rows with the columns of `core_history.vendor_usage_version`.
+#[must_use]
+pub fn arrivals(versions: &str) -> String {
+    let columns = "system, entity, provider, service_month, batch_id, known_from, known_to";
+    format!("SELECT DISTINCT {columns} FROM ({versions})")
+}
+
 /// Columns of `core_history.vendor_usage_version`.
 #[must_use]
 pub fn schema() -> SchemaRef {
@@ -36,22 +49,42 @@ pub fn schema() -> SchemaRef {
 
 /// The query of the view over the rows of uncontested files, of contested ones, and of statements, each as a query.
 pub(super) fn query(plain: &str, contested: Option<&str>, stated: Option<&str>, as_of: Option<&str>) -> String {
-    let columns = |of: &str| -> String {
-        let columns: Vec<String> = OF.schema().fields().iter().map(|field| format!("{of}.{}", field.name())).collect();
-        columns.join(", ")
-    };
-    let never = "arrow_cast(NULL, 'Timestamp(Microsecond, Some(\"UTC\"))')";
-    let said = columns("said");
-    let mut parts = vec![format!(
-        "SELECT {said}, delivery.entity, said.recorded_at AS known_from, {never} AS known_to, said.recorded_at AS first_known_at
+    let plain = format!(
+        "SELECT {}, delivery.entity, said.recorded_at AS known_from, {NEVER} AS known_to, said.recorded_at AS first_known_at
+         FROM ({plain}) AS said JOIN core.delivery AS delivery ON said.batch_id = delivery.batch_id",
+        columns("said")
+    );
+    let others = compared(contested, stated, as_of);
+    std::iter::once(plain).chain(others).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// The query of the view of files. Of uncontested ones, `plain` has provider, month, file and instant.
+pub(super) fn arrival_query(plain: &str, contested: Option<&str>, stated: Option<&str>, as_of: Option<&str>) -> String {
+    let plain = format!(
+        "SELECT DISTINCT said.system, delivery.entity, said.provider, said.service_month, said.batch_id, said.recorded_at AS known_from, {NEVER} AS known_to
          FROM ({plain}) AS said JOIN core.delivery AS delivery ON said.batch_id = delivery.batch_id"
-    )];
+    );
+    let others = compared(contested, stated, as_of).into_iter().map(|versions| arrivals(&versions));
+    std::iter::once(plain).chain(others).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// No instant.
+const NEVER: &str = "arrow_cast(NULL, 'Timestamp(Microsecond, Some(\"UTC\"))')";
+
+fn columns(of: &str) -> String {
+    OF.schema().fields().iter().map(|field| format!("{of}.{}", field.name())).collect::<Vec<_>>().join(", ")
+}
+
+/// Versions of rows that others replace: of contested files, of statements.
+fn compared(contested: Option<&str>, stated: Option<&str>, as_of: Option<&str>) -> Vec<String> {
+    let said = columns("said");
+    let mut parts = Vec::new();
     if let Some(rows) = contested {
         parts.push(contested_spans(rows, &said, as_of));
     }
     if let Some(rows) = stated {
         parts.push(format!(
-            "SELECT {said}, delivery.entity, said.recorded_at AS known_from, replaced.replaced_at AS known_to, {never} AS first_known_at
+            "SELECT {said}, delivery.entity, said.recorded_at AS known_from, replaced.replaced_at AS known_to, {NEVER} AS first_known_at
              FROM ({rows}) AS said JOIN core.delivery AS delivery ON said.batch_id = delivery.batch_id
              LEFT JOIN ({}) AS replaced
                ON said.system = replaced.of_system AND said.statement = replaced.of_statement
@@ -60,7 +93,7 @@ pub(super) fn query(plain: &str, contested: Option<&str>, stated: Option<&str>, 
             replaced_statements(rows)
         ));
     }
-    parts.join(" UNION ALL ")
+    parts
 }
 
 fn contested_spans(rows: &str, said: &str, as_of: Option<&str>) -> String {

@@ -332,7 +332,11 @@ fn stats(rows: &Buffer) -> serde_json::Value {
             high.insert(field.name().clone(), text(last).into());
         }
     }
-    let unstated: Option<usize> = rows.batches.iter().map(|b| b.column_by_name("statement").map(|c| c.null_count())).sum();
-    let nulls: serde_json::Map<_, _> = unstated.map(|count| ("statement".to_owned(), count.into())).into_iter().collect();
+    // How many rows belong to no statement, and to no invoice of the vendor: truth tells files apart by it.
+    let mut nulls = serde_json::Map::new();
+    for column in ["statement", "vendor_invoice"] {
+        let count: Option<usize> = rows.batches.iter().map(|b| b.column_by_name(column).map(|c| c.null_count())).sum();
+        nulls.extend(count.map(|count| (column.to_owned(), count.into())));
+    }
     serde_json::json!({ "numRecords": rows.rows, "minValues": low, "maxValues": high, "nullCount": nulls })
 }

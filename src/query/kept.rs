@@ -292,7 +292,7 @@ mod tests {
             let (unlimited, ample, tight) = (
                 session::context(2),
                 session::within(2, 1 << 30).expect("a session"),
-                session::within(2, 8 << 20).expect("a session"),
+                session::within(2, 1 << 20).expect("a session"),
             );
             let (is_on_disk, expected) = kept(&unlimited).await;
             assert!(!is_on_disk);

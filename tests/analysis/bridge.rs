@@ -286,8 +286,12 @@ impl World {
             put("core_history", table.name(), vec![earlier.batch(table), rows]);
         }
         put("core_history", version_span::NAME, vec![self.rows[&version_span::OF].versions()]);
-        let sums = ctx.sql(&usage_sum::query("SELECT * FROM known.vendor_usage")).await.expect("sums").into_view();
-        ctx.register_table(TableReference::partial("known", usage_sum::NAME), sums).expect("registered");
+        let sums = usage_sum::query("SELECT * FROM known.vendor_usage");
+        let arrivals = version_span::arrivals("SELECT * FROM core_history.vendor_usage_version");
+        for (schema, name, sql) in [("known", usage_sum::NAME, sums), ("core_history", version_span::ARRIVAL, arrivals)] {
+            let view = ctx.sql(&sql).await.expect(name).into_view();
+            ctx.register_table(TableReference::partial(schema, name), view).expect("registered");
+        }
     }
 }
 

@@ -102,6 +102,9 @@ pub async fn empty_lake(catalog: &Catalog) -> SessionContext {
     ctx.register_table(TableReference::partial("known", usage_sum::NAME), Arc::new(sums)).expect("registered");
     let versions = MemTable::try_new(version_span::schema(), vec![Vec::new()]).expect("an empty table");
     ctx.register_table(TableReference::partial("core_history", version_span::NAME), Arc::new(versions)).expect("registered");
+    let arrivals =
+        ctx.sql(&version_span::arrivals("SELECT * FROM core_history.vendor_usage_version")).await.expect("arrivals").into_view();
+    ctx.register_table(TableReference::partial("core_history", version_span::ARRIVAL), arrivals).expect("registered");
     for (table, schema) in [("batch", Table::Batch.schema()), ("delivery", shortfall::lake::delivery::schema())] {
         let empty = MemTable::try_new(schema, vec![Vec::new()]).expect("an empty table");
         ctx.register_table(TableReference::partial("core", table), Arc::new(empty)).expect("registered");
