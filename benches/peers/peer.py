@@ -31,11 +31,24 @@ def run(name: str, lake: Callable[[Path, Path, int], None], facts: Callable[[Pat
     parser.add_argument("result", type=Path, nargs="?")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    started, used = time.perf_counter(), time.process_time()
     if arguments.job == "lake":
-        lake(arguments.data, arguments.lake, arguments.threads)
+        report(lambda: lake(arguments.data, arguments.lake, arguments.threads))
     else:
-        facts(arguments.data, arguments.lake, arguments.result, arguments.threads)
+        report(lambda: facts(arguments.data, arguments.lake, arguments.result, arguments.threads))
+
+
+def run_one(name: str, job: Callable[[Path, int], None]) -> None:
+    """`NAME LAKE`, for a job that only reads."""
+    parser = argparse.ArgumentParser(prog=name)
+    parser.add_argument("lake", type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    report(lambda: job(arguments.lake, arguments.threads))
+
+
+def report(job: Callable[[], None]) -> None:
+    started, used = time.perf_counter(), time.process_time()
+    job()
     seconds, cpu = time.perf_counter() - started, time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     json.dump({"seconds": seconds, "cpu": cpu, "peak_kib": peak}, sys.stdout)

@@ -8,8 +8,10 @@
          Shortfall also hashes and archives the originals, checks every cell, keeps file and row of each row, sorts, and commits to a
          Delta table; the peers do not.
 `facts`: usage joined with the crosswalks, summed to customer x service x month x currency without gaps, then per pair the Theil-Sen
-         slope of ln(quantity) and Mann-Kendall's S. For Shortfall twice: the facts alone (`analyze --timings`), and the whole of
-         `analyze` with all signals and marts.
+         slope of ln(quantity) and Mann-Kendall's S. For Shortfall twice: `fact_monthly`, the slopes and every fact that they read (`analyze
+         --timings`), and the whole of `analyze` with all signals and marts. Usage is summed by month when it lands (`core/usage_sum`), which is
+         part of `lake`; `rows` is the same without these files, from the rows themselves.
+`decode`: what reading costs at least: the columns that the facts need, decoded by pyarrow from Shortfall's lake and thrown away.
 
 Every run is a process of its own with warm files. Peers do not count their start and imports, Shortfall's processes count from start to end.
 CPU seconds (user and system) tell what a busy machine hides. Memory is the peak resident set of the process.
@@ -36,8 +38,8 @@ from generate import generate
 HERE = Path(__file__).parent
 PEERS = ["duckdb", "polars"]
 QUARTER = "2026Q4"
-# What `analyze` builds besides: not part of the job that the peers do.
-NOT_COMPARED = {"closed_month", "trend_input", "trend_baseline", "trend_test", "coverage", "quarter_activity", "unmapped", "yield_history"}
+# The job that the peers do; `analyze` builds more.
+COMPARED = ["fact_monthly", "peer_slope"]
 SLOPES = """
     SELECT customer_key, service_key, currency, theil_sen(x, y)['slope'] AS slope, mann_kendall(x, y)['s'] AS s
     FROM (SELECT customer_key, service_key, currency, CAST(date_part('year', month) * 12 + date_part('month', month) AS BIGINT) AS x,
@@ -75,12 +77,26 @@ def process(command: list[str]) -> tuple[float, float, int, str, str]:
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, *texts
 
 
+def with_what_they_read(facts: list[str]) -> set[str]:
+    """These facts, and all those that they read, by the headers of the queries."""
+    needed: set[str] = set()
+    while facts:
+        name = facts.pop()
+        if name not in needed:
+            needed.add(name)
+            file = next(file for folder in (HERE / "queries/facts", HERE / "../../queries/facts") if (file := folder / f"{name}.sql").exists())
+            header = re.search(r"^-- reads:.*(?:\n--   .*)*", file.read_text(), re.M)
+            facts += re.findall(r"\bfacts\.(\w+)", header[0]) if header else []
+    return needed
+
+
 class Bench:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
         self.data = arguments.work / f"data-{arguments.rows}"
         self.timings: dict[tuple[str, str], Timing] = {}
         self.facts: dict[str, list[float]] = {}
+        self.compared = with_what_they_read(list(COMPARED))
 
     def timing(self, job: str, engine: str) -> Timing:
         return self.timings.setdefault((job, engine), Timing())
@@ -107,13 +123,33 @@ class Bench:
         if engine != "shortfall":
             self.run_peer("facts", engine)
             return
+        sums = self.lake(engine) / "core" / "usage_sum"
+        aside = sums.with_name("usage_sum.aside")
+        sums.rename(aside)
+        try:
+            self.analyze("shortfall, from rows", "shortfall, whole analyze from rows")
+        finally:
+            aside.rename(sums)
+        # Last, so that its marts are the ones that are compared.
+        self.analyze("shortfall", "shortfall, whole analyze")
+
+    def analyze(self, job: str, whole: str) -> None:
+        # An analysis of the same lake that is there already would only be shown.
+        shutil.rmtree(self.lake("shortfall") / "marts", ignore_errors=True)
         command = self.shortfall("analyze", "--quarter", QUARTER, "--queries", str(HERE / "queries"))
         seconds, cpu, peak, _, trace = process([*command, "--timings"])
-        self.timing("facts", "shortfall, whole analyze").add(seconds, cpu, peak)
+        self.timing("facts", whole).add(seconds, cpu, peak)
         times = {name: float(took) for name, took in re.findall(r"^facts\.(\w+): \d+ rows in ([\d.]+) s", trace, re.M)}
-        for name, took in times.items():
-            self.facts.setdefault(name, []).append(took)
-        self.timing("facts", engine).add(sum(took for name, took in times.items() if name not in NOT_COMPARED), None, peak)
+        if job == "shortfall":
+            for name, took in times.items():
+                self.facts.setdefault(name, []).append(took)
+        self.timing("facts", job).add(sum(took for name, took in times.items() if name in self.compared), None, peak)
+
+    def run_decode(self) -> None:
+        lake = self.lake("shortfall") / "core" / "vendor_usage"
+        _, _, _, out, _ = process([sys.executable, str(HERE / "decode.py"), str(lake), "--threads", str(self.arguments.threads)])
+        said = json.loads(out)
+        self.timing("decode", "pyarrow").add(said["seconds"], said["cpu"], said["peak_kib"])
 
     def run_peer(self, job: str, engine: str) -> None:
         folders = [self.data, self.lake(engine)] + ([self.result(engine)] if job == "facts" else [])
@@ -165,8 +201,9 @@ class Bench:
 
     def table(self, rows: int) -> list[str]:
         lines = [f"{'job':<6} {'engine':<26} {'seconds':>9} {'ratio':>6} {'CPU s':>8} {'rows/s':>12} {'peak MiB':>9}"]
-        for job in ["lake", "facts"]:
-            fastest = min(statistics.median(self.timings[job, peer].seconds) for peer in PEERS)
+        for job in ["lake", "facts", "decode"]:
+            others = PEERS if job != "decode" else ["pyarrow"]
+            fastest = min(statistics.median(self.timings[job, peer].seconds) for peer in others)
             for (name, engine), timing in self.timings.items():
                 if name == job:
                     seconds = statistics.median(timing.seconds)
@@ -216,6 +253,7 @@ def main() -> None:
         for job in [bench.run_lake, bench.run_facts]:
             for engine in engines:
                 job(engine)
+        bench.run_decode()
         if run == 0:
             print("results:")
             bench.compare()
