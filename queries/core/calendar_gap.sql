@@ -38,21 +38,18 @@ missing_month AS (
   LEFT ANTI JOIN spoken
     ON every_month.system = spoken.system AND every_month.entity = spoken.entity AND CAST(every_month.month AS DATE) = spoken.service_month
 ),
-numbered AS (
-  SELECT spoken.system, spoken.entity, spoken.service_month, spoken.days, unnest(generate_series(1, 31)) AS number
+-- Every day of the months in which rows are of a day each, and whether one speaks of it.
+dated AS (
+  SELECT spoken.system, spoken.entity, spoken.days,
+         unnest(generate_series(spoken.service_month, CAST(spoken.service_month + INTERVAL '1 month' - INTERVAL '1 day' AS DATE),
+                                INTERVAL '1 day')) AS day
   FROM spoken
   JOIN span ON spoken.system = span.system AND spoken.entity = span.entity
   WHERE spoken.days > 0
 ),
--- Every day of the months in which rows are of a day each, and whether one speaks of it.
 day AS (
-  SELECT system, entity, day, max(is_spoken) AS is_spoken
-  FROM (
-    SELECT system, entity, service_month, CAST(service_month + (number - 1) * INTERVAL '1 day' AS DATE) AS day,
-           (days >> number) % 2 AS is_spoken
-    FROM numbered
-  )
-  WHERE date_trunc('month', day) = service_month
+  SELECT system, entity, CAST(day AS DATE) AS day, max((days >> CAST(date_part('day', day) AS BIGINT)) % 2) AS is_spoken
+  FROM dated
   GROUP BY system, entity, day
 ),
 day_span AS (

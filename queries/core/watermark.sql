@@ -12,9 +12,13 @@ reach AS (
   SELECT batch_id, min(service_month) AS first_month, max(service_month) AS last_month FROM spoken GROUP BY batch_id
 ),
 day_reach AS (
-  SELECT batch_id, max(CAST(service_month + (number - 1) * INTERVAL '1 day' AS DATE)) AS last_day
-  FROM (SELECT batch_id, service_month, days, unnest(generate_series(1, 31)) AS number FROM spoken WHERE days > 0)
-  WHERE (days >> number) % 2 = 1
+  SELECT batch_id, max(CAST(day AS DATE)) AS last_day
+  FROM (
+    SELECT batch_id, days, unnest(generate_series(service_month, CAST(service_month + INTERVAL '1 month' - INTERVAL '1 day' AS DATE),
+                                                  INTERVAL '1 day')) AS day
+    FROM spoken WHERE days > 0
+  )
+  WHERE (days >> CAST(date_part('day', day) AS BIGINT)) % 2 = 1
   GROUP BY batch_id
 )
 SELECT batch.system, batch.entity, min(reach.first_month) AS first_month, max(reach.last_month) AS last_month, max(day_reach.last_day) AS last_day,

@@ -317,3 +317,17 @@ fn after_every_kill_a_beginning_of_the_history_stands() {
         assert_eq!(super::support::sql(&killed, &all), super::support::sql(&whole, &all), "{view}");
     }
 }
+
+#[test]
+fn what_has_no_calendar_is_an_export_that_exists() {
+    let view = include_str!("../../queries/core/calendar_gap.sql");
+    let (_, list) = view.split_once("entity NOT IN (").expect("a list");
+    let names: Vec<&str> =
+        list.split_once(')').expect("its end").0.split(',').map(|name| name.trim().trim_matches('\'')).collect();
+    assert!(names.len() > 1);
+    for name in names {
+        let mut found = shortfall::sources::all_exports().filter(|found| found.export.entity == name).peekable();
+        assert!(found.peek().is_some(), "no export is called {name}");
+        assert!(found.all(|found| found.export.target == Table::InvoiceLine), "{name}");
+    }
+}
