@@ -120,6 +120,8 @@ impl Landed {
         };
         let rows: Vec<Vec<String>> = self.exports.iter().map(line).collect();
         render::table(&["system", "export", "from", "to", "files", "rows in", "accepted", "rejected"], &rows, &[4, 5, 6, 7]);
-        render::note("hint: `--by-month` shows a line for each month, also of what landed before: `core.source_month` in SQL");
+        render::note(
+            "hint: `--by-month` prints a line for each month; `core.source_month` in SQL has those of all that was ingested",
+        );
     }
 }

@@ -122,7 +122,7 @@ fn text(parts: &BTreeMap<(u32, &str, &str), (Step, Part)>, new: u64, bytes: u64,
             &[3, 4, 5],
         );
     }
-    render::lines(&format!("would land {new} files ({}); {known} were ingested before; nothing was changed", HumanBytes(bytes)));
+    render::lines(&format!("would land {new} files ({}); {known} are known already; nothing was changed", HumanBytes(bytes)));
     if parts.keys().map(|(number, ..)| number).max() > parts.keys().map(|(number, ..)| number).min() {
         render::lines(
             "order: steps 1 to 4 are what the others rest on and come first, each in order of time; then month by month 5 (usage and cost) before 6 (invoices)",

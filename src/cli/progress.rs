@@ -34,7 +34,7 @@ pub struct Bar {
 impl Bar {
     /// A bar without a length, until that is known.
     pub fn new() -> Self {
-        let bar = bar("{bar:30} {bytes}/{total_bytes}  {prefix}{msg}  {eta} left");
+        let bar = bar("{spinner} {msg}");
         Self { bar, rows: AtomicU64::new(0), files: AtomicUsize::new(0), furthest: AtomicUsize::new(0) }
     }
 
@@ -52,6 +52,10 @@ impl Progress for Bar {
 
     fn start(&self, bytes: u64, files: usize) {
         self.files.store(files, Ordering::Relaxed);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {prefix}{msg}  {eta} left") {
+            self.bar.set_style(style);
+        }
+        self.bar.set_message("");
         self.bar.set_length(bytes);
         // Time left is that of reading, not of planning.
         self.bar.reset_eta();

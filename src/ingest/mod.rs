@@ -7,7 +7,7 @@
 //! ```
 //! Files are landed in the order of [`schedule`]; [`run`] reads and commits them in groups, [`dry_run`] says what that would be.
 //! A file is known by the hash of its content: offered again, it changes nothing. Rows in = accepted + rejected, checked for every file.
-//! Memory holds a few blocks and the writers' buffers, not the file.
+//! Memory holds a few blocks and the writers' buffers, not the files.
 
 pub mod arrival;
 pub mod calendar;
@@ -53,7 +53,7 @@ pub struct Options {
     pub system: Option<String>,
     /// When the files became known, where the caller knows better than their names.
     pub recorded_at: Option<DateTime<Utc>>,
-    /// Threads that conform and write.
+    /// Threads that read and write: a small file each, all of them one that is large.
     pub threads: usize,
     /// Queries of the user beside the embedded ones.
     pub queries: Option<PathBuf>,

@@ -5,18 +5,19 @@
 //!                                              └─ a large one alone, all threads ────────────────────┘
 //! ```
 //! Files are hashed a group at a time, shortly before they are read: the first rows of a large history are committed long before its last
-//! file was looked at, and what was hashed is still in memory when it is read. What waits together is bounded by [`FILES_PER_COMMIT`]
+//! file was looked at, and what was hashed is still in memory when it is read. What waits together is bounded by `FILES_PER_COMMIT`
 //! and [`WAITING_BYTES`]; each file that is read has its own buffers, one for each thread at most.
 
 use super::commit::{Pending, unfinished_batches};
 use super::ledger::{Job, Ledger};
 use super::member::{self, Member};
 use super::schedule::{self, Turn};
-use super::{Batch, IngestError, Input, Options, Outcome, Progress, reject::Reject, scratch, sheets, stage};
+use super::{Batch, IngestError, Input, Options, Outcome, Progress, guard, reject::Reject, scratch, sheets, stage};
 use crate::lake::{Lake, LakeError, Table, archive};
 use deltalake_core::kernel::Add;
 use rayon::prelude::*;
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -298,8 +299,8 @@ fn on_threads<T: Sync, R: Send>(threads: usize, items: &[T], work: impl Fn(&T) -
             while let Some((item, result)) =
                 Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| items.get(at).zip(results.get(at)))
             {
-                let done = work(item);
-                *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+                let done = guard::quietly(AssertUnwindSafe(|| work(item)));
+                *result.lock().unwrap_or_else(PoisonError::into_inner) = done;
             }
         };
         // A thread as large as the first one of a process: readers of JSON and workbooks recurse.
@@ -354,5 +355,23 @@ impl Progress for RowsOnly<'_> {
     fn start(&self, _bytes: u64, _files: usize) {}
     fn advance(&self, rows: u64, _bytes: u64) {
         self.0.advance(rows, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_stand_in_the_order_of_the_items_and_one_panic_costs_one_result() {
+        let items: Vec<u32> = (0..50).collect();
+        for threads in [1, 3, 60] {
+            let results = on_threads(threads, &items, |&item| {
+                assert!(item != 7, "work that fails");
+                item * 2
+            });
+            let expected: Vec<Option<u32>> = items.iter().map(|&item| (item != 7).then_some(item * 2)).collect();
+            assert_eq!(results, expected, "{threads} threads");
+        }
     }
 }

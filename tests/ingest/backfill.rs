@@ -139,7 +139,7 @@ fn what_is_planned_is_what_happens() {
             "2022-02-05",
             "2025-01-05",
             "unknown",
-            "1 were ingested before",
+            "1 are known already",
             "notes.txt` is no export",
             "nothing was changed",
         ],
