@@ -5,7 +5,7 @@
 //! member ─ discover ─> export ─ read ─> blocks ─┬─ cells ─ conform ─ stage (SQL) ─ write ─┐
 //!                                               └─ cells ─ conform ─ stage (SQL) ─ write ─┴─> commit: core tables, rejects, then batch
 //! ```
-//! Files are landed in the order of [`schedule`]; [`run`] reads and commits them in groups, [`dry_run`] says what that would be.
+//! Files are landed in the order of [`schedule`]; `run` reads and commits them in groups, [`dry_run`] says what that would be.
 //! A file is known by the hash of its content: offered again, it changes nothing. Rows in = accepted + rejected, checked for every file.
 //! Memory holds a few blocks and the writers' buffers, not the files.
 
