@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     bar.finish();
     let outcomes = outcomes?;
     if is_text {
-        ingest::summary(context, &lake, &outcomes)?;
+        ingest::summary(context, &lake, &outcomes, false)?;
     }
     render::note(&format!("3/4 analysing {}", config.analysed_quarter));
     let request = Request {

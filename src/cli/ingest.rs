@@ -1,13 +1,16 @@
 //! `shortfall ingest`.
 
+use super::calendar::Calendar;
+use super::landed::Landed;
 use super::progress::Bar;
 use super::twice;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, map, rejects, render};
-use crate::ingest::{self, Input, Outcome, export_run, fetch, mapped, plan};
+use crate::ingest::{self, Input, Outcome, dry_run, export_run, fetch, mapped, plan};
 use crate::lake::Lake;
 use crate::sources::SOURCES;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde_json::json;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -29,6 +32,12 @@ pub(super) struct Arguments {
     /// Folder with staging queries that replace the built-in ones.
     #[arg(long, value_name = "DIR")]
     queries: Option<PathBuf>,
+    /// Say what would be landed, in which order, what is known already and what would be refused; change nothing.
+    #[arg(long, visible_alias = "plan")]
+    dry_run: bool,
+    /// A line for each month in the summary, however long the history is.
+    #[arg(long, conflicts_with = "dry_run")]
+    by_month: bool,
 }
 
 /// A date, or an instant in RFC 3339; a date means its beginning.
@@ -60,16 +69,23 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     if inputs.is_empty() {
         return Err(Failure::usage("there are no files in what was named").hint("folders are searched, hidden files left out"));
     }
-    let lake = Lake::create(&arguments.lake.lake)?;
     let bar = Bar::new();
+    if arguments.dry_run {
+        // A folder that is none yet is a lake without files.
+        let lake = if arguments.lake.lake.exists() { Lake::open(&arguments.lake.lake).ok() } else { None };
+        let planned = dry_run::plan(lake.as_ref(), &inputs, &options, context.runtime.handle(), &bar);
+        bar.finish();
+        return super::plan::print(context, &planned?);
+    }
+    let lake = Lake::create(&arguments.lake.lake)?;
     let outcomes = ingest::ingest_inputs(&lake, &inputs, &options, context.runtime.handle(), &bar);
     bar.finish();
-    summary(context, &lake, &outcomes?)
+    summary(context, &lake, &outcomes?, arguments.by_month)
 }
 
 /// Files and objects behind the arguments, in their order.
 fn inputs(context: &Context, arguments: &Arguments) -> Result<Vec<Input>, Failure> {
-    let mut inputs = Vec::new();
+    let (mut inputs, mut known) = (Vec::new(), HashSet::new());
     for argument in &arguments.paths {
         let text = argument.to_string_lossy();
         if fetch::is_url(&text) && !argument.exists() && fetch::local(&text).is_none() {
@@ -79,9 +95,8 @@ fn inputs(context: &Context, arguments: &Arguments) -> Result<Vec<Input>, Failur
         }
         let path = fetch::local(&text).filter(|_| !argument.exists()).unwrap_or_else(|| argument.clone());
         let files = plan::files(&[path]).map_err(|e| Failure::usage(e.to_string()))?;
-        let is_new = |file: &PathBuf| !inputs.iter().any(|known| matches!(known, Input::Local(path) if path == file));
-        let files: Vec<PathBuf> = plan::outside(files, &arguments.lake.lake).into_iter().filter(is_new).collect();
-        inputs.extend(files.into_iter().map(Input::Local));
+        let files = plan::outside(files, &arguments.lake.lake).into_iter().filter(|file| known.insert(file.clone()));
+        inputs.extend(files.map(Input::Local));
     }
     Ok(inputs)
 }
@@ -90,7 +105,7 @@ fn inputs(context: &Context, arguments: &Arguments) -> Result<Vec<Input>, Failur
 const NAMED: usize = 5;
 
 /// Reasons for which files were refused, each with its first file, and how many others it applies to.
-fn told_once(refused: &[(String, String)]) -> Vec<(&str, usize)> {
+pub(super) fn told_once(refused: &[(String, String)]) -> Vec<(&str, usize)> {
     let mut told: Vec<(String, &str, usize)> = Vec::new();
     for (file, reason) in refused {
         let without_file = reason.replace(&format!("`{file}`"), "");
@@ -103,8 +118,8 @@ fn told_once(refused: &[(String, String)]) -> Vec<(&str, usize)> {
 }
 
 /// Prints what became of the files.
-pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outcome)]) -> Result<Exit, Failure> {
-    let mut landed = std::collections::BTreeMap::<(&str, &str), (u64, u64, u64, u64)>::new();
+pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outcome)], by_month: bool) -> Result<Exit, Failure> {
+    let mut landed = Landed::default();
     let mut rejected_in = Vec::new();
     let mut refused = Vec::new();
     let mut passed_over = Vec::new();
@@ -112,11 +127,7 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
     for (path, outcome) in outcomes {
         match outcome {
             Outcome::Landed(batch) => {
-                let row = landed.entry((batch.system, batch.entity)).or_default();
-                row.0 += 1;
-                row.1 += batch.rows_in;
-                row.2 += batch.rows_accepted;
-                row.3 += batch.rows_rejected;
+                landed.take(batch);
                 if batch.rows_rejected > 0 {
                     rejected_in.push((batch.file.clone(), batch.rows_rejected, batch.batch_id.as_str()));
                 }
@@ -132,18 +143,12 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
     // What was landed may need a mapping, or be one.
     let unmapped = if landed.is_empty() { Vec::new() } else { map::unmapped_money(context, lake)? };
     let mut doubts = context.runtime.block_on(export_run::doubts(lake, outcomes))?;
-    if landed.contains_key(&("azure_cost", "costs")) {
+    if landed.exports().any(|export| export == ("azure_cost", "costs")) {
         doubts.extend(twice::actual_and_amortised(context, lake)?);
     }
+    let calendar = if landed.has_months() { Calendar::read(context, lake, landed.exports())? } else { Calendar::default() };
     if context.output == OutputFormat::Json {
         let unmapped: Vec<_> = unmapped.iter().map(map::UnmappedMoney::document).collect();
-        let landed: Vec<_> = landed
-            .iter()
-            .map(|((system, entity), (files, rows_in, accepted, rejected))| {
-                json!({ "system": system, "entity": entity, "files": files, "rows_in": rows_in,
-                        "rows_accepted": accepted, "rows_rejected": rejected })
-            })
-            .collect();
         let refused: Vec<_> = refused.iter().map(|(file, reason)| json!({ "file": file, "reason": reason })).collect();
         let rejects: Vec<_> = rejected_in
             .iter()
@@ -153,24 +158,17 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
                         "reason": why.map(|it| &it.reason) })
             })
             .collect();
-        render::document(&json!({ "landed": landed, "already_known": known, "refused": refused, "files_with_rejects": rejects,
-                                  "passed_over": passed_over, "manifests": manifests, "warnings": doubts, "unmapped": unmapped }));
+        render::document(
+            &json!({ "landed": landed.document(), "months": landed.months_document(), "watermarks": calendar.reach_document(),
+                                  "gaps": calendar.gaps_document(), "already_known": known, "refused": refused, "files_with_rejects": rejects,
+                                  "passed_over": passed_over, "manifests": manifests, "warnings": doubts, "unmapped": unmapped }),
+        );
     } else {
         if !landed.is_empty() {
-            let rows: Vec<Vec<String>> = landed
-                .iter()
-                .map(|((system, entity), (files, rows_in, accepted, rejected))| {
-                    vec![
-                        (*system).to_owned(),
-                        (*entity).to_owned(),
-                        files.to_string(),
-                        rows_in.to_string(),
-                        accepted.to_string(),
-                        rejected.to_string(),
-                    ]
-                })
-                .collect();
-            render::table(&["system", "export", "files", "rows in", "accepted", "rejected"], &rows, &[2, 3, 4, 5]);
+            landed.print(by_month);
+        }
+        if let Some(sentence) = calendar.reach_sentence() {
+            render::lines(&sentence);
         }
         if known > 0 {
             render::lines(&format!("{known} files were ingested before and changed nothing"));
@@ -186,6 +184,9 @@ pub(super) fn summary(context: &Context, lake: &Lake, outcomes: &[(PathBuf, Outc
         }
         for doubt in &doubts {
             render::note(&format!("warning: {doubt}"));
+        }
+        for gap in calendar.warnings() {
+            render::note(&format!("warning: {gap}"));
         }
         for (file, rows, batch) in rejected_in.iter().take(NAMED) {
             let why = reasons.get(*batch).map_or_else(String::new, |why| format!(", {}", why.sentence()));

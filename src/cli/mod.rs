@@ -2,6 +2,7 @@
 
 mod analyze;
 mod benchmark;
+mod calendar;
 mod check;
 mod compare;
 mod demo;
@@ -11,10 +12,12 @@ mod export;
 mod failure;
 mod findings;
 mod ingest;
+mod landed;
 mod map;
 mod mute;
 mod notify;
 mod plain;
+mod plan;
 mod progress;
 mod rejects;
 mod render;

@@ -1,10 +1,10 @@
-//! Progress on a terminal: bytes, rows a second and time left, or the steps of a computation. Silent elsewhere.
+//! Progress on a terminal: bytes, the file of so many, rows a second and time left, or the steps of a computation. Silent elsewhere.
 
 use crate::ingest::Progress;
 use crate::steps::Steps;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How often a clock that counts on is drawn.
@@ -26,12 +26,16 @@ fn bar(template: &str) -> ProgressBar {
 pub struct Bar {
     bar: ProgressBar,
     rows: AtomicU64,
+    /// All files, and the number of the one that is furthest on.
+    files: AtomicUsize,
+    furthest: AtomicUsize,
 }
 
 impl Bar {
     /// A bar without a length, until that is known.
     pub fn new() -> Self {
-        Self { bar: bar("{bar:30} {bytes}/{total_bytes}  {msg}  {eta} left"), rows: AtomicU64::new(0) }
+        let bar = bar("{spinner} {msg}");
+        Self { bar, rows: AtomicU64::new(0), files: AtomicUsize::new(0), furthest: AtomicUsize::new(0) }
     }
 
     /// Removes the bar.
@@ -41,8 +45,27 @@ impl Bar {
 }
 
 impl Progress for Bar {
-    fn start(&self, bytes: u64) {
+    fn plan(&self, files: usize) {
+        self.bar.set_message(format!("looking at {}", of_files(files)));
+        self.bar.tick();
+    }
+
+    fn start(&self, bytes: u64, files: usize) {
+        self.files.store(files, Ordering::Relaxed);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {prefix}{msg}  {eta} left") {
+            self.bar.set_style(style);
+        }
+        self.bar.set_message("");
         self.bar.set_length(bytes);
+        // Time left is that of reading, not of planning.
+        self.bar.reset_eta();
+    }
+
+    fn file(&self, number: usize, system: &str, entity: &str) {
+        // Several are read side by side: the number never falls.
+        let furthest = self.furthest.fetch_max(number, Ordering::Relaxed).max(number);
+        let files = HumanCount(self.files.load(Ordering::Relaxed) as u64);
+        self.bar.set_prefix(format!("file {} of {files} ({system} {entity}), ", HumanCount(furthest as u64)));
     }
 
     fn advance(&self, rows: u64, bytes: u64) {
@@ -51,6 +74,10 @@ impl Progress for Bar {
         let milliseconds = u64::try_from(self.bar.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
         self.bar.set_message(format!("{all} rows, {} rows/s", all.saturating_mul(1000) / milliseconds));
     }
+}
+
+fn of_files(count: usize) -> String {
+    format!("{} {}", HumanCount(count as u64), if count == 1 { "file" } else { "files" })
 }
 
 /// Which of the steps of a computation is running, and since when it runs.

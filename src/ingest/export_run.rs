@@ -21,7 +21,7 @@ use crate::lake::Lake;
 use crate::lake::delivery::guid_in;
 use arrow::array::{Array as _, AsArray as _};
 use arrow::datatypes::TimestampMicrosecondType;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -57,6 +57,16 @@ fn is_month(folder: &str) -> bool {
 /// Whether a folder's name says which month its files are of, and not when they became known.
 pub(super) fn is_period(folder: &str) -> bool {
     folder.get(..15).is_some_and(|start| start.eq_ignore_ascii_case("billing_period="))
+}
+
+/// The first day of the month that the nearest folder with one names.
+pub(super) fn period_in_path(path: &Path) -> Option<NaiveDate> {
+    let text = path.to_string_lossy();
+    split(&text).0.into_iter().rev().find_map(|folder| {
+        let digits: String = folder.chars().filter(char::is_ascii_digit).take(6).collect();
+        let first = || NaiveDate::parse_from_str(&format!("{digits}01"), "%Y%m%d").ok();
+        if is_month(folder) { first() } else { None }
+    })
 }
 
 /// The folders above a file, from the outermost, without the archives that it lies in; and the names of those and of itself.
@@ -251,7 +261,7 @@ pub async fn doubts(lake: &Lake, outcomes: &[(PathBuf, Outcome)]) -> Result<Vec<
     }
     // Of each month's folder: the runs, with what decides between them.
     let mut months: BTreeMap<(String, String), BTreeMap<String, (i64, i64)>> = BTreeMap::new();
-    for batch in super::batch_table(lake).await? {
+    for batch in super::ledger::batch_table(lake).await? {
         let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
         let time = |name: &str| batch.column_by_name(name).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
         let (Some(files), Some(systems), Some(runs)) = (text("file"), text("system"), text("run")) else { continue };
@@ -287,6 +297,15 @@ fn month_of(file: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_of_a_month_says_the_period() {
+        let first = |path: &str| period_in_path(Path::new(path)).map(|day| day.to_string());
+        assert_eq!(first("x/20240901-20241001/cur.csv").as_deref(), Some("2024-09-01"));
+        assert_eq!(first("x/billing_period=2023-12/2024-01-02T00:00:00Z/cur.csv").as_deref(), Some("2023-12-01"));
+        assert_eq!(first("x/20241301-20241401/cur.csv"), None);
+        assert_eq!(first("x/2024-09-01/cur.csv"), None);
+    }
 
     #[test]
     fn runs_are_named_by_folders_below_a_month() {

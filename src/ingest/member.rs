@@ -9,7 +9,8 @@
 //! A member's identity is the hash of its own bytes: those of the file that unpacking the archive would leave, or of the sheet as
 //! [`super::workbook`] writes it down. So the same CSV within an archive and beside it is the same batch, and a workbook that was saved again
 //! without a change too. A member is complete and checked before anything of it is landed. Each is unpacked to a file beside the lake
-//! when its turn comes and removed afterwards: memory stays bounded, and the disk holds one member at a time.
+//! when its turn comes and removed afterwards: memory stays bounded, and the disk holds one large member, or a few
+//! small ones that are read together, at a time.
 //!
 //! Limits, against archives that are made to fill a disk: [`MAX_ENTRIES`], [`MAX_RATIO`] and [`MAX_ENTRY_BYTES`].
 

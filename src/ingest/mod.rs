@@ -5,17 +5,22 @@
 //! member ─ discover ─> export ─ read ─> blocks ─┬─ cells ─ conform ─ stage (SQL) ─ write ─┐
 //!                                               └─ cells ─ conform ─ stage (SQL) ─ write ─┴─> commit: core tables, rejects, then batch
 //! ```
+//! Files are landed in the order of [`schedule`]; `run` reads and commits them in groups, [`dry_run`] says what that would be.
 //! A file is known by the hash of its content: offered again, it changes nothing. Rows in = accepted + rejected, checked for every file.
-//! Memory holds a few blocks and the writers' buffers, not the file.
+//! Memory holds a few blocks and the writers' buffers, not the files.
 
 pub mod arrival;
+pub mod calendar;
+mod commit;
 pub mod conform;
 pub mod discover;
+pub mod dry_run;
 mod error;
 pub mod export_run;
 mod fault;
 pub mod fetch;
 mod guard;
+mod ledger;
 pub mod mapped;
 pub mod member;
 pub mod original;
@@ -23,42 +28,23 @@ pub mod plan;
 mod query;
 pub mod read;
 pub mod reject;
+mod run;
 pub mod sample;
+pub mod schedule;
 pub mod scratch;
+mod sheets;
 mod stage;
 pub mod trace;
 pub mod workbook;
 
 pub use error::IngestError;
 
-use crate::lake::archive;
-use crate::lake::delta::Mode;
-use crate::lake::scan::FileTable;
-use crate::lake::truth::TruthError;
-use crate::lake::write::TableWriter;
-use crate::lake::{Lake, LakeError, Table};
-use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::TimestampMicrosecondType;
+use crate::lake::Lake;
+use calendar::Calendar;
 use chrono::{DateTime, Utc};
-use datafusion::prelude::SessionContext;
-use deltalake_core::kernel::Add;
-use discover::Discovered;
-use export_run::{ExportRun, Manifests};
-use member::Member;
-use rayon::prelude::*;
-use reject::Reject;
-use std::collections::{BTreeMap, HashSet};
+use export_run::ExportRun;
 use std::path::PathBuf;
-use std::sync::Arc;
 use tokio::runtime::Handle;
-
-/// Files of one commit: a stop loses at most this much work.
-const FILES_PER_COMMIT: usize = 64;
-/// Rows after which a commit is made however few the files.
-const ROWS_PER_COMMIT: u64 = 4_000_000;
 
 /// What to ingest and how.
 #[derive(Clone, Debug)]
@@ -67,7 +53,7 @@ pub struct Options {
     pub system: Option<String>,
     /// When the files became known, where the caller knows better than their names.
     pub recorded_at: Option<DateTime<Utc>>,
-    /// Threads that conform and write.
+    /// Threads that read and write: a small file each, all of them one that is large.
     pub threads: usize,
     /// Queries of the user beside the embedded ones.
     pub queries: Option<PathBuf>,
@@ -115,12 +101,18 @@ pub struct Batch {
     pub mapping_sha256: Option<String>,
     /// The run of a scheduled export that it is part of.
     pub run: Option<ExportRun>,
+    /// The months that its rows speak of; nothing where rows of the export have no service month.
+    pub months: Option<Calendar>,
 }
 
 /// Told how an ingest goes on.
 pub trait Progress: Sync {
-    /// All bytes to be read.
-    fn start(&self, bytes: u64);
+    /// So many files are looked at, to find their order.
+    fn plan(&self, _files: usize) {}
+    /// All bytes to be read, and all files.
+    fn start(&self, bytes: u64, files: usize);
+    /// File number `number` of all is being read, an export of this system.
+    fn file(&self, _number: usize, _system: &str, _entity: &str) {}
     /// `rows` more rows and `bytes` more bytes are done.
     fn advance(&self, rows: u64, bytes: u64);
 }
@@ -130,7 +122,7 @@ pub trait Progress: Sync {
 pub struct Silent;
 
 impl Progress for Silent {
-    fn start(&self, _bytes: u64) {}
+    fn start(&self, _bytes: u64, _files: usize) {}
     fn advance(&self, _rows: u64, _bytes: u64) {}
 }
 
@@ -144,15 +136,17 @@ pub enum Input {
 }
 
 impl Input {
-    fn bytes(&self) -> u64 {
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> PathBuf {
         match self {
-            Self::Local(path) => std::fs::metadata(path).map_or(0, |meta| meta.len()),
-            Self::Remote(remote) => remote.bytes,
+            Self::Local(path) => path.clone(),
+            Self::Remote(remote) => PathBuf::from(&remote.url),
         }
     }
 }
 
-/// Ingests files into the lake; one outcome per member of each path, in their order.
+/// Ingests files into the lake; one outcome per member of each path, in the order of the paths (which is not that of landing).
 ///
 /// # Errors
 /// [`IngestError`] only where going on makes no sense; a file that cannot be used is an outcome.
@@ -180,481 +174,11 @@ pub fn ingest_inputs(
 ) -> Result<Vec<(PathBuf, Outcome)>, IngestError> {
     let _lock = lake.lock()?.ok_or(IngestError::Locked)?;
     scratch::clear(lake);
-    let earlier = if lake.folder(Table::Batch).exists() { runtime.block_on(earlier_batches(lake))? } else { Vec::new() };
-    let known: HashSet<String> = earlier.iter().map(|batch| batch.batch_id.clone()).collect();
-    let unfinished = runtime.block_on(unfinished_batches(lake, &known))?;
-    let sizes: Vec<u64> = inputs.iter().map(Input::bytes).collect();
-    progress.start(sizes.iter().sum());
-    let mut run = Run {
-        lake,
-        options,
-        runtime,
-        unfinished,
-        known,
-        earlier,
-        manifests: Manifests::default(),
-        pending: Pending::default(),
-        outcomes: Vec::with_capacity(inputs.len()),
-    };
-    let fingerprint_of = |input: &Input| match input {
-        Input::Local(path) if member::is_single(path) => Some(archive::fingerprint(path)),
-        _ => None,
-    };
-    let fingerprints: Vec<_> = inputs.par_iter().map(fingerprint_of).collect();
-    for ((input, size), fingerprint) in inputs.iter().zip(sizes).zip(fingerprints) {
-        let file = match input {
-            Input::Local(path) => {
-                let modified = std::fs::metadata(path).and_then(|m| m.modified()).ok().map(DateTime::<Utc>::from);
-                Member { name: path.clone(), content: path.clone(), modified, scratch: None, is_sheet: false }
-            }
-            Input::Remote(remote) => match runtime.block_on(remote.download(&scratch::folder(lake))) {
-                Ok(scratch) => Member {
-                    name: PathBuf::from(&remote.url),
-                    content: scratch.path().to_owned(),
-                    modified: Some(remote.modified),
-                    scratch: Some(scratch),
-                    is_sheet: false,
-                },
-                Err(error) => {
-                    progress.advance(0, size);
-                    run.outcomes.push((PathBuf::from(&remote.url), Outcome::Refused(error.into())));
-                    continue;
-                }
-            },
-        };
-        match fingerprint {
-            Some(fingerprint) => run.land(&file, fingerprint, size, progress)?,
-            None if member::is_single(&file.content) => run.land(&file, archive::fingerprint(&file.content), size, progress)?,
-            None => {
-                run.unpack(file, &RowsOnly(progress))?;
-                progress.advance(0, size);
-            }
-        }
-    }
-    let Run { pending, outcomes, unfinished, .. } = run;
-    runtime.block_on(pending.commit(lake, &unfinished))?;
+    progress.plan(inputs.len());
+    let run = run::Run::new(lake, options, runtime, progress)?;
+    let turns = schedule::turns(inputs, options.system.as_deref());
+    progress.start(turns.iter().map(|turn| turn.bytes).sum(), turns.len());
+    let outcomes = run.land(turns)?;
     scratch::clear(lake);
     Ok(outcomes)
-}
-
-/// Counts rows, but not the bytes of what was unpacked: the container's own bytes are what was promised.
-struct RowsOnly<'a>(&'a dyn Progress);
-
-impl Progress for RowsOnly<'_> {
-    fn start(&self, _bytes: u64) {}
-    fn advance(&self, rows: u64, _bytes: u64) {
-        self.0.advance(rows, 0);
-    }
-}
-
-/// One ingest on its way from file to file.
-struct Run<'a> {
-    lake: &'a Lake,
-    options: &'a Options,
-    runtime: &'a Handle,
-    unfinished: HashSet<(Table, String)>,
-    known: HashSet<String>,
-    earlier: Vec<Earlier>,
-    manifests: Manifests,
-    pending: Pending,
-    outcomes: Vec<(PathBuf, Outcome)>,
-}
-
-impl Run<'_> {
-    /// Lands one member whose hash is known.
-    fn land(
-        &mut self,
-        file: &Member,
-        fingerprint: Result<(String, u64), LakeError>,
-        size: u64,
-        progress: &dyn Progress,
-    ) -> Result<(), IngestError> {
-        let landed = named(&file.content, fingerprint).and_then(|(sha256, bytes)| self.one_file(file, sha256, bytes, progress));
-        let outcome = match landed {
-            Ok(Some((batch, adds, rejects))) => {
-                self.known.insert(batch.batch_id.clone());
-                self.withdraw(&batch);
-                self.pending.take(batch.clone(), adds, rejects);
-                Outcome::Landed(batch)
-            }
-            Ok(None) => {
-                progress.advance(0, size);
-                Outcome::Known
-            }
-            Err(IngestError::Manifest { .. }) => {
-                progress.advance(0, size);
-                Outcome::Manifest
-            }
-            Err(error) if error.is_file_fault() => {
-                progress.advance(0, size);
-                Outcome::Refused(error.named(&file.name))
-            }
-            Err(error) => return Err(error.named(&file.name)),
-        };
-        self.outcomes.push((file.name.clone(), outcome));
-        if self.pending.batches.len() >= FILES_PER_COMMIT || self.pending.rows >= ROWS_PER_COMMIT {
-            self.runtime.block_on(std::mem::take(&mut self.pending).commit(self.lake, &self.unfinished))?;
-        }
-        Ok(())
-    }
-
-    fn one_file(
-        &self,
-        file: &Member,
-        sha256: String,
-        bytes: u64,
-        progress: &dyn Progress,
-    ) -> Result<Option<Landed>, IngestError> {
-        let (lake, options, path) = (self.lake, self.options, file.content.as_path());
-        let mut run = self.manifests.run_of(&file.name, file.modified);
-        let modified = run.as_ref().map_or(file.modified, |run| Some(run.at));
-        let (recorded_at, is_stated) = arrival::arrival_of(&file.name, modified, options.recorded_at);
-        if let Some(run) = run.as_mut().filter(|_| is_stated) {
-            // A run that is stated again for a later date is a delivery of that date.
-            run.name += &recorded_at.format(" %Y-%m-%dT%H:%M:%S%.fZ").to_string();
-        }
-        // The same part in two runs belongs to both.
-        let within = run.as_ref().map(|run| run.name.as_str());
-        let id = |mapping: Option<&str>| batch_id(&sha256, is_stated.then_some(recorded_at), within, mapping);
-        if self.known.contains(&id(None)) && mapped::all().is_empty() {
-            return Ok(None);
-        }
-        // A copy that lost its folder and has no date says nothing that its run did not say.
-        let is_copy = |batch: &Earlier| batch.sha256 == sha256 && batch.run.is_some() && self.known.contains(&batch.batch_id);
-        if !is_stated && run.is_none() && mapped::all().is_empty() && self.earlier.iter().any(is_copy) {
-            return Ok(None);
-        }
-        let found: Discovered = match discover::discover_named(path, &file.name, options.system.as_deref()) {
-            Ok(found) => found,
-            Err(error) => {
-                // Read before, through a mapping that is not given now.
-                let mut through = self.earlier.iter().filter(|batch| batch.sha256 == sha256 && batch.mapping.is_some());
-                let is_known = through.any(|batch| self.known.contains(&id(batch.mapping.as_deref())));
-                return if is_known { Ok(None) } else { Err(error) };
-            }
-        };
-        let mapping = mapped::behind(found.recognised);
-        let batch_id = id(mapping.map(|map| map.sha256.as_str()));
-        if self.known.contains(&batch_id) {
-            return Ok(None);
-        }
-        let mut batch = Batch {
-            batch_id,
-            sha256,
-            bytes,
-            file: file.name.display().to_string(),
-            system: found.recognised.source.system,
-            entity: found.recognised.export.entity,
-            rows_in: 0,
-            rows_accepted: 0,
-            rows_rejected: 0,
-            recorded_at,
-            mapping_sha256: mapping.map(|map| map.sha256.clone()),
-            run: run.clone(),
-        };
-        let is_always_known = found.recognised.export.is_reference && !is_stated;
-        let staged = std::thread::scope(|scope| {
-            let kept = scope.spawn(|| {
-                archive::keep(lake, path, &batch.sha256)?;
-                mapping.map_or(Ok(()), |map| archive::keep_mapping(lake, &batch.sha256, &map.sha256, &map.text))
-            });
-            let staged = stage::stage(lake, &found, &batch, is_always_known, options, self.runtime, progress);
-            match kept.join() {
-                Ok(kept) => kept.map_err(IngestError::Lake).and(staged),
-                Err(_) => Err(IngestError::unreadable(
-                    path,
-                    &std::io::Error::other("archiving stopped unexpectedly; please report this"),
-                )),
-            }
-        })?;
-        batch.rows_in = staged.rows_in;
-        batch.rows_accepted = staged.rows_accepted;
-        batch.rows_rejected = staged.rejects.len() as u64;
-        if batch.rows_in != batch.rows_accepted + batch.rows_rejected {
-            return Err(IngestError::NotConserved {
-                path: path.to_owned(),
-                rows_in: batch.rows_in,
-                accepted: batch.rows_accepted,
-                rejected: batch.rows_rejected,
-            });
-        }
-        Ok(Some((batch, staged.adds, staged.rejects)))
-    }
-
-    /// What the same content said through another mapping, for the same date, no longer counts: a mapping that was mended is the truth
-    /// about the whole file. The rows stay where they are; without their batch nobody sees them.
-    fn withdraw(&mut self, batch: &Batch) {
-        let run = batch.run.as_ref().map(|run| run.name.as_str());
-        let is_unstated = |earlier: &str, mapping: Option<&str>| batch_id(&batch.sha256, None, run, mapping) == earlier;
-        let is_undated = is_unstated(&batch.batch_id, batch.mapping_sha256.as_deref());
-        for earlier in &self.earlier {
-            let is_other = earlier.mapping != batch.mapping_sha256 && earlier.batch_id != batch.batch_id;
-            let is_same_statement = earlier.recorded_at == batch.recorded_at.timestamp_micros()
-                || (is_undated && is_unstated(&earlier.batch_id, earlier.mapping.as_deref()));
-            if earlier.sha256 == batch.sha256 && is_other && is_same_statement {
-                self.known.remove(&earlier.batch_id);
-                self.pending.withdrawn.insert(earlier.batch_id.clone());
-            }
-        }
-    }
-
-    /// Lands every member of a container.
-    fn unpack(&mut self, file: Member, progress: &dyn Progress) -> Result<(), IngestError> {
-        let first = self.outcomes.len();
-        let folder = scratch::folder(self.lake);
-        let mut sheets = HashSet::new();
-        member::members(file, &folder, &mut |found| {
-            match found {
-                Ok(member) => {
-                    if member.is_sheet {
-                        sheets.insert(member.name.clone());
-                    }
-                    let fingerprint = archive::fingerprint(&member.content);
-                    self.land(&member, fingerprint, 0, progress)?;
-                }
-                Err((name, error)) => self.outcomes.push((name, Outcome::Refused(error))),
-            }
-            Ok(())
-        })?;
-        let outcomes = self.outcomes.split_off(first);
-        self.outcomes.extend(with_sheets_settled(outcomes, &sheets));
-        Ok(())
-    }
-}
-
-/// A workbook with one export in it may have other sheets; one without any is refused as a whole.
-fn with_sheets_settled(outcomes: Vec<(PathBuf, Outcome)>, sheets: &HashSet<PathBuf>) -> Vec<(PathBuf, Outcome)> {
-    let book_of = |name: &PathBuf| -> Option<(PathBuf, String)> {
-        let text = name.to_string_lossy();
-        let (book, sheet) = text.rsplit_once('!')?;
-        sheets.contains(name).then(|| (PathBuf::from(book), sheet.to_owned()))
-    };
-    let is_foreign = |outcome: &Outcome| matches!(outcome, Outcome::Refused(error) if error.is_foreign());
-    let mut books: BTreeMap<PathBuf, (bool, Vec<String>)> = BTreeMap::new();
-    for (name, outcome) in &outcomes {
-        if let Some((book, sheet)) = book_of(name) {
-            let (has_export, names) = books.entry(book).or_default();
-            *has_export |= !is_foreign(outcome);
-            names.push(sheet);
-        }
-    }
-    let mut settled = Vec::with_capacity(outcomes.len());
-    for (name, outcome) in outcomes {
-        let book = book_of(&name).filter(|_| is_foreign(&outcome));
-        match book.and_then(|(book, _)| books.get(&book).map(|(has_export, names)| (book, *has_export, names.clone()))) {
-            Some((_, true, _)) => settled.push((name, Outcome::PassedOver)),
-            Some((book, false, names)) if names.len() > 1 => {
-                if settled.last().is_none_or(|(last, _): &(PathBuf, Outcome)| *last != book) {
-                    let sheets = names.join(", ");
-                    settled.push((book.clone(), Outcome::Refused(IngestError::NoKnownSheet { path: book, sheets })));
-                }
-            }
-            _ => settled.push((name, outcome)),
-        }
-    }
-    settled
-}
-
-/// Batches whose rows were committed to some table by a run that was stopped before it committed `core/batch`.
-async fn unfinished_batches(lake: &Lake, known: &HashSet<String>) -> Result<HashSet<(Table, String)>, IngestError> {
-    let mut unfinished = HashSet::new();
-    for &table in crate::lake::schema::TABLES {
-        if table.area() == "core" && table != Table::Batch {
-            for file in lake.files(table, None).await? {
-                if !known.contains(&file.batch_id) {
-                    unfinished.insert((table, file.batch_id));
-                }
-            }
-        }
-    }
-    Ok(unfinished)
-}
-
-type Landed = (Batch, Vec<(Table, Vec<Add>)>, Vec<Reject>);
-
-/// A file that cannot be read is the file's fault, not the lake's.
-fn named(path: &std::path::Path, fingerprint: Result<(String, u64), LakeError>) -> Result<(String, u64), IngestError> {
-    fingerprint.map_err(|e| match e {
-        LakeError::Io { source, .. } => IngestError::unreadable(path, &source),
-        other => IngestError::Lake(other),
-    })
-}
-
-/// What the same bytes say again on a later stated date is a statement of its own (a quantity that went back); without a stated
-/// date the same bytes are the same batch, whatever the file is called.
-///
-/// What is read through a mapping is what the mapping makes of it.
-fn batch_id(sha256: &str, stated: Option<DateTime<Utc>>, run: Option<&str>, mapping: Option<&str>) -> String {
-    use sha2::{Digest, Sha256};
-    let mut named = sha256.to_owned();
-    if let Some(run) = run {
-        named += &format!(" {run}");
-    }
-    if let Some(date) = stated {
-        named += &format!(" {}", date.timestamp_micros());
-    }
-    if let Some(mapping) = mapping {
-        named += &format!(" {mapping}");
-    }
-    if named == sha256 { sha256[..16].to_owned() } else { archive::hex(&Sha256::digest(named)[..8]) }
-}
-
-/// A batch that stands in the lake.
-#[derive(Debug)]
-struct Earlier {
-    batch_id: String,
-    sha256: String,
-    recorded_at: i64,
-    mapping: Option<String>,
-    run: Option<String>,
-}
-
-async fn batch_table(lake: &Lake) -> Result<Vec<RecordBatch>, IngestError> {
-    let files = lake.files(Table::Batch, None).await?;
-    let engine = |e: datafusion::common::DataFusionError| IngestError::Truth(TruthError::Engine(e));
-    let table = Arc::new(FileTable::new(lake, Table::Batch, files));
-    let rows = SessionContext::new().read_table(table).map_err(engine)?.collect().await.map_err(engine)?;
-    let schema = Table::Batch.schema();
-    let plain = |batch: &RecordBatch| {
-        let cast = |field: &Arc<arrow::datatypes::Field>| match batch.column_by_name(field.name()) {
-            Some(array) => arrow::compute::cast(array, field.data_type()),
-            None => Ok(arrow::array::new_null_array(field.data_type(), batch.num_rows())),
-        };
-        let columns = schema.fields().iter().map(cast).collect::<Result<Vec<_>, _>>()?;
-        RecordBatch::try_new(Arc::clone(&schema), columns)
-    };
-    rows.iter().map(plain).collect::<Result<_, _>>().map_err(|e| encode(&e))
-}
-
-fn encode(error: &arrow::error::ArrowError) -> IngestError {
-    IngestError::Lake(LakeError::Encode { table: Table::Batch.name(), action: "build rows", detail: error.to_string() })
-}
-
-async fn earlier_batches(lake: &Lake) -> Result<Vec<Earlier>, IngestError> {
-    let mut earlier = Vec::new();
-    for batch in batch_table(lake).await? {
-        let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-        let recorded = batch.column_by_name("recorded_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        let (Some(ids), Some(hashes), Some(mappings), Some(runs), Some(recorded)) =
-            (text("batch_id"), text("sha256"), text("mapping_sha256"), text("run"), recorded)
-        else {
-            continue;
-        };
-        earlier.extend((0..batch.num_rows()).map(|row| Earlier {
-            batch_id: ids.value(row).to_owned(),
-            sha256: hashes.value(row).to_owned(),
-            recorded_at: recorded.value(row),
-            mapping: mappings.is_valid(row).then(|| mappings.value(row).to_owned()),
-            run: runs.is_valid(row).then(|| runs.value(row).to_owned()),
-        }));
-    }
-    Ok(earlier)
-}
-
-/// Files written but not committed.
-#[derive(Debug, Default)]
-struct Pending {
-    batches: Vec<Batch>,
-    rows: u64,
-    adds: BTreeMap<Table, Vec<(String, Add)>>,
-    rejects: Vec<(String, Vec<Reject>)>,
-    /// Batches that no longer count.
-    withdrawn: HashSet<String>,
-}
-
-impl Pending {
-    fn take(&mut self, batch: Batch, adds: Vec<(Table, Vec<Add>)>, rejects: Vec<Reject>) {
-        self.rows += batch.rows_in;
-        for (table, adds) in adds {
-            self.adds.entry(table).or_default().extend(adds.into_iter().map(|add| (batch.batch_id.clone(), add)));
-        }
-        if !rejects.is_empty() {
-            self.rejects.push((batch.batch_id.clone(), rejects));
-        }
-        self.batches.push(batch);
-    }
-
-    /// Core tables first, `core/batch` last: what a stop leaves in between is invisible, and taken up by the next run.
-    async fn commit(self, lake: &Lake, unfinished: &HashSet<(Table, String)>) -> Result<(), IngestError> {
-        if self.batches.is_empty() {
-            return Ok(());
-        }
-        for (table, adds) in self.adds {
-            let fresh: Vec<Add> =
-                adds.into_iter().filter(|(batch, _)| !unfinished.contains(&(table, batch.clone()))).map(|(_, add)| add).collect();
-            if !fresh.is_empty() {
-                lake.commit(table, fresh, Mode::Append).await?;
-            }
-        }
-        let attempt = format!("{:08x}", rand::random::<u32>());
-        let mut adds = Vec::new();
-        for (batch_id, rejects) in &self.rejects {
-            if !unfinished.contains(&(Table::Reject, batch_id.clone())) {
-                let mut writer = TableWriter::new(lake, Table::Reject, batch_id, &attempt);
-                writer.push(&reject_rows(batch_id, rejects)?)?;
-                adds.append(&mut writer.finish()?.files);
-            }
-        }
-        if !adds.is_empty() {
-            lake.commit(Table::Reject, adds, Mode::Append).await?;
-        }
-        let mut writer = TableWriter::new(lake, Table::Batch, &self.batches[0].batch_id, &attempt);
-        let mut mode = Mode::Append;
-        if !self.withdrawn.is_empty() {
-            mode = Mode::Overwrite;
-            for rows in batch_table(lake).await? {
-                let ids = rows.column(0).as_string::<i32>();
-                let stays: BooleanArray = ids.iter().map(|id| Some(id.is_none_or(|id| !self.withdrawn.contains(id)))).collect();
-                writer.push(&filter_record_batch(&rows, &stays).map_err(|e| encode(&e))?)?;
-            }
-        }
-        writer.push(&batch_rows(&self.batches)?)?;
-        lake.commit(Table::Batch, writer.finish()?.files, mode).await?;
-        Ok(())
-    }
-}
-
-fn text<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(values))
-}
-
-fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
-    Arc::new(values.map(u64::cast_signed).collect::<Int64Array>())
-}
-
-fn rows(table: Table, columns: Vec<ArrayRef>) -> Result<RecordBatch, IngestError> {
-    RecordBatch::try_new(table.schema(), columns)
-        .map_err(|e| IngestError::Lake(LakeError::Encode { table: table.name(), action: "build rows", detail: e.to_string() }))
-}
-
-fn reject_rows(batch_id: &str, rejects: &[Reject]) -> Result<RecordBatch, IngestError> {
-    let columns = vec![
-        text(rejects.iter().map(|_| batch_id)),
-        counts(rejects.iter().map(|r| r.source_row)),
-        text(rejects.iter().map(|r| r.column.as_str())),
-        text(rejects.iter().map(|r| r.value.as_str())),
-        text(rejects.iter().map(|r| r.reason.as_str())),
-    ];
-    rows(Table::Reject, columns)
-}
-
-fn batch_rows(batches: &[Batch]) -> Result<RecordBatch, IngestError> {
-    let recorded: TimestampMicrosecondArray = batches.iter().map(|b| Some(b.recorded_at.timestamp_micros())).collect();
-    let made: TimestampMicrosecondArray = batches.iter().map(|b| b.run.as_ref().map(|run| run.at.timestamp_micros())).collect();
-    let columns = vec![
-        text(batches.iter().map(|b| b.batch_id.as_str())),
-        text(batches.iter().map(|b| b.file.as_str())),
-        text(batches.iter().map(|b| b.sha256.as_str())),
-        counts(batches.iter().map(|b| b.bytes)),
-        text(batches.iter().map(|b| b.system)),
-        text(batches.iter().map(|b| b.entity)),
-        counts(batches.iter().map(|b| b.rows_in)),
-        counts(batches.iter().map(|b| b.rows_accepted)),
-        counts(batches.iter().map(|b| b.rows_rejected)),
-        Arc::new(recorded.with_timezone("UTC")),
-        Arc::new(batches.iter().map(|b| b.mapping_sha256.as_deref()).collect::<StringArray>()),
-        Arc::new(batches.iter().map(|b| b.run.as_ref().map(|run| run.name.as_str())).collect::<StringArray>()),
-        Arc::new(made.with_timezone("UTC")),
-    ];
-    rows(Table::Batch, columns)
 }

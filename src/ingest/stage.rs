@@ -1,5 +1,6 @@
 //! One file through read, conform, staging query and writer, on several threads.
 
+use super::calendar::Counter;
 use super::conform::{SeenKeys, conform, raw_schema};
 use super::discover::Discovered;
 use super::fault::faults;
@@ -28,6 +29,8 @@ pub(super) struct Staged {
     pub rows_in: u64,
     pub rows_accepted: u64,
     pub rejects: Vec<Reject>,
+    /// The months that the accepted rows are of.
+    pub months: Counter,
     /// Files written, by table.
     pub adds: Vec<(Table, Vec<Add>)>,
 }
@@ -92,6 +95,7 @@ pub(super) fn stage(
                     total.rows_in += staged.rows_in;
                     total.rows_accepted += staged.rows_accepted;
                     total.rejects.extend(staged.rejects);
+                    total.months.add(staged.months);
                     total.adds.extend(staged.adds);
                 }
                 Ok(Err(error)) => failed = Some(error),
@@ -218,6 +222,9 @@ impl<'a> Worker<'a> {
                     without_rows(part, &refused).map_err(failed)?
                 };
                 let canonical = self.canonical(&part, table).map_err(failed)?;
+                if at == 0 {
+                    self.done.months.take(&canonical);
+                }
                 self.outlets[at].writer.push(&canonical)?;
             }
         }

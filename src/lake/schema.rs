@@ -504,6 +504,8 @@ impl Table {
                 // The run of a scheduled export that it is part of, and when that was made: `ingest::export_run`.
                 ("run", TEXT),
                 ("run_at", instant()),
+                // The months and days that its rows speak of (`ingest::calendar`); nothing where its rows have no service month.
+                ("months", TEXT),
             ],
             Self::Reject => {
                 vec![("batch_id", TEXT), ("source_row", COUNT), ("column_name", TEXT), ("value", TEXT), ("reason", TEXT)]

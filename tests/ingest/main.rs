@@ -1,6 +1,7 @@
 //! The `shortfall` command on files: good ones, broken ones, corrected ones, and when it is killed.
 
 mod autotask;
+mod backfill;
 mod bad_input;
 mod billing;
 mod changes;

@@ -76,7 +76,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     }
     let options = ingest::Options { system: Some("mapping".to_owned()), recorded_at, threads: context.threads, queries: None };
     let outcomes = ingest::ingest(&lake, &fresh, &options, context.runtime.handle(), &Silent)?;
-    summary(context, &lake, &outcomes)
+    summary(context, &lake, &outcomes, false)
 }
 
 /// Every fault with its place, and the failure that ends the command.
