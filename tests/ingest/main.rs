@@ -14,6 +14,7 @@ mod halo;
 mod kill;
 mod mapping;
 mod object_store;
+mod optimize;
 mod quirks;
 mod real_data;
 mod repeat;
