@@ -9,6 +9,7 @@
 //!
 //! Cost: the footers of all data files, and all originals decompressed and hashed, on all threads.
 
+use crate::findings::marts;
 use crate::lake::archive::{self, hex};
 use crate::lake::delta::DataFile;
 use crate::lake::scan::FileTable;
@@ -16,7 +17,6 @@ use crate::lake::schema::TABLES;
 use crate::lake::truth::TruthError;
 use crate::lake::unnamed::unnamed;
 use crate::lake::{Lake, Table, merge};
-use crate::optimize;
 use crate::query::session;
 use arrow::array::AsArray;
 use arrow::compute::cast;
@@ -119,7 +119,7 @@ pub fn check(lake: &Lake, depth: Depth, runtime: &Handle) -> Health {
         named.insert(table, files.into_iter().map(|file| (file.path.clone(), file)).collect());
     }
     // What each analysis still reads, also where a newer one has taken its place.
-    let of_runs = runtime.block_on(optimize::of_runs(lake)).map(|of_runs| {
+    let of_runs = runtime.block_on(marts::files_of_runs(lake)).map(|of_runs| {
         of_runs.into_iter().for_each(|(table, files)| named.entry(table).or_default().extend(files));
     });
     let batches = runtime.block_on(conserved(lake, &named, &mut health));

@@ -21,7 +21,7 @@ use crate::lake::unnamed::{removable, unnamed};
 use crate::lake::{Lake, LakeError, Table};
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use tokio::runtime::Handle;
 
 /// Bytes of small files after which what was merged is committed: a stop loses at most the work on them.
@@ -55,7 +55,7 @@ pub struct Optimized {
     pub kept_files: u64,
     /// Their bytes.
     pub kept_bytes: u64,
-    /// Files that were left alone, as their ingest was stopped; the next one takes them up.
+    /// Files that were left alone: some of their rows do not count, as their ingest was stopped or their mapping was mended since.
     pub unfinished_files: u64,
 }
 
@@ -157,10 +157,10 @@ fn plan(lake: &Lake, runtime: &Handle, done: &mut Optimized) -> Result<Vec<Job>,
     let visible = runtime.block_on(truth::visible_batches(lake))?;
     let mut jobs = Vec::new();
     for &table in TABLES.iter().filter(|&&table| table != Table::Batch).chain(&[Table::Batch]) {
-        let files = runtime.block_on(lake.files(table, None))?;
         if runtime.block_on(lake.version(table))?.is_none() {
             continue;
         }
+        let files = runtime.block_on(lake.files(table, None))?;
         let is_unfinished = |file: &&DataFile| file.parts.iter().any(|part| !visible.contains(&part.batch_id));
         if merge::is_of_batches(table) {
             done.unfinished_files += files.iter().filter(is_unfinished).count() as u64;
@@ -200,7 +200,7 @@ fn removals(
     done: &mut Optimized,
 ) -> Result<Removals, OptimizeError> {
     let mut removals = Removals::new();
-    let of_runs = runtime.block_on(of_runs(lake))?;
+    let of_runs = runtime.block_on(marts::files_of_runs(lake))?;
     for job in jobs {
         let mut named = of_runs.get(&job.table).cloned().unwrap_or_default();
         named.extend(runtime.block_on(lake.files(job.table, None))?.into_iter().map(|file| (file.path.clone(), file)));
@@ -213,23 +213,6 @@ fn removals(
         removals.insert(job.table, removed);
     }
     Ok(removals)
-}
-
-/// Files of the marts by what each analysis still reads, also where a newer one has taken its place.
-///
-/// # Errors
-/// [`TruthError`] if the runs or one of their tables cannot be read.
-pub async fn of_runs(lake: &Lake) -> Result<BTreeMap<Table, BTreeMap<String, DataFile>>, TruthError> {
-    let mut versions: BTreeSet<(Table, u64)> = BTreeSet::new();
-    for run in marts::runs(lake).await? {
-        versions.extend(marts::MARTS.iter().filter_map(|table| Some((*table, *run.versions.get(table.name())?))));
-    }
-    let mut named: BTreeMap<Table, BTreeMap<String, DataFile>> = BTreeMap::new();
-    for (table, version) in versions {
-        let files = lake.files(table, Some(version)).await?;
-        named.entry(table).or_default().extend(files.into_iter().map(|file| (file.path.clone(), file)));
-    }
-    Ok(named)
 }
 
 /// What became of a table; nothing if it is as it was.

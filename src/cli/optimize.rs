@@ -82,7 +82,8 @@ fn print(done: &Optimized, keep: u32) {
     }
     if done.unfinished_files > 0 {
         render::note(&format!(
-            "{} files of an ingest that was stopped were left alone; ingest the same exports again to complete it",
+            "{} files were left alone: they hold rows that do not count, of an ingest that was stopped (the same exports again complete it) or of \
+             a mapping that was mended since",
             done.unfinished_files
         ));
     }

@@ -16,6 +16,7 @@ mod hostile;
 mod identity;
 mod laws;
 mod onset;
+mod optimize;
 mod over_time;
 mod own_signals;
 mod pack;
