@@ -101,11 +101,12 @@ fn condition(table: Table, partition: &Partition, spans: &[(i64, i64)]) -> Strin
     // As the values of a file's partition are.
     columns.sort_unstable();
     let of_partition = columns.iter().zip(partition).map(|(column, value)| match value {
-        None => format!("{column} IS NULL"),
+        None => format!("({column} IS NULL)"),
         Some(value) => {
             let is_date = schema.field_with_name(column).is_ok_and(|field| field.data_type() == &DataType::Date32);
             let kind = if is_date { "DATE " } else { "" };
-            format!("{column} IS NOT DISTINCT FROM {kind}'{}'", value.replace('\'', "''"))
+            // In brackets, as what follows `FROM` would take the next condition with it.
+            format!("({column} IS NOT DISTINCT FROM {kind}'{}')", value.replace('\'', "''"))
         }
     });
     let instant = |micros: i64| {
@@ -113,7 +114,7 @@ fn condition(table: Table, partition: &Partition, spans: &[(i64, i64)]) -> Strin
         // `TIMESTAMP '...'` counts nanoseconds, and ends in 2262.
         format!("arrow_cast('{}', 'Timestamp(Microsecond, Some(\"UTC\"))')", at.format("%Y-%m-%dT%H:%M:%S%.6fZ"))
     };
-    let of_spans = spans.iter().map(|(first, last)| format!("period_start BETWEEN {} AND {}", instant(*first), instant(*last)));
+    let of_spans = spans.iter().map(|(first, last)| format!("(period_start BETWEEN {} AND {})", instant(*first), instant(*last)));
     let of_spans = of_spans.collect::<Vec<_>>().join(" OR ");
     let all: Vec<String> = of_partition.chain([format!("({of_spans})")]).collect();
     format!("({})", all.join(" AND "))

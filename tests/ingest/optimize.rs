@@ -220,8 +220,8 @@ currency = { constant = "USD" }
 period_start = { arrival = "month_start" }
 period_end = { arrival = "month_end" }
 "#;
-    let one = place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\n,x,y,3,10.5\n");
-    let other = place.write("seats_2026-05-05.csv", "client,sku,code,seats,price\nB,x,z,4,14\n,x,y,3,10.5\n");
+    let one = place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\nA,x,y,many,10.5\n");
+    let other = place.write("seats_2026-05-05.csv", "client,sku,code,seats,price\nB,x,z,4,14\nB,x,z,many,14\n");
     let first = place.write("first.toml", text);
     let mended = place.write("mended.toml", text.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#));
     let lake = new_lake(&place);
@@ -298,7 +298,9 @@ fn killed_at_any_moment_no_row_is_lost_or_doubled_and_the_next_run_ends_it() {
     let all = place.path("msp").display().to_string();
     shortfall(&["synth", "--out", &all, "--customers", "2", "--months", "12"]).says(0, &[]);
     let lake = place.lake();
-    place.ingest(&[&place.path("msp/exports")], &[]).says(0, &[]);
+    let ran = place.ingest(&[&place.path("msp/exports")], &[]);
+    // Some of its rows are rejects.
+    assert!(ran.code <= 1, "{ran}");
     let expected = all_rows(&lake);
     let count = |lake: &Path| walkdir::WalkDir::new(lake).into_iter().flatten().filter(|entry| entry.file_type().is_file()).count();
     let run = |lake: &Path| {
