@@ -104,12 +104,7 @@ struct Job {
 ///
 /// # Errors
 /// [`OptimizeError`]. What was committed before stays.
-pub fn optimize(
-    lake: &Lake,
-    request: Request,
-    runtime: &Handle,
-    progress: &dyn Progress,
-) -> Result<Optimized, OptimizeError> {
+pub fn optimize(lake: &Lake, request: Request, runtime: &Handle, progress: &dyn Progress) -> Result<Optimized, OptimizeError> {
     let _lock = match request.dry_run {
         true => None,
         false => Some(lake.lock()?.ok_or(OptimizeError::Locked)?),

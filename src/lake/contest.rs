@@ -38,9 +38,8 @@ type Partition = Vec<Option<String>>;
 #[must_use]
 pub fn split(table: Table, files: Vec<DataFile>, limit: Option<i64>) -> Split {
     let by_period = table.key().contains(&"period_start");
-    let partition = |file: &DataFile| -> Partition {
-        if by_period { file.partition.values().cloned().collect() } else { Vec::new() }
-    };
+    let partition =
+        |file: &DataFile| -> Partition { if by_period { file.partition.values().cloned().collect() } else { Vec::new() } };
     let span = |part: &Part| match part.period_start {
         Some(span) if by_period => span,
         _ => (i64::MIN, i64::MAX),
@@ -86,10 +85,8 @@ pub fn split(table: Table, files: Vec<DataFile>, limit: Option<i64>) -> Split {
             _ => split.plain.push(file),
         }
     }
-    let conditions: Vec<String> = mixed_in
-        .iter()
-        .filter_map(|partition| Some(condition(table, partition, contested_spans.get(partition)?)))
-        .collect();
+    let conditions: Vec<String> =
+        mixed_in.iter().filter_map(|partition| Some(condition(table, partition, contested_spans.get(partition)?))).collect();
     split.is_contested = conditions.join(" OR ");
     split
 }

@@ -280,7 +280,8 @@ impl Lake {
                 let unstated = stats.get("nullCount").and_then(|counts| counts.get("statement")?.as_u64());
                 let batch_id = batch_of(&path).to_owned();
                 let (period_start, recorded_at) = (range(&stats, "period_start"), range(&stats, "recorded_at"));
-                let alone = || Part { batch_id: batch_id.clone(), period_start, recorded_from: recorded_at.map(|(first, _)| first) };
+                let alone =
+                    || Part { batch_id: batch_id.clone(), period_start, recorded_from: recorded_at.map(|(first, _)| first) };
                 let parts = if batch_id.is_empty() { merged_parts(view).unwrap_or_default() } else { vec![alone()] };
                 DataFile {
                     batch_id,

@@ -6,11 +6,11 @@
 use super::delta::{Lake, LakeError, commit};
 use super::schema::Table;
 use chrono::{DateTime, Utc};
+use deltalake_core::Path as StorePath;
 use deltalake_core::kernel::{Action, Add};
 use deltalake_core::logstore::LogStoreRef;
 use deltalake_core::protocol::DeltaOperation;
 use deltalake_core::protocol::checkpoints::create_checkpoint;
-use deltalake_core::Path as StorePath;
 use futures::TryStreamExt as _;
 use object_store::ObjectStoreExt as _;
 use serde_json::Value;
@@ -44,11 +44,8 @@ impl Lake {
         adds: Vec<Add>,
         target_size: i64,
     ) -> Result<u64, LakeError> {
-        let missing = |detail: &str| LakeError::Encode {
-            table: table.name(),
-            action: "replace data files",
-            detail: detail.to_owned(),
-        };
+        let missing =
+            |detail: &str| LakeError::Encode { table: table.name(), action: "replace data files", detail: detail.to_owned() };
         let opened = self.table(table, None).await?.ok_or_else(|| missing("it was never written"))?;
         let mut actions: Vec<Action> = Vec::with_capacity(removed.len() + adds.len());
         if !removed.is_empty() {

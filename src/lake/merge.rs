@@ -172,8 +172,7 @@ fn failed(table: Table, file: &DataFile, detail: &dyn std::fmt::Display) -> Lake
 /// Bytes of a file's rows in Arrow, by what its footer says.
 fn bytes_in_memory(lake: &Lake, table: Table, file: &DataFile) -> Result<usize, LakeError> {
     let parquet = lake.open_data(table, &file.path)?;
-    let footer: ParquetMetaData =
-        ParquetMetaDataReader::new().parse_and_finish(&parquet).map_err(|e| failed(table, file, &e))?;
+    let footer: ParquetMetaData = ParquetMetaDataReader::new().parse_and_finish(&parquet).map_err(|e| failed(table, file, &e))?;
     let schema = table.schema();
     let mut bytes = 0;
     for column in footer.row_groups().iter().flat_map(|group| group.columns()) {

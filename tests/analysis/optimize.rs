@@ -65,7 +65,8 @@ fn exported(book: &Book, lake: &Lake, folder: &Path) -> BTreeMap<PathBuf, String
     let at: DateTime<Utc> = Utc.with_ymd_and_hms(2026, 7, 1, 6, 0, 0).single().expect("an instant");
     let request = ExportRequest { folder: folder.to_owned(), fiscal_start: 1, threads: 2, at };
     let lake = lake.clone();
-    let done = book.runtime.block_on(async { tokio::spawn(async move { export(&lake, &request).await }).await.expect("no panic") });
+    let done =
+        book.runtime.block_on(async { tokio::spawn(async move { export(&lake, &request).await }).await.expect("no panic") });
     assert!(!done.expect("an export").changes.is_empty());
     let found = hashes(folder);
     // The same place again, as the files name it.
@@ -113,7 +114,8 @@ fn an_optimised_book_gives_the_same_analysis_findings_traces_and_export() {
     let [before, after] = [&root, &text].map(|lake| said(lake, &["findings"]));
     assert_eq!(before, after);
     let found: Value = serde_json::from_str(&before).expect("JSON");
-    let ids: Vec<&str> = found.as_array().expect("findings").iter().filter_map(|finding| finding["finding_id"].as_str()).collect();
+    let ids: Vec<&str> =
+        found.as_array().expect("findings").iter().filter_map(|finding| finding["finding_id"].as_str()).collect();
     assert!(!ids.is_empty());
     for id in ids.iter().take(3) {
         let [before, after] = [&root, &text].map(|lake| said(lake, &["explain", id]));

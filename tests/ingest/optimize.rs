@@ -12,8 +12,7 @@ use shortfall::ingest::Silent;
 use shortfall::lake::schema::TABLES;
 use shortfall::lake::{Lake, Table};
 use shortfall::optimize::{Optimized, Request, optimize};
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Everything that is told of the lake: every row ever ingested, what of it is true, since when, and the views that people read.
@@ -88,7 +87,8 @@ proptest! {
 
 /// Usage of one customer in May, a file a day.
 fn days(place: &Place, days: std::ops::RangeInclusive<u32>, cost: &str, arrived: Option<&str>) -> Vec<std::path::PathBuf> {
-    let header = "ChargePeriodStart,ChargePeriodEnd,BilledCost,EffectiveCost,BillingCurrency,ChargeCategory,ServiceName,SubAccountId\n";
+    let header =
+        "ChargePeriodStart,ChargePeriodEnd,BilledCost,EffectiveCost,BillingCurrency,ChargeCategory,ServiceName,SubAccountId\n";
     days.map(|day| {
         let row = format!("2026-05-{day:02},2026-05-{:02},{cost},{cost},USD,Usage,EC2,acc\n", day + 1);
         let arrived = arrived.map_or_else(|| format!("2026-05-{:02}", day + 1), str::to_owned);
@@ -170,7 +170,8 @@ fn old_files_stay_for_their_time_and_go_then_but_never_an_original_or_the_regist
 
     let ran = on_lake(&place.lake(), &["optimize", "--dry-run", "--keep", "0", "--output", "json"]);
     let said = ran.says(0, &[]).json();
-    let of_usage = said["tables"].as_array().expect("tables").iter().find(|table| table["table"] == "core.vendor_usage").expect("it");
+    let of_usage =
+        said["tables"].as_array().expect("tables").iter().find(|table| table["table"] == "core.vendor_usage").expect("it");
     assert_eq!([&of_usage["files_before"], &of_usage["files_after"], &of_usage["vacuumed_files"]], [3, 1, 1], "{said}");
     assert_eq!((files(&lake, Table::VendorUsage), lying(Table::VendorUsage)), (3, 4), "nothing was done");
 
@@ -299,10 +300,11 @@ fn killed_at_any_moment_no_row_is_lost_or_doubled_and_the_next_run_ends_it() {
     shortfall(&["synth", "--out", &all, "--customers", "2", "--months", "12"]).says(0, &[]);
     let lake = place.lake();
     let ran = place.ingest(&[&place.path("msp/exports")], &[]);
-    // Some of its rows are rejects.
+    // One of its files holds no records.
     assert!(ran.code <= 1, "{ran}");
     let expected = all_rows(&lake);
-    let count = |lake: &Path| walkdir::WalkDir::new(lake).into_iter().flatten().filter(|entry| entry.file_type().is_file()).count();
+    let count =
+        |lake: &Path| walkdir::WalkDir::new(lake).into_iter().flatten().filter(|entry| entry.file_type().is_file()).count();
     let run = |lake: &Path| {
         let mut command = command(&["optimize", "--threads", "1", "--lake"]);
         command.arg(lake);
