@@ -5,7 +5,7 @@
 //!   schema. On request every row is decoded too.
 //! - Every original is there, and its content has the hash that is its name.
 //!
-//! What a killed run leaves behind is no fault: readers never see it. It is listed, as it takes room.
+//! What a killed run leaves behind, and what `optimize` merged into larger files, is no fault: readers never see it. It is listed, as it takes room.
 //!
 //! Cost: the footers of all data files, and all originals decompressed and hashed, on all threads.
 
@@ -15,7 +15,8 @@ use crate::lake::delta::DataFile;
 use crate::lake::scan::FileTable;
 use crate::lake::schema::TABLES;
 use crate::lake::truth::TruthError;
-use crate::lake::{Lake, Table};
+use crate::lake::unnamed::unnamed;
+use crate::lake::{Lake, Table, merge};
 use crate::query::session;
 use arrow::array::AsArray;
 use arrow::compute::cast;
@@ -28,7 +29,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -117,7 +118,10 @@ pub fn check(lake: &Lake, depth: Depth, runtime: &Handle) -> Health {
         });
         named.insert(table, files.into_iter().map(|file| (file.path.clone(), file)).collect());
     }
-    let of_runs = runtime.block_on(of_runs(lake, &mut named));
+    // What each analysis still reads, also where a newer one has taken its place.
+    let of_runs = runtime.block_on(marts::files_of_runs(lake)).map(|of_runs| {
+        of_runs.into_iter().for_each(|(table, files)| named.entry(table).or_default().extend(files));
+    });
     let batches = runtime.block_on(conserved(lake, &named, &mut health));
     let unread = |place: &str, error: TruthError| Fault { place: place.to_owned(), what: error.to_string() };
     health.faults.extend(of_runs.err().map(|error| unread("marts/run", error)));
@@ -135,19 +139,6 @@ pub fn check(lake: &Lake, depth: Depth, runtime: &Handle) -> Health {
     }
     health.faults.sort();
     health
-}
-
-/// Adds what each analysis still reads, also where a newer one has taken its place.
-async fn of_runs(lake: &Lake, named: &mut BTreeMap<Table, BTreeMap<String, DataFile>>) -> Result<(), TruthError> {
-    let mut versions: BTreeSet<(Table, u64)> = BTreeSet::new();
-    for run in marts::runs(lake).await? {
-        versions.extend(marts::MARTS.iter().filter_map(|table| Some((*table, *run.versions.get(table.name())?))));
-    }
-    for (table, version) in versions {
-        let files = named.entry(table).or_default();
-        files.extend(lake.files(table, Some(version)).await?.into_iter().map(|file| (file.path.clone(), file)));
-    }
-    Ok(())
 }
 
 /// Counts rows of the batches, and returns each original's hash with the file it was.
@@ -203,6 +194,9 @@ fn data_file(lake: &Lake, table: Table, file: &DataFile, depth: Depth) -> Option
         Ok(meta) => meta.len(),
         Err(error) => return fault(format!("the table names it, and it cannot be read: {error}")),
     };
+    if merge::is_of_batches(table) && file.parts.is_empty() {
+        return fault("nothing says whose rows it holds: its table was rewritten by another program".to_owned());
+    }
     if bytes != file.size {
         return fault(format!("{bytes} bytes long; the table says {}", file.size));
     }
@@ -263,11 +257,10 @@ fn leftovers(
 ) -> Vec<Leftover> {
     let mut found = Vec::new();
     for &table in TABLES {
-        let folder = lake.folder(table);
-        let known: BTreeSet<PathBuf> =
-            named.get(&table).into_iter().flat_map(BTreeMap::keys).map(|path| folder.join(path)).collect();
-        let is_unnamed = |path: &Path| path.extension().is_some_and(|kind| kind == "parquet") && !known.contains(path);
-        found.extend(unnamed(lake, &folder, is_unnamed));
+        // A folder that cannot be listed is a fault of the files in it, which are named.
+        let files = unnamed(lake, table, named.get(&table)).unwrap_or_default();
+        let sizes: Vec<u64> = files.into_iter().map(|file| file.size).collect();
+        found.extend(leftover(below(lake, &lake.folder(table)), &sizes));
     }
     let files = lake.root().join("files");
     let mappings = mappings(&files);
@@ -280,7 +273,10 @@ fn leftovers(
             _ => false,
         }
     };
-    found.extend(unnamed(lake, &files, is_unnamed));
+    let lying = walkdir::WalkDir::new(&files).into_iter().flatten();
+    let lying = lying.filter(|entry| entry.file_type().is_file() && is_unnamed(entry.path()));
+    let sizes: Vec<u64> = lying.map(|entry| entry.metadata().map_or(0, |meta| meta.len())).collect();
+    found.extend(leftover(below(lake, &files), &sizes));
     found
 }
 
@@ -291,12 +287,6 @@ fn mappings(files: &Path) -> BTreeSet<String> {
     notes.filter_map(|note| Some(std::fs::read_to_string(note).ok()?.trim().to_owned())).collect()
 }
 
-fn unnamed(lake: &Lake, folder: &Path, is_unnamed: impl Fn(&Path) -> bool) -> Option<Leftover> {
-    let entries = walkdir::WalkDir::new(folder).into_iter().filter_entry(|entry| entry.file_name() != "_delta_log");
-    let sizes: Vec<u64> = entries
-        .flatten()
-        .filter(|entry| entry.file_type().is_file() && is_unnamed(entry.path()))
-        .map(|entry| entry.metadata().map_or(0, |meta| meta.len()))
-        .collect();
-    (!sizes.is_empty()).then(|| Leftover { place: below(lake, folder), files: sizes.len() as u64, bytes: sizes.iter().sum() })
+fn leftover(place: String, sizes: &[u64]) -> Option<Leftover> {
+    (!sizes.is_empty()).then(|| Leftover { place, files: sizes.len() as u64, bytes: sizes.iter().sum() })
 }

@@ -15,6 +15,7 @@ pub mod lake;
 pub mod money;
 pub mod month;
 pub mod notify;
+pub mod optimize;
 pub mod query;
 pub mod rating;
 pub mod report;

@@ -41,7 +41,7 @@ fn print(health: &Health) {
     ));
     for left in &health.leftovers {
         render::lines(&format!(
-            "{} files ({}) in {} that nothing names: left by a run that was stopped; nobody reads them",
+            "{} files ({}) in {} that nothing names: left by a run that was stopped, or merged by `optimize`, which removes them in time",
             left.files,
             HumanBytes(left.bytes),
             left.place

@@ -6,6 +6,7 @@ use crate::ingest::IngestError;
 use crate::ingest::trace::TraceError;
 use crate::lake::LakeError;
 use crate::lake::truth::TruthError;
+use crate::optimize::OptimizeError;
 use crate::query::catalog::CatalogError;
 use crate::query::run::QueryError;
 use crate::report::ReportError;
@@ -88,6 +89,16 @@ impl From<TraceError> for Failure {
             TraceError::Unknown { .. } => Self::usage(error.to_string())
                 .hint("`shortfall sql --lake DIR \"SELECT batch_id, file FROM core.batch\"` lists them"),
             TraceError::Ambiguous { .. } | TraceError::NoRow { .. } => Self::usage(error.to_string()),
+        }
+    }
+}
+
+impl From<OptimizeError> for Failure {
+    fn from(error: OptimizeError) -> Self {
+        match error {
+            OptimizeError::Lake(error) => error.into(),
+            OptimizeError::Truth(error) => error.into(),
+            OptimizeError::Locked => Self::environment(error.to_string()),
         }
     }
 }

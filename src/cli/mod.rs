@@ -16,6 +16,7 @@ mod landed;
 mod map;
 mod mute;
 mod notify;
+mod optimize;
 mod plain;
 mod plan;
 mod progress;
@@ -132,6 +133,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Whether a lake is whole: rows conserved, files as they were written, originals as they came.
     Check(check::Arguments),
+    /// Merge the lake's small files into large ones and remove what nobody needs; nothing that it says changes.
+    Optimize(optimize::Arguments),
     /// Ad-hoc SQL over the lake.
     Sql(sql::Arguments),
     /// Write the exports of a simulated MSP with planted leaks.
@@ -233,6 +236,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Export(arguments) => export::run(&context, &arguments),
         Command::Serve(arguments) => serve::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
+        Command::Optimize(arguments) => optimize::run(&context, &arguments),
         Command::Sql(arguments) => sql::run(&context, &arguments),
         Command::Synth(arguments) => synth::run(&context, &arguments),
         Command::Score(arguments) => score::run(&context, &arguments),

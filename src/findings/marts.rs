@@ -5,7 +5,7 @@
 //! analysis twice is one run.
 
 use super::unmapped::Unmapped;
-use crate::lake::delta::Mode;
+use crate::lake::delta::{DataFile, Mode};
 use crate::lake::scan::FileTable;
 use crate::lake::truth::TruthError;
 use crate::lake::write::TableWriter;
@@ -16,7 +16,7 @@ use arrow::datatypes::{DataType, Date32Type, Int64Type};
 use chrono::{Duration, NaiveDate};
 use datafusion::common::TableReference;
 use datafusion::prelude::SessionContext;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Tables of a run besides `marts/run` itself.
@@ -135,6 +135,23 @@ pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
     }
     found.sort_by_key(|run| run.number);
     Ok(found)
+}
+
+/// Files of the marts that some analysis still reads, by table and path: also where a newer one has taken its place.
+///
+/// # Errors
+/// [`TruthError`] if the runs or one of their tables cannot be read.
+pub async fn files_of_runs(lake: &Lake) -> Result<BTreeMap<Table, BTreeMap<String, DataFile>>, TruthError> {
+    let mut versions: BTreeSet<(Table, u64)> = BTreeSet::new();
+    for run in runs(lake).await? {
+        versions.extend(MARTS.iter().filter_map(|table| Some((*table, *run.versions.get(table.name())?))));
+    }
+    let mut named: BTreeMap<Table, BTreeMap<String, DataFile>> = BTreeMap::new();
+    for (table, version) in versions {
+        let files = lake.files(table, Some(version)).await?;
+        named.entry(table).or_default().extend(files.into_iter().map(|file| (file.path.clone(), file)));
+    }
+    Ok(named)
 }
 
 /// Of every quarter the newest run, by quarter.

@@ -18,9 +18,8 @@ pub(super) async fn unfinished_batches(lake: &Lake, known: &HashSet<String>) -> 
     for &table in crate::lake::schema::TABLES {
         if table.area() == "core" && table != Table::Batch {
             for file in lake.files(table, None).await? {
-                if !known.contains(&file.batch_id) {
-                    unfinished.insert((table, file.batch_id));
-                }
+                let unknown = file.parts.into_iter().filter(|part| !known.contains(&part.batch_id));
+                unfinished.extend(unknown.map(|part| (table, part.batch_id)));
             }
         }
     }

@@ -185,15 +185,15 @@ fn is_end_of(end: &str, path: &str) -> bool {
 /// Rows with these numbers in the files of a batch.
 async fn rows_of(lake: &Lake, table: Table, batch_id: &str, rows: &[u64]) -> Result<Vec<RecordBatch>, TraceError> {
     let mut files: Vec<DataFile> = lake.files(table, None).await?;
-    // The rejects of several batches may be committed together, but each batch's stand in a file of its own.
-    files.retain(|file| file.batch_id == batch_id);
+    files.retain(|file| file.parts.iter().any(|part| part.batch_id == batch_id));
     if files.is_empty() {
         return Ok(Vec::new());
     }
     let ctx = SessionContext::new();
     let wanted = rows.iter().map(|row| lit(row.cast_signed())).collect();
     let frame = ctx.read_table(Arc::new(FileTable::new(lake, table, files)))?;
-    Ok(frame.filter(in_list(col("source_row"), wanted, false))?.collect().await?)
+    let is_wanted = col("batch_id").eq(lit(batch_id)).and(in_list(col("source_row"), wanted, false));
+    Ok(frame.filter(is_wanted)?.collect().await?)
 }
 
 type Became = BTreeMap<u64, Vec<(Table, Vec<(String, String)>)>>;

@@ -66,14 +66,14 @@ pub fn guid_in(text: &str) -> Option<Range<usize>> {
 }
 
 /// Deliveries by their batches, where parts add up: files of one delivery cannot contest each other.
-pub(super) type Parts = HashMap<String, i64>;
+pub type Deliveries = HashMap<String, i64>;
 
 /// Registers `core.delivery` over `core.batch`: for each file the number of its delivery, and that of the file by itself. Returns the
 /// deliveries of parts.
 ///
 /// # Errors
 /// [`TruthError::Engine`] if the batch table cannot be read.
-pub(super) async fn register(ctx: &SessionContext) -> Result<Parts, TruthError> {
+pub(super) async fn register(ctx: &SessionContext) -> Result<Deliveries, TruthError> {
     let rows = ctx.sql("SELECT batch_id, system, entity, recorded_at, run, run_at FROM core.batch").await?.collect().await?;
     let deliveries = deliveries(&rows)?;
     let parts = parts(&deliveries);
@@ -84,7 +84,7 @@ pub(super) async fn register(ctx: &SessionContext) -> Result<Parts, TruthError> 
     Ok(parts)
 }
 
-fn parts(deliveries: &RecordBatch) -> Parts {
+fn parts(deliveries: &RecordBatch) -> Deliveries {
     let (ids, adds_up) = (deliveries.column(0).as_string_view(), deliveries.column(5).as_boolean());
     let numbers = deliveries.column(3).as_primitive::<Int64Type>();
     let rows = (0..deliveries.num_rows()).filter(|&row| adds_up.value(row));

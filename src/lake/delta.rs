@@ -1,14 +1,15 @@
 //! Delta tables of one lake: open, create, list files, commit.
 //!
 //! Data files are Parquet written by [`crate::lake::write`]; this module only speaks the table log. A data file's name carries
-//! the *batch* it came from (one ingested export, or one analysis). A batch is visible once it stands in `core/batch`
-//! (or `marts/run`), which is committed last: readers see all of it or nothing, also after a `kill -9`.
+//! the *batch* it came from (one ingested export, or one analysis); of merged files the log lists the batches ([`super::part`]). A batch is
+//! visible once it stands in `core/batch` (or `marts/run`), which is committed last: readers see all of it or nothing, also after a `kill -9`.
 
+use super::part::{self, Part};
 use super::schema::Table;
 use chrono::DateTime;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel as _;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake_core::kernel::{Action, Add, StructType};
+use deltalake_core::kernel::{Action, Add, LogicalFileView, StructType};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::TryStreamExt as _;
@@ -58,7 +59,7 @@ pub enum LakeError {
 }
 
 impl LakeError {
-    fn delta(table: Table, action: &'static str, source: DeltaTableError) -> Self {
+    pub(super) fn delta(table: Table, action: &'static str, source: DeltaTableError) -> Self {
         Self::Delta { table: table.name(), action, source: Box::new(source) }
     }
 
@@ -68,7 +69,7 @@ impl LakeError {
 }
 
 /// A data file of a table version, with what planning needs to know of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct DataFile {
     /// Path below the table.
     pub path: String,
@@ -78,16 +79,16 @@ pub struct DataFile {
     pub rows: usize,
     /// Partition values by column.
     pub partition: BTreeMap<String, Option<String>>,
-    /// The batch whose rows it holds.
+    /// The batch or the run that its name says; nothing if it was merged.
     pub batch_id: String,
+    /// The batches whose rows it holds.
+    pub parts: Vec<Part>,
     /// Smallest and largest `period_start`, in microseconds.
     pub period_start: Option<(i64, i64)>,
     /// Smallest and largest `recorded_at`, in microseconds.
     pub recorded_at: Option<(i64, i64)>,
     /// Whether its rows belong to statements that are replaced as a whole.
     pub is_stated: bool,
-    /// Whether all its rows, or none, are on an invoice of the vendor; nothing if some are, or nobody counted.
-    pub is_invoiced: Option<bool>,
 }
 
 /// How a commit treats the files already there.
@@ -178,6 +179,12 @@ impl Lake {
         }
     }
 
+    /// A table whose log has not been read.
+    pub(super) fn unopened(&self, table: Table) -> Result<DeltaTable, LakeError> {
+        let builder = DeltaTableBuilder::from_url(self.url(table)?);
+        builder.and_then(DeltaTableBuilder::build).map_err(|e| LakeError::delta(table, "open the table", e))
+    }
+
     async fn table_or_create(&self, table: Table) -> Result<DeltaTable, LakeError> {
         if let Some(existing) = self.table(table, None).await? {
             return Ok(existing);
@@ -188,10 +195,7 @@ impl Lake {
             table.schema().as_ref().try_into_kernel().map_err(|e: deltalake_core::arrow::error::ArrowError| {
                 LakeError::Encode { table: table.name(), action: "describe the schema", detail: e.to_string() }
             })?;
-        let unopened = DeltaTableBuilder::from_url(self.url(table)?)
-            .and_then(DeltaTableBuilder::build)
-            .map_err(|e| LakeError::delta(table, "open the table", e))?;
-        unopened
+        self.unopened(table)?
             .create()
             .with_table_name(table.name())
             .with_columns(schema.fields().cloned())
@@ -235,13 +239,7 @@ impl Lake {
             partition_by: None,
             predicate: None,
         };
-        let properties = CommitProperties::default().with_cleanup_expired_logs(Some(false));
-        let commit = CommitBuilder::from(properties)
-            .with_actions(actions)
-            .build(Some(state), log_store.clone(), operation)
-            .await
-            .map_err(|e| LakeError::delta(table, "commit", e))?;
-        Ok(commit.version())
+        commit(table, &opened, actions, operation).await
     }
 
     /// Newest version of a table, by the names in its log: cheap enough to ask every other second.
@@ -252,9 +250,7 @@ impl Lake {
         if !self.folder(table).join("_delta_log").is_dir() {
             return Ok(None);
         }
-        let unopened = DeltaTableBuilder::from_url(self.url(table)?)
-            .and_then(DeltaTableBuilder::build)
-            .map_err(|e| LakeError::delta(table, "open the table", e))?;
+        let unopened = self.unopened(table)?;
         match unopened.log_store().get_latest_version(0).await {
             Ok(version) => Ok(Some(version)),
             // A log without its beginning, or of a table that is being made.
@@ -286,16 +282,21 @@ impl Lake {
                     0 => Some(true),
                     count => (count == rows as u64).then_some(false),
                 };
+                let batch_id = batch_of(&path).to_owned();
+                let (period_start, recorded_at) = (range(&stats, "period_start"), range(&stats, "recorded_at"));
+                let is_invoiced = nulls("vendor_invoice").and_then(all_or_none);
+                let alone = || Part { batch_id: batch_id.clone(), period_start, recorded_at, is_invoiced };
+                let parts = if batch_id.is_empty() { merged_parts(view).unwrap_or_default() } else { vec![alone()] };
                 DataFile {
-                    batch_id: batch_of(&path).to_owned(),
+                    batch_id,
+                    parts,
                     path,
                     size: u64::try_from(view.size()).unwrap_or(0),
                     rows,
                     partition: HashMap::into_iter(view.partition_values_map()).collect(),
-                    period_start: range(&stats, "period_start"),
-                    recorded_at: range(&stats, "recorded_at"),
+                    period_start,
+                    recorded_at,
                     is_stated: nulls("statement").is_some_and(|count| count < rows as u64),
-                    is_invoiced: nulls("vendor_invoice").and_then(all_or_none),
                 }
             })
             .collect();
@@ -313,6 +314,29 @@ pub(crate) fn lock(folder: &Path) -> Result<Option<std::fs::File>, LakeError> {
         Err(std::fs::TryLockError::WouldBlock) => Ok(None),
         Err(std::fs::TryLockError::Error(e)) => Err(LakeError::io("lock", &path, e)),
     }
+}
+
+/// Makes actions the table's next version.
+pub(super) async fn commit(
+    table: Table,
+    opened: &DeltaTable,
+    actions: Vec<Action>,
+    operation: DeltaOperation,
+) -> Result<u64, LakeError> {
+    let state = opened.snapshot().map_err(|e| LakeError::delta(table, "read the table log", e))?;
+    // An analysis and an export ask for old versions, so that the log is never cut.
+    let properties = CommitProperties::default().with_cleanup_expired_logs(Some(false));
+    let commit = CommitBuilder::from(properties)
+        .with_actions(actions)
+        .build(Some(state), opened.log_store(), operation)
+        .await
+        .map_err(|e| LakeError::delta(table, "commit", e))?;
+    Ok(commit.version())
+}
+
+#[expect(deprecated, reason = "the library shows a file's tags nowhere else")]
+fn merged_parts(view: &LogicalFileView) -> Option<Vec<Part>> {
+    part::from_tags(view.add_action().tags.as_ref())
 }
 
 /// The batch in `.../part-<batch>-<number>.parquet`.

@@ -18,17 +18,19 @@
 //! their `statement` (say, payer and billing month) and the instant from which it speaks; a later delivery of the same statement
 //! replaces all earlier rows from the first instant that it speaks of.
 
-use super::delivery::{self, Parts};
+use super::contest::{self, Split};
+use super::delivery::{self, Deliveries};
 use super::delta::{DataFile, Lake, LakeError};
+use super::part;
 use super::scan::FileTable;
 use super::schema::{TABLES, Table};
 use super::{usage_sum, version_span};
 use arrow::array::{AsArray, RecordBatch};
 use chrono::{DateTime, Utc};
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, TableReference};
-use datafusion::prelude::SessionContext;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use datafusion::prelude::{SessionContext, col, in_list, lit};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Schemas of a session; [`register`] fills the first three.
@@ -53,23 +55,30 @@ pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<
     // When a batch arrived decides between versions, so its table comes first.
     let batches = FileTable::new(lake, Table::Batch, lake.files(Table::Batch, None).await?);
     ctx.register_table(TableReference::partial("core", Table::Batch.name()), Arc::new(batches))?;
-    let parts = delivery::register(ctx).await?;
+    let deliveries = delivery::register(ctx).await?;
     for &table in TABLES.iter().filter(|table| table.area() == "core") {
-        if let Some(version) = lake.version(table).await? {
+        // Sums are no table of their own to readers: only those of files that count as a whole are true.
+        if table == Table::UsageSum {
+            continue;
+        }
+        if let Some(version) = lake.content_version(table).await? {
             versions.insert(table.name().to_owned(), version);
         }
-        // Sums are no table of their own to readers: only those of files that count as a whole are true.
-        if matches!(table, Table::Batch | Table::UsageSum) {
+        if table == Table::Batch {
             continue;
         }
         let mut files = lake.files(table, None).await?;
-        files.retain(|file| visible.contains(&file.batch_id));
+        let hidden = part::keep_visible(&mut files, &visible);
         if !table.is_ingested() {
-            let name = TableReference::partial("core", table.name());
-            ctx.register_table(name, Arc::new(FileTable::new(lake, table, files)))?;
+            let mut rows: Arc<dyn TableProvider> = Arc::new(FileTable::new(lake, table, files));
+            if !hidden.is_empty() {
+                let hidden = hidden.into_iter().map(lit).collect();
+                rows = ctx.read_table(rows)?.filter(in_list(col("batch_id"), hidden, true))?.into_view();
+            }
+            ctx.register_table(TableReference::partial("core", table.name()), rows)?;
             continue;
         }
-        register_versions(ctx, lake, table, files, &parts, as_of).await?;
+        register_versions(ctx, lake, table, files, &deliveries, &hidden, as_of).await?;
     }
     Ok(versions)
 }
@@ -106,8 +115,16 @@ pub enum TruthError {
 /// # Errors
 /// [`TruthError`] if the batch table cannot be read.
 pub async fn visible_batches(lake: &Lake) -> Result<HashSet<String>, TruthError> {
+    batches_at(lake, None).await
+}
+
+/// The same by what a version of the batch table says, or the newest.
+///
+/// # Errors
+/// [`TruthError`] if the batch table cannot be read.
+pub async fn batches_at(lake: &Lake, version: Option<u64>) -> Result<HashSet<String>, TruthError> {
     let ctx = SessionContext::new();
-    let files = lake.files(Table::Batch, None).await?;
+    let files = lake.files(Table::Batch, version).await?;
     let frame = ctx.read_table(Arc::new(FileTable::new(lake, Table::Batch, files)))?;
     let rows = frame.select_columns(&["batch_id"])?.collect().await?;
     Ok(texts(&rows))
@@ -124,35 +141,44 @@ async fn register_versions(
     lake: &Lake,
     table: Table,
     mut files: Vec<DataFile>,
-    parts: &Parts,
+    deliveries: &Deliveries,
+    hidden: &BTreeSet<String>,
     as_of: Option<DateTime<Utc>>,
 ) -> Result<(), TruthError> {
     let limit = as_of.map(|t| t.timestamp_micros());
     // Reference data without a date of its own is known at all times, so its files are never skipped.
-    if let Some(limit) = limit
-        && !is_reference(table)
-    {
+    let skipped_from = limit.filter(|_| !is_reference(table));
+    if let Some(limit) = skipped_from {
         files.retain(|file| file.recorded_at.is_none_or(|(first, _)| first <= limit));
     }
     let needs_filter = limit.is_some_and(|limit| files.iter().any(|file| file.recorded_at.is_none_or(|(_, last)| last > limit)));
     let moment = as_of.map(|as_of| format!("TIMESTAMP '{}'", as_of.format("%Y-%m-%dT%H:%M:%S%.6fZ")));
-    let filter = match &moment {
-        Some(moment) if needs_filter => format!("WHERE recorded_at <= {moment} OR is_always_known"),
-        _ => String::new(),
-    };
+    let mut filter = format!("WHERE {}", not_of(hidden));
+    if let Some(moment) = moment.as_ref().filter(|_| needs_filter) {
+        filter += &format!(" AND (recorded_at <= {moment} OR is_always_known)");
+    }
     let (stated, files) = files.into_iter().partition(|file| file.is_stated);
-    let (plain, contested) = split_contested(table, files, parts);
+    let Split { plain, contested, mixed, is_contested } = contest::split(table, files, deliveries, skipped_from);
     let name = table.name();
-    let (has_contested, has_stated) = (!contested.is_empty(), !stated.is_empty());
+    let (has_mixed, has_stated) = (!mixed.is_empty(), !stated.is_empty());
+    let has_contested = has_mixed || !contested.is_empty();
     let whole = |file: &DataFile| limit.is_none_or(|limit| file.recorded_at.is_some_and(|(_, last)| last <= limit));
     let summed = if table == usage_sum::OF { Some(Summed::of(lake, &plain, whole).await?) } else { None };
-    for (part, files) in [("plain", plain), ("contested", contested), ("stated", stated)] {
+    for (part, files) in [("plain", plain), ("contested", contested), ("mixed", mixed), ("stated", stated)] {
         let reference = TableReference::partial("core_history", format!("_{name}_{part}"));
         ctx.register_table(reference, Arc::new(FileTable::new(lake, table, files)))?;
     }
     let columns: Vec<String> = table.schema().fields().iter().map(|f| f.name().clone()).collect();
     let columns = columns.join(", ");
-    let rows = |part: &str| format!("SELECT {columns} FROM core_history._{name}_{part} {filter}");
+    let rows = |part: &str| {
+        let whole = format!("SELECT {columns} FROM core_history._{name}_{part} {filter}");
+        let of_mixed = match part {
+            "plain" | "unsummed" if has_mixed => format!("NOT ({is_contested})"),
+            "contested" if has_mixed => format!("({is_contested})"),
+            _ => return whole,
+        };
+        format!("{whole} UNION ALL SELECT {columns} FROM core_history._{name}_mixed {filter} AND {of_mixed}")
+    };
     let (mut history, mut known) = (vec![rows("plain")], vec![rows("plain")]);
     if has_contested {
         history.push(rows("contested"));
@@ -168,13 +194,15 @@ async fn register_versions(
         let others = (contested.as_deref(), stated.as_deref(), moment.as_deref());
         let spans = version_span::query(&rows("plain"), others.0, others.1, others.2);
         view(ctx, "core_history", version_span::NAME, &spans).await?;
-        let has_unsummed = !unsummed.is_empty();
+        let has_unsummed = has_mixed || !unsummed.is_empty();
         for (part, of, files) in [("sums", Table::UsageSum, sums), ("unsummed", table, unsummed)] {
             let reference = TableReference::partial("core_history", format!("_{name}_{part}"));
             ctx.register_table(reference, Arc::new(FileTable::new(lake, of, files)))?;
         }
+        // Of files that count as a whole; but a merged one may hold rows of a batch that is hidden.
+        let of_sums = format!("core_history._{name}_sums WHERE {}", not_of(hidden));
         let arrived = |of: &str| format!("SELECT system, provider, service_month, batch_id, recorded_at FROM {of}");
-        let mut arrivals = arrived(&format!("core_history._{name}_sums"));
+        let mut arrivals = arrived(&of_sums);
         if has_unsummed {
             arrivals += &format!(" UNION ALL {}", arrived(&format!("({})", rows("unsummed"))));
         }
@@ -182,11 +210,20 @@ async fn register_versions(
         view(ctx, "core_history", version_span::ARRIVAL, &arrivals).await?;
         let mut unsummed: Vec<String> = has_unsummed.then(|| rows("unsummed")).into_iter().collect();
         unsummed.extend(known.iter().skip(1).cloned());
-        let mut sums = vec![format!("SELECT {} FROM core_history._{name}_sums", usage_sum::column_list())];
+        let mut sums = vec![format!("SELECT {} FROM {of_sums}", usage_sum::column_list())];
         sums.extend((!unsummed.is_empty()).then(|| usage_sum::query(&unsummed.join(" UNION ALL "))));
         view(ctx, "known", usage_sum::NAME, &sums.join(" UNION ALL ")).await?;
     }
     view(ctx, "known", name, &known.join(" UNION ALL ")).await
+}
+
+/// The condition that a row's batch is not hidden.
+fn not_of(hidden: &BTreeSet<String>) -> String {
+    if hidden.is_empty() {
+        return "true".to_owned();
+    }
+    let hidden: Vec<String> = hidden.iter().map(|id| format!("'{id}'")).collect();
+    format!("batch_id NOT IN ({})", hidden.join(", "))
 }
 
 /// Uncontested files of usage: the files of sums of those that have one and count as a whole, and the others themselves.
@@ -339,113 +376,4 @@ pub(super) fn deliveries(rows: &str) -> String {
            )
          )"
     )
-}
-
-/// Files whose rows no other batch can have versions of, and the rest.
-///
-/// Where the key holds the period, two batches contest each other only within a partition and only if their periods overlap. Parts of one
-/// delivery that became known at one instant are one batch in this: a large month is cut into many files.
-fn split_contested(table: Table, files: Vec<DataFile>, parts: &Parts) -> (Vec<DataFile>, Vec<DataFile>) {
-    let speaker = |file: &DataFile| {
-        let is_one_instant = |(first, last): &(i64, i64)| first == last;
-        match (parts.get(&file.batch_id), file.is_invoiced, file.recorded_at.filter(is_one_instant)) {
-            // As `delivery::number` has it: what is billed and what is not are two deliveries.
-            (Some(delivery), Some(is_invoiced), Some((known_at, _))) if table == Table::VendorUsage => {
-                Speaker::Delivery(*delivery, is_invoiced, known_at)
-            }
-            _ => Speaker::Batch(file.batch_id.clone()),
-        }
-    };
-    let by_period = table.key().contains(&"period_start");
-    let mut groups: BTreeMap<Vec<Option<String>>, Vec<DataFile>> = BTreeMap::new();
-    for file in files {
-        let partition = if by_period { file.partition.values().cloned().collect() } else { Vec::new() };
-        groups.entry(partition).or_default().push(file);
-    }
-    let (mut plain, mut contested) = (Vec::new(), Vec::new());
-    for mut group in groups.into_values() {
-        let span = |file: &DataFile| match file.period_start {
-            Some(span) if by_period => span,
-            _ => (i64::MIN, i64::MAX),
-        };
-        group.sort_by_key(|file| (span(file).0, file.path.clone()));
-        let mut cluster: Vec<DataFile> = Vec::new();
-        let mut end = i64::MIN;
-        let mut close = |cluster: &mut Vec<DataFile>| {
-            let many = cluster.iter().any(|file| speaker(file) != speaker(&cluster[0]));
-            (if many { &mut contested } else { &mut plain }).append(cluster);
-        };
-        for file in group {
-            if !cluster.is_empty() && span(&file).0 > end {
-                close(&mut cluster);
-                end = i64::MIN;
-            }
-            end = end.max(span(&file).1);
-            cluster.push(file);
-        }
-        if !cluster.is_empty() {
-            close(&mut cluster);
-        }
-    }
-    (plain, contested)
-}
-
-/// Whose word a file is.
-#[derive(PartialEq, Eq)]
-enum Speaker {
-    Batch(String),
-    /// Its number, whether it is invoiced, and when it became known.
-    Delivery(i64, bool, i64),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(batch: &str, span: (i64, i64)) -> DataFile {
-        DataFile {
-            path: format!("part-{batch}-0-00000.parquet"),
-            size: 1,
-            rows: 1,
-            partition: BTreeMap::new(),
-            batch_id: batch.to_owned(),
-            period_start: Some(span),
-            recorded_at: None,
-            is_stated: false,
-            is_invoiced: Some(false),
-        }
-    }
-
-    #[test]
-    fn only_overlapping_batches_are_compared() {
-        let files = vec![file("a", (0, 10)), file("b", (11, 20)), file("c", (15, 30)), file("d", (31, 40)), file("d", (35, 50))];
-        let (plain, contested) = split_contested(Table::VendorUsage, files, &Parts::new());
-        let ids = |files: &[DataFile]| files.iter().map(|f| f.batch_id.clone()).collect::<Vec<_>>();
-        assert_eq!(ids(&plain), ["a", "d", "d"]);
-        assert_eq!(ids(&contested), ["b", "c"]);
-    }
-
-    #[test]
-    fn parts_of_one_delivery_do_not_contest_each_other() {
-        let said_at = |batch, instant, is_invoiced| DataFile {
-            recorded_at: Some((instant, instant)),
-            is_invoiced: Some(is_invoiced),
-            ..file(batch, (0, 10))
-        };
-        let parts = Parts::from(["a", "b", "c"].map(|batch| (batch.to_owned(), 1)));
-        let split = |files: Vec<DataFile>| split_contested(Table::VendorUsage, files, &parts).1.len();
-        assert_eq!(split(vec![said_at("a", 5, false), said_at("b", 5, false), said_at("c", 5, false)]), 0);
-        assert_eq!(split(vec![said_at("a", 5, false), said_at("b", 5, true)]), 2, "what is billed replaces what was not");
-        assert_eq!(split(vec![said_at("a", 5, false), said_at("b", 6, false)]), 2, "known at two instants");
-        assert_eq!(split(vec![said_at("a", 5, false), said_at("other", 5, false)]), 2, "of another delivery");
-        let unknown = DataFile { is_invoiced: None, ..said_at("b", 5, false) };
-        assert_eq!(split(vec![said_at("a", 5, false), unknown]), 2, "nobody counted");
-    }
-
-    #[test]
-    fn keys_without_a_period_are_compared_across_all_batches() {
-        let (plain, contested) = split_contested(Table::InvoiceLine, vec![file("a", (0, 1)), file("b", (5, 6))], &Parts::new());
-        assert!(plain.is_empty());
-        assert_eq!(contested.len(), 2);
-    }
 }

@@ -25,13 +25,13 @@ use std::fs;
 use std::sync::Arc;
 
 /// Buffered bytes of one writer before its largest buffer is flushed.
-const MAX_BUFFERED_BYTES: usize = 384 << 20;
+pub(super) const MAX_BUFFERED_BYTES: usize = 384 << 20;
 /// Rows of one partition before its buffer is flushed: about 128 MiB on disk for usage rows.
-const MAX_BUFFERED_ROWS: usize = 4 << 20;
+pub(super) const MAX_BUFFERED_ROWS: usize = 4 << 20;
 /// Rows of a row group: the unit of pruning and of parallel reading.
 const ROW_GROUP_ROWS: usize = 256 << 10;
 
-type PartitionValues = BTreeMap<String, Option<String>>;
+pub(super) type PartitionValues = BTreeMap<String, Option<String>>;
 
 /// Writes the rows of one table that come from one batch.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub struct TableWriter {
 }
 
 /// Files that were written, as actions for [`Lake::commit`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Written {
     /// Of the table itself.
     pub files: Vec<Add>,
@@ -109,6 +109,27 @@ impl TableWriter {
             self.flush(&largest)?;
         }
         Ok(())
+    }
+
+    /// A writer of merged files: rows of many batches, whose names only tell attempts apart.
+    pub(super) fn merging(lake: &Lake, table: Table, attempt: &str) -> Self {
+        Self { prefix: format!("merged-{attempt}"), ..Self::new(lake, table, "", attempt) }
+    }
+
+    /// Writes these rows, which lack the partition's columns, as one file (and its sums).
+    ///
+    /// # Errors
+    /// [`LakeError`] if the file cannot be written.
+    pub(super) fn whole(mut self, partition: &PartitionValues, batches: Vec<RecordBatch>) -> Result<Written, LakeError> {
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        self.buffers.insert(partition.clone(), Buffer { batches, rows, bytes: 0 });
+        self.flush(partition)?;
+        Ok(self.written)
+    }
+
+    /// Columns of its files: those of the table without the partition's.
+    pub(super) fn file_schema(&self) -> SchemaRef {
+        Arc::clone(&self.file_schema)
     }
 
     /// Writes what is left and returns the files.

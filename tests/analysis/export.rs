@@ -35,7 +35,7 @@ fn export_to(seats: &Seats, folder: &Path, day: u32) -> Result<Exported, ExportE
 }
 
 /// Every file of a folder with the hash of its content.
-fn hashes(folder: &Path) -> BTreeMap<PathBuf, String> {
+pub fn hashes(folder: &Path) -> BTreeMap<PathBuf, String> {
     let files = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.expect("an entry"));
     let files = files.filter(|entry| entry.file_type().is_file() && entry.file_name() != ".lock");
     files

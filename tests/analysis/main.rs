@@ -17,6 +17,7 @@ mod identity;
 mod laws;
 mod memory;
 mod onset;
+mod optimize;
 mod over_time;
 mod own_signals;
 mod pack;

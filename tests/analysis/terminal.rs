@@ -32,7 +32,7 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 /// A call of each command on a lake with one finding, in an order that works. `LAKE`, `OUT` and `ID` stand for what the test has.
-const CALLS: [&str; 23] = [
+const CALLS: [&str; 24] = [
     "sources",
     "synth --out OUT/synth --customers 2 --months 12",
     "docs --out OUT/docs",
@@ -51,6 +51,7 @@ const CALLS: [&str; 23] = [
     "compare --lake LAKE --quarter 2026Q1 --before 2026-02-01 --after 2026-04-30",
     "report --lake LAKE --html OUT/report.html",
     "export --lake LAKE --out OUT/bi",
+    "optimize --lake LAKE",
     "check --lake LAKE",
     "sql --lake LAKE SELECT_1",
     "serve --lake LAKE --pg 127.0.0.1:0",

@@ -15,6 +15,7 @@ mod halo;
 mod kill;
 mod mapping;
 mod object_store;
+mod optimize;
 mod quirks;
 mod real_data;
 mod repeat;

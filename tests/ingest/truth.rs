@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use shortfall::ingest::{Options, Outcome, Silent, ingest};
 use shortfall::lake::{Lake, truth, usage_sum};
 use shortfall::query::catalog::Catalog;
-use shortfall::query::{session, views};
+use shortfall::query::{self, session};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
@@ -41,15 +41,15 @@ use std::sync::LazyLock;
 use tokio::runtime::{Builder, Runtime};
 
 /// Days on which files arrive.
-const DATES: [&str; 5] = ["2026-02-03", "2026-02-10", "2026-03-05", "2026-03-06", "2026-04-01"];
+pub const DATES: [&str; 5] = ["2026-02-03", "2026-02-10", "2026-03-05", "2026-03-06", "2026-04-01"];
 /// Different things that a source says of a key, so that it often repeats itself, and goes back to what it said before.
 const VARIANTS: u8 = 3;
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread().worker_threads(2).thread_stack_size(16 << 20).enable_all().build().expect("a runtime")
 });
 
-fn midnight(day: &str) -> DateTime<Utc> {
+pub fn midnight(day: &str) -> DateTime<Utc> {
     day.parse::<NaiveDate>().expect("a date").and_time(NaiveTime::MIN).and_utc()
 }
 
@@ -254,10 +254,10 @@ struct Row {
 
 /// Of each key of each kind: what was said on each date, if anything.
 #[derive(Clone, Debug)]
-struct History(BTreeMap<Kind, Vec<Vec<Option<u8>>>>);
+pub struct History(BTreeMap<Kind, Vec<Vec<Option<u8>>>>);
 
 impl History {
-    fn any() -> impl Strategy<Value = Self> {
+    pub fn any() -> impl Strategy<Value = Self> {
         let key = || prop::collection::vec(prop::option::weighted(0.6, 0..VARIANTS), DATES.len());
         let keys = || prop::collection::vec(key(), 0..8);
         (keys(), keys(), keys(), keys(), keys(), keys())
@@ -318,7 +318,7 @@ fn expected(history: &History, kind: Kind, as_of: Option<DateTime<Utc>>) -> Vec<
 
 /// How a history is cut.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Cut {
+pub enum Cut {
     /// One file per kind and date.
     Whole,
     /// Statements dealt to files, some to two; those of reports that are cut by size row by row.
@@ -328,7 +328,7 @@ enum Cut {
 }
 
 /// Writes the files of a history.
-fn files(place: &Place, history: &History, cut: Cut, dice: &mut ChaCha8Rng) -> Vec<PathBuf> {
+pub fn files(place: &Place, history: &History, cut: Cut, dice: &mut ChaCha8Rng) -> Vec<PathBuf> {
     let fixed = [
         (
             "mapping/customers.csv",
@@ -406,7 +406,7 @@ fn without_equal_parts(parts: &mut Vec<Vec<&Row>>) {
 }
 
 /// Ingests the files, by several ingests if in disorder.
-fn land(lake: &Lake, mut files: Vec<PathBuf>, disorder: Option<&mut ChaCha8Rng>) {
+pub fn land(lake: &Lake, mut files: Vec<PathBuf>, disorder: Option<&mut ChaCha8Rng>) {
     let (mut parts, mut threads) = (vec![files.clone()], 1);
     if let Some(dice) = disorder {
         let again: Vec<PathBuf> = files.iter().filter(|_| dice.random_bool(0.1)).cloned().collect();
@@ -428,7 +428,7 @@ fn land(lake: &Lake, mut files: Vec<PathBuf>, disorder: Option<&mut ChaCha8Rng>)
     }
 }
 
-type Rows = Vec<BTreeMap<String, String>>;
+pub type Rows = Vec<BTreeMap<String, String>>;
 
 async fn rows_of(ctx: &SessionContext, sql: &str) -> Rows {
     let batches = ctx.sql(sql).await.expect(sql).collect().await.expect(sql);
@@ -467,18 +467,20 @@ fn usage_sums(lake: &Lake, as_of: Option<DateTime<Utc>>) -> [Rows; 2] {
 
 /// The rows of every view of `core` that a person reads, sorted.
 fn core(lake: &Lake, as_of: Option<DateTime<Utc>>) -> BTreeMap<&'static str, Rows> {
+    let views: BTreeSet<&str> =
+        KINDS.map(Kind::view).into_iter().chain(["core.customer", "core.service", "facts.subject_event"]).collect();
+    said(lake, views, as_of)
+}
+
+/// The rows of these views, sorted.
+pub fn said(lake: &Lake, views: BTreeSet<&'static str>, as_of: Option<DateTime<Utc>>) -> BTreeMap<&'static str, Rows> {
     let lake = lake.clone();
     let read = async move {
         let ctx = session::context(1);
         truth::register(&ctx, &lake, as_of).await.expect("a view of the lake");
-        views::register(&ctx, &Catalog::load(None).expect("queries")).await.expect("views");
+        query::views::register(&ctx, &Catalog::load(None).expect("queries")).await.expect("views");
         let mut found = BTreeMap::new();
-        for view in KINDS
-            .map(Kind::view)
-            .into_iter()
-            .chain(["core.customer", "core.service", "facts.subject_event"])
-            .collect::<BTreeSet<_>>()
-        {
+        for view in views {
             found.insert(view, rows_of(&ctx, &format!("SELECT * FROM {view}")).await);
         }
         found
@@ -505,7 +507,7 @@ fn without_provenance(mut core: BTreeMap<&'static str, Rows>) -> BTreeMap<&'stat
 }
 
 /// `SHORTFALL_CASES` asks for more than a test run has time for.
-fn cases(usual: u32) -> ProptestConfig {
+pub fn cases(usual: u32) -> ProptestConfig {
     let cases = std::env::var("SHORTFALL_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
     ProptestConfig { cases, max_shrink_iters: 40, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -534,7 +536,7 @@ fn rows_of_a_key_in_one_file_stand_together_whatever_else_arrives() {
     }
 }
 
-fn new_lake(place: &Place) -> Lake {
+pub fn new_lake(place: &Place) -> Lake {
     Lake::create(&place.lake()).expect("a lake")
 }
 

@@ -1,0 +1,253 @@
+//! Makes a lake of many small files one of few large files: nothing that it says changes.
+//!
+//! ```text
+//! lock ──> plan (all tables) ──> merge, commit ──> merge, commit ... ──> core/batch last ──> checkpoints ──> remove what is unneeded
+//! ```
+//! Each commit puts merged files in the place of small ones ([`crate::lake::merge`]): readers see the ones or the others, and a stop leaves a
+//! lake that is merged up to there. The small files stay for as long as readers of before may need them ([`crate::lake::unnamed`]).
+//!
+//! What has been merged says the same by content and by version ([`Lake::content_version`]): the same analysis is the same run.
+//!
+//! Cost: every small file is read and written once. Logs that have grown by [`COMMITS`] are summed up. They are never cut: analyses and
+//! exports ask for old versions.
+
+use crate::findings::marts;
+use crate::ingest::Progress;
+use crate::lake::delta::{DataFile, Mode};
+use crate::lake::merge::{self, Merge};
+use crate::lake::schema::TABLES;
+use crate::lake::truth::{self, TruthError};
+use crate::lake::unnamed::{removable, unnamed};
+use crate::lake::{Lake, LakeError, Table};
+use chrono::{DateTime, Duration, Utc};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashSet};
+use tokio::runtime::Handle;
+
+/// Bytes of small files after which what was merged is committed: a stop loses at most the work on them.
+const COMMIT_BYTES: u64 = 1 << 30;
+/// Commits after which a log is summed up.
+const COMMITS: u64 = 10;
+/// Size of files that the log names as aimed at; how large they become is decided in memory.
+const TARGET_BYTES: i64 = 128 << 20;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// How long files stay that no version names any more.
+    pub keep: Duration,
+    /// Say what would be done.
+    pub dry_run: bool,
+    /// The clock.
+    pub now: fn() -> DateTime<Utc>,
+}
+
+/// What was done, or would be.
+#[derive(Debug, Default, Serialize)]
+pub struct Optimized {
+    /// Whether nothing was done.
+    pub dry_run: bool,
+    /// Tables with files that were merged or removed.
+    pub tables: Vec<Change>,
+    /// Logs that were summed up.
+    pub checkpoints: u64,
+    /// Files of all tables that no version names, and that stay for now.
+    pub kept_files: u64,
+    /// Their bytes.
+    pub kept_bytes: u64,
+    /// Files that were left alone: some of their rows do not count, as their ingest was stopped or their mapping was mended since.
+    pub unfinished_files: u64,
+}
+
+/// One table.
+#[derive(Debug, Serialize)]
+pub struct Change {
+    /// `core.vendor_usage`.
+    pub table: String,
+    /// Data files that its newest version named.
+    pub files_before: u64,
+    /// Data files that it names now.
+    pub files_after: u64,
+    /// Their bytes before.
+    pub bytes_before: u64,
+    /// Their bytes now; nothing if nothing was written.
+    pub bytes_after: Option<u64>,
+    /// Files that were removed.
+    pub vacuumed_files: u64,
+    /// Their bytes.
+    pub vacuumed_bytes: u64,
+}
+
+/// Why a lake could not be optimised.
+#[derive(Debug, thiserror::Error)]
+pub enum OptimizeError {
+    /// The lake.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// What is visible cannot be told.
+    #[error(transparent)]
+    Truth(#[from] TruthError),
+    /// Somebody writes.
+    #[error("another process is writing to this lake; wait for it to end")]
+    Locked,
+}
+
+/// A table and what is to be done with it.
+struct Job {
+    table: Table,
+    files: u64,
+    bytes: u64,
+    merges: Vec<Merge>,
+}
+
+/// Merges small files and removes what nobody needs.
+///
+/// # Errors
+/// [`OptimizeError`]. What was committed before stays.
+pub fn optimize(lake: &Lake, request: Request, runtime: &Handle, progress: &dyn Progress) -> Result<Optimized, OptimizeError> {
+    let _lock = match request.dry_run {
+        true => None,
+        false => Some(lake.lock()?.ok_or(OptimizeError::Locked)?),
+    };
+    let mut done = Optimized { dry_run: request.dry_run, ..Optimized::default() };
+    let jobs = plan(lake, runtime, &mut done)?;
+    progress.start(jobs.iter().flat_map(|job| &job.merges).flat_map(|merge| &merge.files).map(|file| file.size).sum());
+    let mut was_told = false;
+    if !request.dry_run {
+        jobs.iter().try_for_each(|job| work(lake, job, runtime, progress))?;
+        let has_merged = |job: &Job| !job.merges.is_empty();
+        was_told = jobs.iter().any(has_merged);
+        // The last job is `core/batch`.
+        if was_told && !jobs.last().is_some_and(has_merged) {
+            runtime.block_on(tell(lake))?;
+        }
+        for job in &jobs {
+            done.checkpoints += u64::from(runtime.block_on(lake.checkpoint(job.table, COMMITS))?);
+        }
+    }
+    let since = (request.now)() - request.keep;
+    let removals = removals(lake, &jobs, since, runtime, &mut done)?;
+    if !request.dry_run && removals.values().any(|paths| !paths.is_empty()) {
+        if !was_told {
+            runtime.block_on(tell(lake))?;
+        }
+        for (table, paths) in &removals {
+            paths.iter().try_for_each(|(path, _)| lake.remove_data(*table, path))?;
+        }
+    }
+    for job in &jobs {
+        let removed = removals.get(&job.table).map(Vec::as_slice).unwrap_or_default();
+        done.tables.extend(change(lake, job, removed, request.dry_run, runtime)?);
+    }
+    Ok(done)
+}
+
+/// Tells who watches `core/batch` that files have moved: the view of a server must not outlive the files it was made from.
+async fn tell(lake: &Lake) -> Result<(), LakeError> {
+    lake.replace(Table::Batch, &HashSet::new(), Vec::new(), TARGET_BYTES).await.map(|_| ())
+}
+
+/// All tables that were ever written, `core/batch` last.
+fn plan(lake: &Lake, runtime: &Handle, done: &mut Optimized) -> Result<Vec<Job>, OptimizeError> {
+    let visible = runtime.block_on(truth::visible_batches(lake))?;
+    let mut jobs = Vec::new();
+    for &table in TABLES.iter().filter(|&&table| table != Table::Batch).chain(&[Table::Batch]) {
+        if runtime.block_on(lake.version(table))?.is_none() {
+            continue;
+        }
+        let files = runtime.block_on(lake.files(table, None))?;
+        let is_unfinished = |file: &&DataFile| file.parts.iter().any(|part| !visible.contains(&part.batch_id));
+        if merge::is_of_batches(table) {
+            done.unfinished_files += files.iter().filter(is_unfinished).count() as u64;
+        }
+        let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.size).sum());
+        let merges = if merge::is_merged(table) { merge::plan(lake, table, files, &visible)? } else { Vec::new() };
+        jobs.push(Job { table, files: count, bytes, merges });
+    }
+    Ok(jobs)
+}
+
+fn work(lake: &Lake, job: &Job, runtime: &Handle, progress: &dyn Progress) -> Result<(), LakeError> {
+    let mut rest = job.merges.as_slice();
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let of_commit = rest.iter().take_while(|merge| {
+            let fits = bytes < COMMIT_BYTES;
+            bytes += merge.files.iter().map(|file| file.size).sum::<u64>();
+            fits
+        });
+        let (now, later) = rest.split_at(of_commit.count());
+        let written = merge::write(lake, job.table, now, &|rows, bytes| progress.advance(rows, bytes))?;
+        let removed: HashSet<String> = now.iter().flat_map(|merge| &merge.files).map(|file| file.path.clone()).collect();
+        runtime.block_on(lake.replace(job.table, &removed, written.files, TARGET_BYTES))?;
+        // After the files that they are of: until then, and if it is never done, the rows themselves are read.
+        if !written.sums.is_empty() {
+            let sums = runtime.block_on(lake.files(Table::UsageSum, None))?;
+            let removed = sums.into_iter().map(|file| file.path).filter(|path| removed.contains(path)).collect();
+            let commit = async {
+                match lake.version(Table::UsageSum).await? {
+                    Some(_) => lake.replace(Table::UsageSum, &removed, written.sums, TARGET_BYTES).await,
+                    // A lake from before there were sums.
+                    None => lake.commit(Table::UsageSum, written.sums, Mode::Append).await,
+                }
+            };
+            runtime.block_on(commit)?;
+        }
+        rest = later;
+    }
+    Ok(())
+}
+
+type Removals = BTreeMap<Table, Vec<(String, u64)>>;
+
+fn removals(
+    lake: &Lake,
+    jobs: &[Job],
+    since: DateTime<Utc>,
+    runtime: &Handle,
+    done: &mut Optimized,
+) -> Result<Removals, OptimizeError> {
+    let mut removals = Removals::new();
+    let of_runs = runtime.block_on(marts::files_of_runs(lake))?;
+    for job in jobs {
+        let mut named = of_runs.get(&job.table).cloned().unwrap_or_default();
+        named.extend(runtime.block_on(lake.files(job.table, None))?.into_iter().map(|file| (file.path.clone(), file)));
+        let unnamed = unnamed(lake, job.table, Some(&named))?;
+        let (files, bytes) = (unnamed.len() as u64, unnamed.iter().map(|file| file.size).sum::<u64>());
+        let removed = runtime.block_on(removable(lake, job.table, unnamed, since))?;
+        let removed: Vec<(String, u64)> = removed.into_iter().map(|file| (file.path, file.size)).collect();
+        done.kept_files += files - removed.len() as u64;
+        done.kept_bytes += bytes - removed.iter().map(|(_, size)| size).sum::<u64>();
+        removals.insert(job.table, removed);
+    }
+    Ok(removals)
+}
+
+/// What became of a table; nothing if it is as it was.
+fn change(
+    lake: &Lake,
+    job: &Job,
+    removed: &[(String, u64)],
+    dry_run: bool,
+    runtime: &Handle,
+) -> Result<Option<Change>, LakeError> {
+    if job.merges.is_empty() && removed.is_empty() {
+        return Ok(None);
+    }
+    let merged: u64 = job.merges.iter().map(|merge| merge.files.len() as u64).sum();
+    let mut change = Change {
+        table: format!("{}.{}", job.table.area(), job.table.name()),
+        files_before: job.files,
+        files_after: job.files - merged + job.merges.len() as u64,
+        bytes_before: job.bytes,
+        bytes_after: job.merges.is_empty().then_some(job.bytes),
+        vacuumed_files: removed.len() as u64,
+        vacuumed_bytes: removed.iter().map(|(_, size)| size).sum(),
+    };
+    if !dry_run {
+        let files = runtime.block_on(lake.files(job.table, None))?;
+        change.files_after = files.len() as u64;
+        change.bytes_after = Some(files.iter().map(|file| file.size).sum());
+    }
+    Ok(Some(change))
+}
