@@ -317,10 +317,7 @@ fn envelope_tails(excess: f64, untied: f64, var_s: f64, n: usize) -> Tails {
     static KNOWN: [OnceLock<Box<[OnceLock<Tails>]>>; REMEMBERED] = [const { OnceLock::new() }; REMEMBERED];
     let tails = || {
         let relative_variance = var_s / (untied * untied);
-        share_tails(
-            (excess / untied).powi(2),
-            envelope_inflation(n).map(|inflation| 1.0 / (relative_variance * inflation) - 1.0),
-        )
+        share_tails((excess / untied).powi(2), envelope_inflation(n).map(|inflation| 1.0 / (relative_variance * inflation) - 1.0))
     };
     let pairs = n * (n - 1) / 2;
     if untied < count(pairs) {

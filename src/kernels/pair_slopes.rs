@@ -45,7 +45,7 @@ const FEWEST: usize = 8;
 
 /// Slopes that a byte stands for near the line: so few that little is looked at in the end, so many that 127 steps to
 /// both sides hold the interval of a noisy series.
-const RANKS_A_STEP: f64 = 1.2;
+const RANKS_A_STEP: f64 = 1.0;
 
 /// 4E of the module's proof.
 const SHORTEST_STEP: f64 = 7.629_394_531_25e-6;
@@ -95,9 +95,10 @@ pub(super) fn ranked<const Q: usize>(points: &[Point], ranks: [Ranks; Q]) -> Opt
     if ranks.iter().any(|ranks| ranks.first > ranks.last || ranks.last >= pairs) {
         return None;
     }
-    SCRATCH.with_borrow_mut(|scratch| match Scale::of(points) {
-        Some(scale) => Some(dispatch!(Level::new(), simd => by_counting(simd, points, &scale, ranks, scratch))),
-        None => by_sorting(points, ranks, &mut scratch.exact),
+    SCRATCH.with_borrow_mut(|scratch| {
+        let counted = Scale::of(points)
+            .and_then(|scale| dispatch!(Level::new(), simd => by_counting(simd, points, &scale, ranks, scratch)));
+        counted.or_else(|| by_sorting(points, ranks, &mut scratch.exact))
     })
 }
 
@@ -146,7 +147,7 @@ fn by_counting<S: Simd, const Q: usize>(
     scale: &Scale,
     ranks: [Ranks; Q],
     scratch: &mut Scratch,
-) -> [Ends; Q] {
+) -> Option<[Ends; Q]> {
     let n = points.len();
     let is_known = scratch.months.len() == n
         && scratch.months.iter().zip(points).all(|(month, point)| *month == point.x.wrapping_sub(points[0].x));
@@ -168,9 +169,9 @@ fn by_counting<S: Simd, const Q: usize>(
     }
     let mut ends = [(0.0, 0.0); Q];
     for ((ends, bytes), ranks) in ends.iter_mut().zip(bytes).zip(ranks) {
-        *ends = among(simd, points, &scratch.steps, bytes, ranks, &mut scratch.exact);
+        *ends = among(simd, points, &scratch.steps, bytes, ranks, &mut scratch.exact)?;
     }
-    ends
+    Some(ends)
 }
 
 /// What depends on the months alone: mostly there already, as the series of a book share their months.
@@ -319,7 +320,7 @@ fn among<S: Simd>(
     (first, last): (u8, u8),
     ranks: Ranks,
     found: &mut Vec<f64>,
-) -> Ends {
+) -> Option<Ends> {
     let n = points.len() as u32;
     let low = u8x64::splat(simd, first.saturating_sub(1));
     let high = u8x64::splat(simd, last.saturating_add(1));
@@ -337,5 +338,65 @@ fn among<S: Simd>(
         }
     }
     found.sort_unstable_by(f64::total_cmp);
-    (found[ranks.first - below], found[ranks.last - below])
+    let at = |rank: usize| rank.checked_sub(below).and_then(|place| found.get(place)).copied();
+    at(ranks.first).zip(at(ranks.last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Level, Point, Ranks, Scale, Scratch, by_counting, by_sorting, dispatch, ranked};
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    /// Months with gaps; values that are real, tied, nearly equal, huge, with an outlier, or on a line.
+    fn series() -> impl Strategy<Value = Vec<Point>> {
+        let months = prop::collection::btree_set(-40..90_i32, 2..70);
+        let values = prop::collection::vec(-1.0..1.0_f64, 70);
+        (months, values, 0..7_u8).prop_map(|(months, values, kind)| {
+            let value = |x: i32, value: f64| match kind {
+                0 => value,
+                1 => (4.0 * value).round(),
+                2 => 1e9 + value,
+                3 => 1e100 * value,
+                4 => value.powi(31),
+                5 => 0.25 * f64::from(x) + 1e-9 * value,
+                _ => 1e-290 * value,
+            };
+            months.into_iter().zip(values).map(|(x, y)| Point { x, y: value(x, y) }).collect()
+        })
+    }
+
+    fn bits<const Q: usize>(ends: [(f64, f64); Q]) -> [(u64, u64); Q] {
+        ends.map(|(low, high)| (low.to_bits(), high.to_bits()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, rng_seed: RngSeed::Fixed(36), failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn ranks_have_the_bits_of_a_sorted_list_with_any_registers(points in series(), at in 0.0..1.0_f64) {
+            let pairs = points.len() * (points.len() - 1) / 2;
+            let rank = ((at * pairs as f64) as usize).min(pairs - 1);
+            let ranks = [
+                Ranks { first: (pairs - 1) / 2, last: pairs / 2 },
+                Ranks { first: rank, last: rank },
+                Ranks { first: 0, last: pairs - 1 },
+            ];
+            let sorted = bits(by_sorting(&points, ranks, &mut Vec::new()).unwrap());
+            prop_assert_eq!(bits(ranked(&points, ranks).unwrap()), sorted);
+            if let Some(scale) = Scale::of(&points) {
+                let scratch = &mut Scratch::default();
+                let narrow = dispatch!(Level::baseline(), simd => by_counting(simd, &points, &scale, ranks, scratch));
+                prop_assert_eq!(narrow.map(bits), Some(sorted));
+            }
+        }
+    }
+
+    #[test]
+    fn no_pair_has_no_rank() {
+        let ranks = [Ranks { first: 0, last: 0 }];
+        assert_eq!(ranked(&[], ranks), None);
+        assert_eq!(ranked(&[Point { x: 0, y: 1.0 }], ranks), None);
+        assert_eq!(ranked(&[Point { x: 0, y: 1.0 }, Point { x: 2, y: 2.0 }], ranks), Some([(0.5, 0.5)]));
+    }
 }

@@ -57,7 +57,7 @@
 //! ```
 
 use super::comparisons::order;
-use super::series::{Arguments, Point, SeriesKernel, Value, count, fill_row, median, monthly, real, whole};
+use super::series::{Arguments, Point, SeriesKernel, Value, fill_row, median, monthly, real, whole};
 use super::tails::normal_two_sided;
 
 /// Months of a season's cycle.
