@@ -1,6 +1,7 @@
 //! Speed of the kernels, and the level/power tables of their docs.
 //!
 //! `cargo bench --bench kernels` times 100,000 series of 36 months.
+//! `SHORTFALL_KERNEL_SERIES=FILE` answers the series of a file instead, for `benches/peers/kernels.py`.
 //! `SHORTFALL_KERNEL_TABLES=100000 cargo bench --bench kernels` prints the tables instead, from that many series per cell
 //! (and a tenth of it for power), the level table of the README first. The figures in `src/kernels/{mann_kendall,change_point,heaping}.rs`
 //! come from this command with 100000; seed and streams are fixed, so they reproduce.
@@ -11,6 +12,8 @@
 mod levels;
 #[path = "../tests/oracle/noise.rs"]
 mod noise;
+#[path = "support/kernels_peer.rs"]
+mod peer;
 
 use criterion::{Criterion, Throughput};
 use noise::Noise;
@@ -22,16 +25,21 @@ use shortfall::kernels::heaping::heaping;
 use shortfall::kernels::mann_kendall::mann_kendall;
 use shortfall::kernels::series::{Point, count};
 use shortfall::kernels::theil_sen::theil_sen;
+use shortfall::kernels::trend::trend;
 use std::fmt::Write as _;
 use std::hint::black_box;
 
 const SEED: u64 = 20_261_122;
 
-fn main() {
+fn main() -> std::io::Result<()> {
+    if let Ok(file) = std::env::var("SHORTFALL_KERNEL_SERIES") {
+        return peer::run(&file);
+    }
     match std::env::var("SHORTFALL_KERNEL_TABLES").ok().and_then(|runs| runs.parse().ok()) {
         Some(runs) => tables(runs),
         None => timings(),
     }
+    Ok(())
 }
 
 fn timings() {
@@ -42,6 +50,7 @@ fn timings() {
     group.throughput(Throughput::Elements(100_000));
     group.bench_function("mann_kendall", |b| b.iter(|| series.iter().filter_map(|s| mann_kendall(black_box(s))).count()));
     group.bench_function("theil_sen", |b| b.iter(|| series.iter().filter_map(|s| theil_sen(black_box(s))).count()));
+    group.bench_function("trend", |b| b.iter(|| series.iter().filter_map(|s| trend(black_box(s)).line).count()));
     group.bench_function("change_point", |b| b.iter(|| series.iter().filter_map(|s| change_point(black_box(s))).count()));
     group.finish();
     let p_values: Vec<Option<f64>> = series.iter().map(|s| mann_kendall(s).map(|test| test.p)).collect();

@@ -119,10 +119,11 @@
 //! ```
 
 use super::autocorrelation::{Bias, ENVELOPE, Lag1, envelope_weights, lag1};
-use super::inversions::{count_inversions, tie_sum};
+use super::comparisons::{Order, order};
 use super::series::{Arguments, Point, SeriesKernel, Value, count, fill_row, monthly, real, whole};
-use super::tails::{normal_two_sided, share_tail};
-use super::theil_sen::{sen_slope, sigma_squared};
+use super::tails::{normal_two_sided, share_tails};
+use super::theil_sen::sen_slope;
+use std::sync::OnceLock;
 
 /// Fewest months tested.
 pub const MIN_MONTHS: usize = 4; // below it no order of the values reaches 5 % (3 months: at best 1/3)
@@ -135,6 +136,15 @@ const LEAN: f64 = 2.0;
 
 /// What z assumes when the autocorrelation cannot be measured.
 const UNKNOWN_AUTOCORRELATION: f64 = 0.6;
+
+/// One number for each autocorrelation of the envelope.
+type Tails = [f64; ENVELOPE.len()];
+
+/// Series shorter than this find what depends on their length remembered: 5 MB when all lengths and every S have occurred.
+const REMEMBERED: usize = 61;
+
+/// Series up to this length need no memory of their own.
+const SHORT: usize = 64;
 
 /// A trend test.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -204,18 +214,22 @@ pub static KERNEL: SeriesKernel = SeriesKernel {
 #[must_use]
 pub fn mann_kendall(points: &[Point]) -> Option<MannKendall> {
     let points = monthly(points);
+    if points.len() < MIN_MONTHS {
+        return None;
+    }
+    test(&points, &order(points.iter().map(|point| point.y)), sen_slope(&points)?)
+}
+
+/// [`mann_kendall`] of points that are [`monthly`], and whose order and Sen slope are known.
+pub(super) fn test(points: &[Point], order: &Order, slope: f64) -> Option<MannKendall> {
     let n = points.len();
     if n < MIN_MONTHS {
         return None;
     }
-    let mut ys: Vec<f64> = points.iter().map(|point| point.y).collect();
-    let discordant = count_inversions(&mut ys, &mut Vec::with_capacity(n));
+    let Order { s, untied, variance: var_s } = *order;
     let pairs = count(n * (n - 1) / 2);
-    let untied = pairs - tie_sum(&ys, |t| t * (t - 1.0) / 2.0);
-    let s = untied - 2.0 * count(discordant);
-    let var_s = sigma_squared(n, &mut ys);
 
-    let estimate = residual_lag1(&points);
+    let estimate = residual_lag1(points, slope);
     let autocorrelation = estimate.map(|lag1| lag1.corrected(DETRENDED).clamp(0.0, 0.95));
     // Unknown memory is read as the edge of the envelope in z, and as every value of it alike in p.
     let inflation = mean_inflation(autocorrelation.unwrap_or(UNKNOWN_AUTOCORRELATION), n);
@@ -248,33 +262,36 @@ fn standardised(s: f64, variance: f64) -> f64 {
 }
 
 /// Lag-1 autocorrelation after removing the Sen line.
-fn residual_lag1(points: &[Point]) -> Option<Lag1> {
-    let slope = sen_slope(points)?;
-    let origin = f64::from(points[0].x);
-    let mut magnitude = 0.0_f64;
-    let mut residuals: Vec<f64> = points
-        .iter()
-        .map(|point| {
-            let drift = slope * (f64::from(point.x) - origin);
-            magnitude = magnitude.max(point.y.abs()).max(drift.abs());
-            point.y - drift
-        })
-        .collect();
+fn residual_lag1(points: &[Point], slope: f64) -> Option<Lag1> {
+    let (first, last) = (points.first()?, points.last()?);
+    let origin = f64::from(first.x);
+    let drift = |point: &Point| slope * (f64::from(point.x) - origin);
+    let largest = points.iter().fold(0.0_f64, |largest, point| if point.y.abs() > largest { point.y.abs() } else { largest });
+    // The drift is largest at the end.
+    let magnitude = largest.max(drift(last).abs());
+    let mut short = [0.0; SHORT];
+    if let Some(residuals) = short.get_mut(..points.len()) {
+        for (residual, point) in residuals.iter_mut().zip(points) {
+            *residual = point.y - drift(point);
+        }
+        return lag1(points, residuals, magnitude);
+    }
+    let mut residuals: Vec<f64> = points.iter().map(|point| point.y - drift(point)).collect();
     lag1(points, &mut residuals, magnitude)
 }
 
-/// max(1, 1 + 2 sum_{k<n} (1 - k/n) r^k): variance inflation of a mean of n AR(1) values.
+/// max(1, 1 + 2 sum_{k<n} (1 - k/n) r^k): variance inflation of a mean of n AR(1) values. r is below 1.
 fn mean_inflation(r: f64, n: usize) -> f64 {
-    let mut power = 1.0;
-    let mut sum = 0.0;
-    for k in 1..n {
-        power *= r;
-        if power < 1e-18 {
-            break;
-        }
-        sum += (1.0 - count(k) / count(n)) * power;
-    }
-    (1.0 + 2.0 * sum).max(1.0)
+    let left = 1.0 - r;
+    let power = r.powi(i32::try_from(n).unwrap_or(i32::MAX));
+    (1.0 + 2.0 * (r / left - r * (1.0 - power) / (count(n) * left * left))).max(1.0)
+}
+
+/// [`rank_inflation`] for each autocorrelation of the envelope; series of up to five years find it remembered.
+fn envelope_inflation(n: usize) -> Tails {
+    static KNOWN: [OnceLock<Tails>; REMEMBERED] = [const { OnceLock::new() }; REMEMBERED];
+    let inflation = || ENVELOPE.map(|phi| rank_inflation(phi, n));
+    KNOWN.get(n).map_or_else(inflation, |known| *known.get_or_init(inflation))
 }
 
 /// Variance inflation of S itself under Gaussian AR(1) phi (Hamed & Rao 1998, eq. 15, with their rank autocorrelation
@@ -295,20 +312,36 @@ fn rank_inflation(phi: f64, n: usize) -> f64 {
     1.0 + scale * sum
 }
 
+/// Tail of S for each autocorrelation of the envelope. Without ties it depends on n and S alone: series of up to five years find it remembered.
+fn envelope_tails(excess: f64, untied: f64, var_s: f64, n: usize) -> Tails {
+    static KNOWN: [OnceLock<Box<[OnceLock<Tails>]>>; REMEMBERED] = [const { OnceLock::new() }; REMEMBERED];
+    let tails = || {
+        let relative_variance = var_s / (untied * untied);
+        share_tails((excess / untied).powi(2), envelope_inflation(n).map(|inflation| 1.0 / (relative_variance * inflation) - 1.0))
+    };
+    let pairs = n * (n - 1) / 2;
+    if untied < count(pairs) {
+        return tails();
+    }
+    let of_n = KNOWN.get(n).map(|known| known.get_or_init(|| (0..pairs).map(|_| OnceLock::new()).collect()));
+    of_n.and_then(|of_n| of_n.get(place(excess))).map_or_else(tails, |known| *known.get_or_init(tails))
+}
+
+/// |S| - 1, a whole number, as an index.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and positive where p is not 1")]
+fn place(excess: f64) -> usize {
+    excess as usize
+}
+
 /// p over the possible autocorrelations, with the tail of a bounded statistic.
 fn averaged_p(s: f64, untied: f64, var_s: f64, n: usize, estimate: Option<Lag1>) -> f64 {
     let excess = s.abs() - 1.0; // continuity: S moves in steps of 2
     if excess <= 0.0 || var_s <= 0.0 {
         return 1.0;
     }
-    let share = (excess / untied).powi(2);
-    let relative_variance = var_s / (untied * untied);
     let weights = envelope_weights(estimate, DETRENDED, LEAN);
-    let p: f64 = weights
-        .iter()
-        .zip(ENVELOPE)
-        .map(|(weight, phi)| weight * share_tail(share, 1.0 / (relative_variance * rank_inflation(phi, n)) - 1.0))
-        .sum();
+    let tails = envelope_tails(excess, untied, var_s, n);
+    let p: f64 = weights.iter().zip(tails).map(|(weight, tail)| weight * tail).sum();
     p.clamp(0.0, 1.0)
 }
 

@@ -56,10 +56,9 @@
 //! assert!((test.slope - 3.6).abs() < 1e-9 && test.p < 1e-6);
 //! ```
 
-use super::inversions::{count_inversions, tie_sum};
-use super::series::{Arguments, Point, SeriesKernel, Value, count, fill_row, median, monthly, real, whole};
+use super::comparisons::order;
+use super::series::{Arguments, Point, SeriesKernel, Value, fill_row, median, monthly, real, whole};
 use super::tails::normal_two_sided;
-use super::theil_sen::sigma_squared;
 
 /// Months of a season's cycle.
 const YEAR: i32 = 12;
@@ -124,11 +123,9 @@ pub fn seasonal_mann_kendall(points: &[Point]) -> Option<SeasonalMannKendall> {
         if years < 2 {
             continue;
         }
-        let mut ys: Vec<f64> = of_season.iter().map(|point| point.y).collect();
-        let discordant = count_inversions(&mut ys, &mut Vec::with_capacity(years));
-        let untied = count(years * (years - 1) / 2) - tie_sum(&ys, |t| t * (t - 1.0) / 2.0);
-        s += untied - 2.0 * count(discordant);
-        var_s += sigma_squared(years, &mut ys);
+        let order = order(of_season.iter().map(|point| point.y));
+        s += order.s;
+        var_s += order.variance;
     }
     let pairs = slopes.len();
     if pairs < MIN_PAIRS {

@@ -46,8 +46,10 @@
 //! assert!((line.intercept - 11.503125).abs() < 1e-12);
 //! ```
 
-use super::inversions::{count_inversions, tie_sum};
-use super::series::{Arguments, Point, SeriesKernel, Value, count, fill_row, median, monthly, real, whole};
+use super::comparisons::{Order, middle, order};
+use super::inversions::count_inversions;
+use super::pair_slopes::{Ends, Ranks, ranked};
+use super::series::{Arguments, Point, SeriesKernel, Value, count, fill_row, monthly, real, whole};
 use super::tails::NORMAL_975;
 
 /// Largest n for which all pair slopes are laid out: at 1,000 points 499,500 slopes, 4 MB, a few milliseconds.
@@ -91,35 +93,42 @@ pub static KERNEL: SeriesKernel = SeriesKernel {
 #[must_use]
 pub fn theil_sen(points: &[Point]) -> Option<TheilSen> {
     let points = monthly(points);
+    line(&points, &order(points.iter().map(|point| point.y)))
+}
+
+/// [`theil_sen`] of points that are [`monthly`], and whose order is known.
+pub(super) fn line(points: &[Point], order: &Order) -> Option<TheilSen> {
     let n = points.len();
     if n < 2 {
         return None;
     }
-    let mut ys: Vec<f64> = points.iter().map(|point| point.y).collect();
-    let mut xs: Vec<f64> = points.iter().map(|point| f64::from(point.x)).collect();
-    let sigma = (sigma_squared(n, &mut ys)).sqrt();
-    let median_y = median(&mut ys)?;
-    let median_x = median(&mut xs)?;
-
+    let median_y = middle(points.iter().map(|point| point.y))?;
+    let median_x = 0.5 * f64::from(points[(n - 1) / 2].x) + 0.5 * f64::from(points[n / 2].x);
     let pairs = n * (n - 1) / 2;
-    let (low, high) = interval_ranks(pairs, sigma);
-    let mut slopes = Slopes::new(&points);
-    let slope = slopes.middle()?;
-    let (slope_low, slope_high) = (slopes.ranked(low)?, slopes.ranked(high)?);
+    let (low, high) = interval_ranks(pairs, order.variance.sqrt());
+    let [middle, (slope_low, _), (_, slope_high)] = slopes(points, [middle_ranks(pairs), single(low), single(high)])?;
+    let slope = mean(middle);
     Some(TheilSen { n, slope, intercept: median_y - slope * median_x, slope_low, slope_high })
 }
 
 /// Sen's slope alone: what other kernels detrend with. Points must be [`monthly`]; `None` below two.
 #[must_use]
 pub(super) fn sen_slope(points: &[Point]) -> Option<f64> {
-    Slopes::new(points).middle()
+    let n = points.len();
+    slopes(points, [middle_ranks(n * n.saturating_sub(1) / 2)]).map(|[middle]| mean(middle))
 }
 
-/// Variance of Kendall's S without trend, corrected for ties of y; also the `sigma` of Sen's interval. Sorts `ys`.
-pub(super) fn sigma_squared(n: usize, ys: &mut [f64]) -> f64 {
-    let spread = |t: f64| t * (t - 1.0) * (2.0 * t + 5.0);
-    ys.sort_unstable_by(f64::total_cmp);
-    (spread(count(n)) - tie_sum(ys, spread)) / 18.0
+/// The ranks whose mean is the median.
+fn middle_ranks(pairs: usize) -> Ranks {
+    Ranks { first: pairs.saturating_sub(1) / 2, last: pairs / 2 }
+}
+
+fn single(rank: usize) -> Ranks {
+    Ranks { first: rank, last: rank }
+}
+
+fn mean((lower, upper): Ends) -> f64 {
+    0.5 * lower + 0.5 * upper
 }
 
 /// Zero-based ranks of the interval's ends, with SciPy's rounding (half to even) and cutting.
@@ -132,53 +141,15 @@ fn interval_ranks(pairs: usize, sigma: f64) -> (usize, usize) {
     (low as usize, high as usize)
 }
 
-/// The pair slopes, laid out or implicit.
-enum Slopes<'a> {
-    Listed(Vec<f64>),
-    Counted { points: &'a [Point], pairs: usize },
-}
-
-impl<'a> Slopes<'a> {
-    fn new(points: &'a [Point]) -> Self {
-        let n = points.len();
-        let pairs = n * n.saturating_sub(1) / 2;
-        if n > EXACT_UP_TO {
-            return Self::Counted { points, pairs };
-        }
-        let mut slopes = Vec::with_capacity(pairs);
-        for (i, left) in points.iter().enumerate() {
-            for right in &points[i + 1..] {
-                slopes.push((right.y - left.y) / (f64::from(right.x) - f64::from(left.x)));
-            }
-        }
-        Self::Listed(slopes)
+/// The pair slopes at these ranks; `None` when there is none.
+fn slopes<const Q: usize>(points: &[Point], ranks: [Ranks; Q]) -> Option<[Ends; Q]> {
+    if points.len() <= EXACT_UP_TO {
+        return ranked(points, ranks);
     }
-
-    /// The median slope. Leaves a list partitioned around its middle.
-    fn middle(&mut self) -> Option<f64> {
-        match self {
-            Self::Listed(slopes) => median(slopes),
-            Self::Counted { pairs: 0, .. } => None,
-            Self::Counted { points, pairs } => {
-                let upper = slope_by_counting(points, *pairs / 2);
-                let lower = if pairs.is_multiple_of(2) { slope_by_counting(points, *pairs / 2 - 1) } else { upper };
-                Some(0.5 * lower + 0.5 * upper)
-            }
-        }
-    }
-
-    /// The slope of this zero-based rank; call after [`Self::middle`], whose partition halves the list to search.
-    fn ranked(&mut self, rank: usize) -> Option<f64> {
-        match self {
-            Self::Counted { points, pairs } => (rank < *pairs).then(|| slope_by_counting(points, rank)),
-            Self::Listed(slopes) => {
-                let middle = slopes.len() / 2;
-                let (part, rank) =
-                    if rank < middle { (&mut slopes[..middle], rank) } else { (&mut slopes[middle..], rank - middle) };
-                (rank < part.len()).then(|| *part.select_nth_unstable_by(rank, f64::total_cmp).1)
-            }
-        }
-    }
+    Some(ranks.map(|ranks| {
+        let first = slope_by_counting(points, ranks.first);
+        (first, if ranks.last > ranks.first { slope_by_counting(points, ranks.last) } else { first })
+    }))
 }
 
 /// The slope of a zero-based rank among all pair slopes, without listing them.
@@ -217,7 +188,7 @@ fn from_ordered_bits(ordered: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Point, Slopes, from_ordered_bits, ordered_bits, slope_by_counting, theil_sen};
+    use super::{Point, from_ordered_bits, ordered_bits, single, slope_by_counting, slopes, theil_sen};
 
     fn series(y: &[f64]) -> Vec<Point> {
         (0..).zip(y).map(|(x, &y)| Point { x, y }).collect()
@@ -234,10 +205,8 @@ mod tests {
     fn counting_finds_the_listed_slopes() {
         let y: Vec<f64> = (0..40).map(|i| f64::from((i * 7919) % 101) + 0.25 * f64::from(i)).collect();
         let points = series(&y);
-        let mut listed = Slopes::new(&points);
-        assert!(listed.middle().is_some());
         for rank in [0, 1, 100, 389, 390, 778, 779] {
-            let expected = listed.ranked(rank).unwrap();
+            let [(expected, _)] = slopes(&points, [single(rank)]).unwrap();
             assert!((slope_by_counting(&points, rank) - expected).abs() < 1e-9, "rank {rank}");
         }
     }
