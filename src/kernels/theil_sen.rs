@@ -34,8 +34,9 @@
 //! [`super::mann_kendall`] to decide, and this interval to describe.
 //!
 //! # Cost
-//! O(n^2) time and memory up to [`EXACT_UP_TO`] points (36 points: 630 slopes, 9 microseconds); beyond, rank selection by counting
-//! inversions, O(n log n) per step and at most 64 steps per rank, O(n) memory, correct to rounding of y - slope * x.
+//! O(n^2) time and memory up to [`EXACT_UP_TO`] points, ranks by counting (`pair_slopes.rs`): 36 points, 630 slopes, 1.3 microseconds of a core
+//! with AVX-512, 1.5 when most values are tied. Beyond, rank selection by counting inversions, O(n log n) per step and at most 64 steps per
+//! rank, O(n) memory, correct to rounding of y - slope * x.
 //!
 //! ```
 //! use shortfall::kernels::{series::Point, theil_sen::theil_sen};
