@@ -111,7 +111,8 @@ pub fn optimize(lake: &Lake, request: Request, runtime: &Handle, progress: &dyn 
     };
     let mut done = Optimized { dry_run: request.dry_run, ..Optimized::default() };
     let jobs = plan(lake, runtime, &mut done)?;
-    progress.start(jobs.iter().flat_map(|job| &job.merges).flat_map(|merge| &merge.files).map(|file| file.size).sum());
+    let small: Vec<&DataFile> = jobs.iter().flat_map(|job| &job.merges).flat_map(|merge| &merge.files).collect();
+    progress.start(small.iter().map(|file| file.size).sum(), small.len());
     let mut was_told = false;
     if !request.dry_run {
         jobs.iter().try_for_each(|job| work(lake, job, runtime, progress))?;

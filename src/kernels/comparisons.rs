@@ -142,7 +142,7 @@ mod tests {
                 for (i, left) in values.iter().enumerate() {
                     for right in &values[i + 1..] {
                         s += f64::from(i8::from(right > left) - i8::from(right < left));
-                        untied += f64::from(u8::from(right < left || right > left));
+                        untied += f64::from(u8::from(right != left));
                     }
                 }
                 let mut sorted = values.clone();

@@ -38,6 +38,9 @@ pub struct Split {
 
 type Partition = Vec<Option<String>>;
 
+/// The period of a part, whose word it is, and the place of its file.
+type Said<'a> = ((i64, i64), Speaker<'a>, usize);
+
 /// Whose word a part is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Speaker<'a> {
@@ -66,7 +69,7 @@ pub fn split(table: Table, files: Vec<DataFile>, deliveries: &Deliveries, limit:
         Some(span) if by_period => span,
         _ => (i64::MIN, i64::MAX),
     };
-    let mut groups: BTreeMap<Partition, Vec<((i64, i64), Speaker<'_>, usize)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Partition, Vec<Said<'_>>> = BTreeMap::new();
     for (at, file) in files.iter().enumerate() {
         let known = |part: &&Part| limit.is_none_or(|limit| part.recorded_at.is_none_or(|(first, _)| first <= limit));
         let parts = file.parts.iter().filter(known).map(|part| (span(part), speaker(table, part, deliveries), at));
@@ -143,7 +146,6 @@ fn condition(table: Table, partition: &Partition, spans: &[(i64, i64)]) -> Strin
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::HashMap;
 
     fn part(batch: &str, span: (i64, i64)) -> Part {
         Part { batch_id: batch.to_owned(), period_start: Some(span), recorded_at: Some(span), is_invoiced: Some(false) }
@@ -213,7 +215,7 @@ mod tests {
             let is_known = |part: &Part| limit.is_none_or(|limit| part.recorded_at.is_some_and(|(first, _)| first <= limit));
             let alone: Vec<DataFile> = parts.iter().map(|(part, _)| merged(vec![part.clone()])).collect();
             let known: Vec<DataFile> = alone.into_iter().filter(|file| is_known(&file.parts[0])).collect();
-            let expected: HashMap<Part, bool> = {
+            let expected: BTreeMap<Part, bool> = {
                 let split = split(Table::VendorUsage, known, &Deliveries::new(), limit);
                 prop_assert!(split.mixed.is_empty());
                 let of = |files: Vec<DataFile>, is: bool| files.into_iter().map(move |mut file| (file.parts.remove(0), is));

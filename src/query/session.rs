@@ -26,8 +26,8 @@ pub fn context(partitions: usize) -> SessionContext {
 pub fn within(partitions: usize, memory: usize) -> datafusion::common::Result<SessionContext> {
     let mut config = configuration(partitions).with_extension(Arc::new(Room::new(memory / 4)));
     config.options_mut().optimizer.prefer_hash_join = false;
-    // What a sort needs to merge what it has written: no more than a share of a small limit.
-    config.options_mut().execution.sort_spill_reservation_bytes = (memory / 32).min(10 << 20);
+    // What each sort keeps to merge what it has written. A plan of many joins has a hundred sorts at once.
+    config.options_mut().execution.sort_spill_reservation_bytes = (memory / 1024).clamp(16 << 10, 10 << 20);
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory / 2))).build_arc()?;
     Ok(set_up(config, runtime))
 }

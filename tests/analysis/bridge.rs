@@ -223,6 +223,7 @@ impl World {
             ("service_month", format!("{month}-01")),
             ("recorded_at", text(known)),
             ("entity", text("usage")),
+            ("batch_id", format!("usage of {known}")),
             ("known_from", text(known)),
             ("first_known_at", maybe(dice, 0.8, |_| text(known))),
         ]);

@@ -17,7 +17,14 @@ use std::path::Path;
 
 /// Everything that is told of the lake: every row ever ingested, what of it is true, since when, and the views that people read.
 fn everything(lake: &Lake, as_of: Option<DateTime<Utc>>) -> BTreeMap<&'static str, truth::Rows> {
-    let fixed = ["core_history.vendor_usage_version", "core.change", "core.reject", "core.customer", "core.service"];
+    let fixed = [
+        "core_history.vendor_usage_version",
+        "core_history.usage_arrival",
+        "core.change",
+        "core.reject",
+        "core.customer",
+        "core.service",
+    ];
     let of_tables = TABLES.iter().filter(|table| table.is_ingested()).flat_map(|table| {
         ["known", "core_history"].map(|schema| {
             let name: &'static str = format!("{schema}.{}", table.name()).leak();
@@ -76,6 +83,8 @@ proptest! {
             for (view, rows) in expected {
                 prop_assert_eq!(&found[view], &rows, "{} as of {:?}", view, as_of);
             }
+            let [sums, rows] = truth::usage_sums(&other, as_of);
+            prop_assert_eq!(sums, rows, "sums as of {:?}", as_of);
         }
         is_whole(&other);
         // Offered again, everything is known.

@@ -448,7 +448,7 @@ async fn rows_of(ctx: &SessionContext, sql: &str) -> Rows {
 }
 
 /// Groups of `known.usage_sum`, and the same from the rows themselves.
-fn usage_sums(lake: &Lake, as_of: Option<DateTime<Utc>>) -> [Rows; 2] {
+pub fn usage_sums(lake: &Lake, as_of: Option<DateTime<Utc>>) -> [Rows; 2] {
     const GROUP: &str = "system, customer_native_id, native_sku, service_month, currency, measure, category, from_at, to_at";
     let lake = lake.clone();
     let read = async move {
