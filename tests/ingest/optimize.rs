@@ -35,6 +35,7 @@ fn everything(lake: &Lake, as_of: Option<DateTime<Utc>>) -> BTreeMap<&'static st
     truth::said(lake, views, as_of)
 }
 
+#[expect(clippy::disallowed_methods, reason = "how long files have lain there is told by the clock that dates them")]
 fn optimized(lake: &Lake, days: i64) -> Optimized {
     let request = Request { keep: Duration::days(days), dry_run: false, now: Utc::now };
     optimize(lake, request, RUNTIME.handle(), &Silent).expect("optimised")
