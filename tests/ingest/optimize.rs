@@ -139,8 +139,9 @@ fn many_days_become_one_file_that_a_later_correction_contests_on_its_day_alone()
     assert!(place.lake().join("core/vendor_usage/_delta_log/_last_checkpoint").exists());
     assert_eq!(usage(&lake), before);
     assert_eq!(RUNTIME.block_on(lake.content_version(Table::VendorUsage)).expect("a log"), versions);
-    // The 20 of usage and the 20 of the register.
-    assert_eq!(done.kept_files, 40);
+    // The 20 of usage, their 20 sums, and the 20 of the register.
+    assert_eq!(done.kept_files, 60);
+    assert_eq!(files(&lake, Table::UsageSum), 1);
 
     // Days that are there already, and one that is corrected: its version counts, and those of all other days stay.
     let mut corrected = days(&place, 5..=5, "7", Some("2026-06-02"));
