@@ -26,6 +26,7 @@ use datafusion::execution::spill_file::{SpillFile, SpillWriter};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::{ExecutionPlan, collect_partitioned, execute_stream_partitioned};
+use datafusion::prelude::SessionContext;
 use deltalake_core::Path as StorePath;
 use futures::TryStreamExt as _;
 use parquet::arrow::ArrowWriter;
@@ -47,6 +48,11 @@ impl Room {
     pub(super) fn new(bytes: usize) -> Self {
         Self(Arc::new(GreedyMemoryPool::new(bytes)))
     }
+}
+
+/// Whether the facts of a session have only so much room.
+pub(super) fn is_limited(ctx: &SessionContext) -> bool {
+    ctx.state_ref().read().config().get_extension::<Room>().is_some()
 }
 
 /// Runs a plan and keeps its rows as a table of `schema`; says how many they are.
@@ -263,7 +269,6 @@ mod tests {
     use super::*;
     use crate::query::session;
     use arrow::util::pretty::pretty_format_batches;
-    use datafusion::prelude::SessionContext;
 
     /// Everything that facts hold: texts short and long, decimals, lists of structs, instants, nothing.
     const ROWS: &str = "SELECT n, 'a customer with a long name ' || n AS name, CAST(n AS DECIMAL(38, 18)) / 7 AS money,

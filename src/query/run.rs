@@ -138,10 +138,35 @@ pub async fn rows(
     query: &Query,
     parameters: Parameters,
 ) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
-    let frame = plan(ctx, query, parameters).await?;
-    let schema = Arc::new(frame.schema().as_arrow().clone());
-    let batches = frame.collect().await.map_err(|e| QueryError::from_engine(query, &e))?;
-    Ok((schema, batches))
+    let collect = async |frame: DataFrame| {
+        let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+        Ok((schema, frame.collect().await?))
+    };
+    with_spare_joins(ctx, query, parameters, collect).await
+}
+
+/// Plans and runs a query. A hash join cannot go to disk: where one of them does not fit into limited memory, the query is run again with
+/// sort-merge joins, which can.
+async fn with_spare_joins<T>(
+    ctx: &SessionContext,
+    query: &Query,
+    parameters: Parameters,
+    work: impl AsyncFn(DataFrame) -> datafusion::common::Result<T>,
+) -> Result<T, QueryError> {
+    let failed = |e: &DataFusionError| QueryError::from_engine(query, e);
+    let first = work(plan(ctx, query, parameters).await?).await;
+    let is_short = matches!(&first, Err(e) if matches!(e.find_root(), DataFusionError::ResourcesExhausted(_)));
+    if !is_short || !kept::is_limited(ctx) {
+        return first.map_err(|e| failed(&e));
+    }
+    let prefer = |hash_joins: bool| ctx.state_ref().write().config_mut().options_mut().optimizer.prefer_hash_join = hash_joins;
+    prefer(false);
+    let second = match plan(ctx, query, parameters).await {
+        Ok(frame) => work(frame).await.map_err(|e| failed(&e)),
+        Err(error) => Err(error),
+    };
+    prefer(true);
+    second
 }
 
 /// What a fact cost.
@@ -186,11 +211,12 @@ pub async fn build_facts_in_steps(
         steps.step(&name);
         let failed = |e: DataFusionError| QueryError::from_engine(query, &e);
         let started = std::time::Instant::now();
-        let frame = plan(ctx, query, parameters).await?;
-        let schema = nullable(frame.schema().as_arrow());
-        let context = Arc::new(frame.task_ctx());
-        let plan = frame.create_physical_plan().await.map_err(failed)?;
-        let (table, rows) = kept::keep(plan, context, schema).await.map_err(failed)?;
+        let keep = async |frame: DataFrame| {
+            let schema = nullable(frame.schema().as_arrow());
+            let context = Arc::new(frame.task_ctx());
+            kept::keep(frame.create_physical_plan().await?, context, schema).await
+        };
+        let (table, rows) = with_spare_joins(ctx, query, parameters, keep).await?;
         ctx.register_table(TableReference::partial("facts", name.as_str()), table).map_err(failed)?;
         timings.push(FactTiming { name, rows, took: started.elapsed() });
     }

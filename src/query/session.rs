@@ -19,13 +19,10 @@ pub fn context(partitions: usize) -> SessionContext {
 /// The same, within `memory` bytes: sorts, joins and sums go to temporary files where they need more than half of it, and facts, all
 /// together, where they need more than a quarter. What is left is for what the engine does not count: decoding, windows, results.
 ///
-/// Joins are sort-merge joins: a hash join cannot go to disk.
-///
 /// # Errors
 /// DataFusion's, if the place for temporary files cannot be used.
 pub fn within(partitions: usize, memory: usize) -> datafusion::common::Result<SessionContext> {
     let mut config = configuration(partitions).with_extension(Arc::new(Room::new(memory / 4)));
-    config.options_mut().optimizer.prefer_hash_join = false;
     // What each sort keeps to merge what it has written. A plan of many joins has a hundred sorts at once.
     config.options_mut().execution.sort_spill_reservation_bytes = (memory / 1024).clamp(16 << 10, 10 << 20);
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory / 2))).build_arc()?;
