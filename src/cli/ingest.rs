@@ -5,6 +5,7 @@ use super::twice;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, map, rejects, render};
 use crate::ingest::{self, Input, Outcome, export_run, fetch, mapped, plan};
 use crate::lake::Lake;
+use crate::lake::store::{is_url, local};
 use crate::sources::SOURCES;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde_json::json;
@@ -72,12 +73,12 @@ fn inputs(context: &Context, arguments: &Arguments) -> Result<Vec<Input>, Failur
     let mut inputs = Vec::new();
     for argument in &arguments.paths {
         let text = argument.to_string_lossy();
-        if fetch::is_url(&text) && !argument.exists() && fetch::local(&text).is_none() {
+        if is_url(&text) && !argument.exists() && local(&text).is_none() {
             let found = context.runtime.block_on(fetch::list(&text)).map_err(|e| Failure::usage(e.to_string()))?;
             inputs.extend(found.into_iter().map(Input::Remote));
             continue;
         }
-        let path = fetch::local(&text).filter(|_| !argument.exists()).unwrap_or_else(|| argument.clone());
+        let path = local(&text).filter(|_| !argument.exists()).unwrap_or_else(|| argument.clone());
         let files = plan::files(&[path]).map_err(|e| Failure::usage(e.to_string()))?;
         let is_new = |file: &PathBuf| !inputs.iter().any(|known| matches!(known, Input::Local(path) if path == file));
         let files: Vec<PathBuf> = plan::outside(files, &arguments.lake.lake).into_iter().filter(is_new).collect();

@@ -19,6 +19,7 @@ mod guard;
 pub mod mapped;
 pub mod member;
 pub mod original;
+mod pending;
 pub mod plan;
 mod query;
 pub mod read;
@@ -32,33 +33,18 @@ pub mod workbook;
 pub use error::IngestError;
 
 use crate::lake::archive;
-use crate::lake::delta::Mode;
-use crate::lake::scan::FileTable;
-use crate::lake::truth::TruthError;
-use crate::lake::write::TableWriter;
 use crate::lake::{Lake, LakeError, Table};
-use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::TimestampMicrosecondType;
 use chrono::{DateTime, Utc};
-use datafusion::prelude::SessionContext;
 use deltalake_core::kernel::Add;
 use discover::Discovered;
 use export_run::{ExportRun, Manifests};
 use member::Member;
+use pending::{Earlier, Ledger, Pending, batch_table};
 use rayon::prelude::*;
 use reject::Reject;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 use tokio::runtime::Handle;
-
-/// Files of one commit: a stop loses at most this much work.
-const FILES_PER_COMMIT: usize = 64;
-/// Rows after which a commit is made however few the files.
-const ROWS_PER_COMMIT: u64 = 4_000_000;
 
 /// What to ingest and how.
 #[derive(Clone, Debug)]
@@ -93,6 +79,8 @@ pub enum Outcome {
 pub struct Batch {
     /// Names the content, and the date it was stated for.
     pub batch_id: String,
+    /// Names the files that this attempt to ingest it has written.
+    pub attempt: String,
     /// Hash of the content.
     pub sha256: String,
     /// Bytes of the file.
@@ -180,18 +168,14 @@ pub fn ingest_inputs(
 ) -> Result<Vec<(PathBuf, Outcome)>, IngestError> {
     let _lock = lake.lock()?.ok_or(IngestError::Locked)?;
     scratch::clear(lake);
-    let earlier = if lake.folder(Table::Batch).exists() { runtime.block_on(earlier_batches(lake))? } else { Vec::new() };
-    let known: HashSet<String> = earlier.iter().map(|batch| batch.batch_id.clone()).collect();
-    let unfinished = runtime.block_on(unfinished_batches(lake, &known))?;
+    let ledger = runtime.block_on(Ledger::read(lake))?;
     let sizes: Vec<u64> = inputs.iter().map(Input::bytes).collect();
     progress.start(sizes.iter().sum());
     let mut run = Run {
         lake,
         options,
         runtime,
-        unfinished,
-        known,
-        earlier,
+        ledger,
         manifests: Manifests::default(),
         pending: Pending::default(),
         outcomes: Vec::with_capacity(inputs.len()),
@@ -231,10 +215,9 @@ pub fn ingest_inputs(
             }
         }
     }
-    let Run { pending, outcomes, unfinished, .. } = run;
-    runtime.block_on(pending.commit(lake, &unfinished))?;
+    run.commit()?;
     scratch::clear(lake);
-    Ok(outcomes)
+    Ok(run.outcomes)
 }
 
 /// Counts rows, but not the bytes of what was unpacked: the container's own bytes are what was promised.
@@ -252,9 +235,7 @@ struct Run<'a> {
     lake: &'a Lake,
     options: &'a Options,
     runtime: &'a Handle,
-    unfinished: HashSet<(Table, String)>,
-    known: HashSet<String>,
-    earlier: Vec<Earlier>,
+    ledger: Ledger,
     manifests: Manifests,
     pending: Pending,
     outcomes: Vec<(PathBuf, Outcome)>,
@@ -272,8 +253,7 @@ impl Run<'_> {
         let landed = named(&file.content, fingerprint).and_then(|(sha256, bytes)| self.one_file(file, sha256, bytes, progress));
         let outcome = match landed {
             Ok(Some((batch, adds, rejects))) => {
-                self.known.insert(batch.batch_id.clone());
-                self.withdraw(&batch);
+                self.ledger.take(&batch);
                 self.pending.take(batch.clone(), adds, rejects);
                 Outcome::Landed(batch)
             }
@@ -292,8 +272,17 @@ impl Run<'_> {
             Err(error) => return Err(error.named(&file.name)),
         };
         self.outcomes.push((file.name.clone(), outcome));
-        if self.pending.batches.len() >= FILES_PER_COMMIT || self.pending.rows >= ROWS_PER_COMMIT {
-            self.runtime.block_on(std::mem::take(&mut self.pending).commit(self.lake, &self.unfinished))?;
+        if self.pending.is_enough() { self.commit() } else { Ok(()) }
+    }
+
+    /// Commits what has landed. What another process has landed meanwhile is known, as if it had been there before.
+    fn commit(&mut self) -> Result<(), IngestError> {
+        let pending = std::mem::take(&mut self.pending);
+        let second = self.runtime.block_on(pending.commit(self.lake, &mut self.ledger))?;
+        for (_, outcome) in &mut self.outcomes {
+            if matches!(outcome, Outcome::Landed(batch) if second.contains(&batch.batch_id)) {
+                *outcome = Outcome::Known;
+            }
         }
         Ok(())
     }
@@ -316,30 +305,32 @@ impl Run<'_> {
         // The same part in two runs belongs to both.
         let within = run.as_ref().map(|run| run.name.as_str());
         let id = |mapping: Option<&str>| batch_id(&sha256, is_stated.then_some(recorded_at), within, mapping);
-        if self.known.contains(&id(None)) && mapped::all().is_empty() {
+        let ledger = &self.ledger;
+        if ledger.has(&id(None)) && mapped::all().is_empty() {
             return Ok(None);
         }
         // A copy that lost its folder and has no date says nothing that its run did not say.
-        let is_copy = |batch: &Earlier| batch.sha256 == sha256 && batch.run.is_some() && self.known.contains(&batch.batch_id);
-        if !is_stated && run.is_none() && mapped::all().is_empty() && self.earlier.iter().any(is_copy) {
+        let is_copy = |batch: &Earlier| batch.sha256 == sha256 && batch.run.is_some() && ledger.has(&batch.batch_id);
+        if !is_stated && run.is_none() && mapped::all().is_empty() && ledger.earlier.iter().any(is_copy) {
             return Ok(None);
         }
         let found: Discovered = match discover::discover_named(path, &file.name, options.system.as_deref()) {
             Ok(found) => found,
             Err(error) => {
                 // Read before, through a mapping that is not given now.
-                let mut through = self.earlier.iter().filter(|batch| batch.sha256 == sha256 && batch.mapping.is_some());
-                let is_known = through.any(|batch| self.known.contains(&id(batch.mapping.as_deref())));
+                let mut through = ledger.earlier.iter().filter(|batch| batch.sha256 == sha256 && batch.mapping.is_some());
+                let is_known = through.any(|batch| ledger.has(&id(batch.mapping.as_deref())));
                 return if is_known { Ok(None) } else { Err(error) };
             }
         };
         let mapping = mapped::behind(found.recognised);
         let batch_id = id(mapping.map(|map| map.sha256.as_str()));
-        if self.known.contains(&batch_id) {
+        if ledger.has(&batch_id) {
             return Ok(None);
         }
         let mut batch = Batch {
             batch_id,
+            attempt: format!("{:016x}", rand::random::<u64>()),
             sha256,
             bytes,
             file: file.name.display().to_string(),
@@ -379,23 +370,6 @@ impl Run<'_> {
             });
         }
         Ok(Some((batch, staged.adds, staged.rejects)))
-    }
-
-    /// What the same content said through another mapping, for the same date, no longer counts: a mapping that was mended is the truth
-    /// about the whole file. The rows stay where they are; without their batch nobody sees them.
-    fn withdraw(&mut self, batch: &Batch) {
-        let run = batch.run.as_ref().map(|run| run.name.as_str());
-        let is_unstated = |earlier: &str, mapping: Option<&str>| batch_id(&batch.sha256, None, run, mapping) == earlier;
-        let is_undated = is_unstated(&batch.batch_id, batch.mapping_sha256.as_deref());
-        for earlier in &self.earlier {
-            let is_other = earlier.mapping != batch.mapping_sha256 && earlier.batch_id != batch.batch_id;
-            let is_same_statement = earlier.recorded_at == batch.recorded_at.timestamp_micros()
-                || (is_undated && is_unstated(&earlier.batch_id, earlier.mapping.as_deref()));
-            if earlier.sha256 == batch.sha256 && is_other && is_same_statement {
-                self.known.remove(&earlier.batch_id);
-                self.pending.withdrawn.insert(earlier.batch_id.clone());
-            }
-        }
     }
 
     /// Lands every member of a container.
@@ -455,21 +429,6 @@ fn with_sheets_settled(outcomes: Vec<(PathBuf, Outcome)>, sheets: &HashSet<PathB
     settled
 }
 
-/// Batches whose rows were committed to some table by a run that was stopped before it committed `core/batch`.
-async fn unfinished_batches(lake: &Lake, known: &HashSet<String>) -> Result<HashSet<(Table, String)>, IngestError> {
-    let mut unfinished = HashSet::new();
-    for &table in crate::lake::schema::TABLES {
-        if table.area() == "core" && table != Table::Batch {
-            for file in lake.files(table, None).await? {
-                if !known.contains(&file.batch_id) {
-                    unfinished.insert((table, file.batch_id));
-                }
-            }
-        }
-    }
-    Ok(unfinished)
-}
-
 type Landed = (Batch, Vec<(Table, Vec<Add>)>, Vec<Reject>);
 
 /// A file that cannot be read is the file's fault, not the lake's.
@@ -497,164 +456,4 @@ fn batch_id(sha256: &str, stated: Option<DateTime<Utc>>, run: Option<&str>, mapp
         named += &format!(" {mapping}");
     }
     if named == sha256 { sha256[..16].to_owned() } else { archive::hex(&Sha256::digest(named)[..8]) }
-}
-
-/// A batch that stands in the lake.
-#[derive(Debug)]
-struct Earlier {
-    batch_id: String,
-    sha256: String,
-    recorded_at: i64,
-    mapping: Option<String>,
-    run: Option<String>,
-}
-
-async fn batch_table(lake: &Lake) -> Result<Vec<RecordBatch>, IngestError> {
-    let files = lake.files(Table::Batch, None).await?;
-    let engine = |e: datafusion::common::DataFusionError| IngestError::Truth(TruthError::Engine(e));
-    let table = Arc::new(FileTable::new(lake, Table::Batch, files));
-    let rows = SessionContext::new().read_table(table).map_err(engine)?.collect().await.map_err(engine)?;
-    let schema = Table::Batch.schema();
-    let plain = |batch: &RecordBatch| {
-        let cast = |field: &Arc<arrow::datatypes::Field>| match batch.column_by_name(field.name()) {
-            Some(array) => arrow::compute::cast(array, field.data_type()),
-            None => Ok(arrow::array::new_null_array(field.data_type(), batch.num_rows())),
-        };
-        let columns = schema.fields().iter().map(cast).collect::<Result<Vec<_>, _>>()?;
-        RecordBatch::try_new(Arc::clone(&schema), columns)
-    };
-    rows.iter().map(plain).collect::<Result<_, _>>().map_err(|e| encode(&e))
-}
-
-fn encode(error: &arrow::error::ArrowError) -> IngestError {
-    IngestError::Lake(LakeError::Encode { table: Table::Batch.name(), action: "build rows", detail: error.to_string() })
-}
-
-async fn earlier_batches(lake: &Lake) -> Result<Vec<Earlier>, IngestError> {
-    let mut earlier = Vec::new();
-    for batch in batch_table(lake).await? {
-        let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-        let recorded = batch.column_by_name("recorded_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        let (Some(ids), Some(hashes), Some(mappings), Some(runs), Some(recorded)) =
-            (text("batch_id"), text("sha256"), text("mapping_sha256"), text("run"), recorded)
-        else {
-            continue;
-        };
-        earlier.extend((0..batch.num_rows()).map(|row| Earlier {
-            batch_id: ids.value(row).to_owned(),
-            sha256: hashes.value(row).to_owned(),
-            recorded_at: recorded.value(row),
-            mapping: mappings.is_valid(row).then(|| mappings.value(row).to_owned()),
-            run: runs.is_valid(row).then(|| runs.value(row).to_owned()),
-        }));
-    }
-    Ok(earlier)
-}
-
-/// Files written but not committed.
-#[derive(Debug, Default)]
-struct Pending {
-    batches: Vec<Batch>,
-    rows: u64,
-    adds: BTreeMap<Table, Vec<(String, Add)>>,
-    rejects: Vec<(String, Vec<Reject>)>,
-    /// Batches that no longer count.
-    withdrawn: HashSet<String>,
-}
-
-impl Pending {
-    fn take(&mut self, batch: Batch, adds: Vec<(Table, Vec<Add>)>, rejects: Vec<Reject>) {
-        self.rows += batch.rows_in;
-        for (table, adds) in adds {
-            self.adds.entry(table).or_default().extend(adds.into_iter().map(|add| (batch.batch_id.clone(), add)));
-        }
-        if !rejects.is_empty() {
-            self.rejects.push((batch.batch_id.clone(), rejects));
-        }
-        self.batches.push(batch);
-    }
-
-    /// Core tables first, `core/batch` last: what a stop leaves in between is invisible, and taken up by the next run.
-    async fn commit(self, lake: &Lake, unfinished: &HashSet<(Table, String)>) -> Result<(), IngestError> {
-        if self.batches.is_empty() {
-            return Ok(());
-        }
-        for (table, adds) in self.adds {
-            let fresh: Vec<Add> =
-                adds.into_iter().filter(|(batch, _)| !unfinished.contains(&(table, batch.clone()))).map(|(_, add)| add).collect();
-            if !fresh.is_empty() {
-                lake.commit(table, fresh, Mode::Append).await?;
-            }
-        }
-        let attempt = format!("{:08x}", rand::random::<u32>());
-        let mut adds = Vec::new();
-        for (batch_id, rejects) in &self.rejects {
-            if !unfinished.contains(&(Table::Reject, batch_id.clone())) {
-                let mut writer = TableWriter::new(lake, Table::Reject, batch_id, &attempt);
-                writer.push(&reject_rows(batch_id, rejects)?)?;
-                adds.append(&mut writer.finish()?);
-            }
-        }
-        if !adds.is_empty() {
-            lake.commit(Table::Reject, adds, Mode::Append).await?;
-        }
-        let mut writer = TableWriter::new(lake, Table::Batch, &self.batches[0].batch_id, &attempt);
-        let mut mode = Mode::Append;
-        if !self.withdrawn.is_empty() {
-            mode = Mode::Overwrite;
-            for rows in batch_table(lake).await? {
-                let ids = rows.column(0).as_string::<i32>();
-                let stays: BooleanArray = ids.iter().map(|id| Some(id.is_none_or(|id| !self.withdrawn.contains(id)))).collect();
-                writer.push(&filter_record_batch(&rows, &stays).map_err(|e| encode(&e))?)?;
-            }
-        }
-        writer.push(&batch_rows(&self.batches)?)?;
-        lake.commit(Table::Batch, writer.finish()?, mode).await?;
-        Ok(())
-    }
-}
-
-fn text<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(values))
-}
-
-fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
-    Arc::new(values.map(u64::cast_signed).collect::<Int64Array>())
-}
-
-fn rows(table: Table, columns: Vec<ArrayRef>) -> Result<RecordBatch, IngestError> {
-    RecordBatch::try_new(table.schema(), columns)
-        .map_err(|e| IngestError::Lake(LakeError::Encode { table: table.name(), action: "build rows", detail: e.to_string() }))
-}
-
-fn reject_rows(batch_id: &str, rejects: &[Reject]) -> Result<RecordBatch, IngestError> {
-    let columns = vec![
-        text(rejects.iter().map(|_| batch_id)),
-        counts(rejects.iter().map(|r| r.source_row)),
-        text(rejects.iter().map(|r| r.column.as_str())),
-        text(rejects.iter().map(|r| r.value.as_str())),
-        text(rejects.iter().map(|r| r.reason.as_str())),
-    ];
-    rows(Table::Reject, columns)
-}
-
-fn batch_rows(batches: &[Batch]) -> Result<RecordBatch, IngestError> {
-    let recorded: TimestampMicrosecondArray = batches.iter().map(|b| Some(b.recorded_at.timestamp_micros())).collect();
-    let made: TimestampMicrosecondArray = batches.iter().map(|b| b.run.as_ref().map(|run| run.at.timestamp_micros())).collect();
-    let columns = vec![
-        text(batches.iter().map(|b| b.batch_id.as_str())),
-        text(batches.iter().map(|b| b.file.as_str())),
-        text(batches.iter().map(|b| b.sha256.as_str())),
-        counts(batches.iter().map(|b| b.bytes)),
-        text(batches.iter().map(|b| b.system)),
-        text(batches.iter().map(|b| b.entity)),
-        counts(batches.iter().map(|b| b.rows_in)),
-        counts(batches.iter().map(|b| b.rows_accepted)),
-        counts(batches.iter().map(|b| b.rows_rejected)),
-        Arc::new(recorded.with_timezone("UTC")),
-        Arc::new(batches.iter().map(|b| b.mapping_sha256.as_deref()).collect::<StringArray>()),
-        Arc::new(batches.iter().map(|b| b.run.as_ref().map(|run| run.name.as_str())).collect::<StringArray>()),
-        Arc::new(made.with_timezone("UTC")),
-    ];
-    rows(Table::Batch, columns)
 }

@@ -118,6 +118,12 @@ pub fn instant() -> DataType {
 }
 
 impl Table {
+    /// Where it lies below the lake, such as `core/batch`.
+    #[must_use]
+    pub fn path(self) -> String {
+        format!("{}/{}", self.area(), self.name())
+    }
+
     /// Schema in SQL: `core` for what was ingested, `marts` for what was computed.
     #[must_use]
     pub fn area(self) -> &'static str {
@@ -482,6 +488,8 @@ impl Table {
                 // The run of a scheduled export that it is part of, and when that was made: `ingest::export_run`.
                 ("run", TEXT),
                 ("run_at", instant()),
+                // The attempt whose files hold its rows: `lake::visible`.
+                ("attempt", TEXT),
             ],
             Self::Reject => {
                 vec![("batch_id", TEXT), ("source_row", COUNT), ("column_name", TEXT), ("value", TEXT), ("reason", TEXT)]

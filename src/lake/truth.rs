@@ -22,12 +22,13 @@ use super::delta::{DataFile, Lake, LakeError};
 use super::scan::FileTable;
 use super::schema::{TABLES, Table};
 use super::version_span;
-use arrow::array::{AsArray, RecordBatch};
+use super::visible::Visible;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::common::{DataFusionError, TableReference};
 use datafusion::prelude::SessionContext;
-use std::collections::{BTreeMap, HashSet};
+use futures::future::try_join_all;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Schemas of a session; [`register`] fills the first three.
@@ -48,20 +49,22 @@ pub type Versions = BTreeMap<String, u64>;
 pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<Utc>>) -> Result<Versions, TruthError> {
     register_schemas(ctx)?;
     let mut versions = Versions::new();
-    let visible = visible_batches(lake).await?;
+    // It is committed last, so it is read first: whatever stands in it is complete in the tables that are read after it.
+    let batches = lake.newest(Table::Batch).await?;
+    versions.extend(batches.as_ref().map(|(version, _)| (Table::Batch.name().to_owned(), *version)));
+    let batches = batches.map(|(_, files)| files).unwrap_or_default();
+    let visible = Visible::of(lake, batches.clone()).await?;
     // When a batch arrived decides between versions, so its table comes first.
-    let batches = FileTable::new(lake, Table::Batch, lake.files(Table::Batch, None).await?);
+    let batches = FileTable::new(lake, Table::Batch, batches);
     ctx.register_table(TableReference::partial("core", Table::Batch.name()), Arc::new(batches))?;
     delivery::register(ctx).await?;
-    for &table in TABLES.iter().filter(|table| table.area() == "core") {
-        if let Some(version) = lake.version(table).await? {
-            versions.insert(table.name().to_owned(), version);
-        }
-        if table == Table::Batch {
-            continue;
-        }
-        let mut files = lake.files(table, None).await?;
-        files.retain(|file| visible.contains(&file.batch_id));
+    let core: Vec<Table> = TABLES.iter().copied().filter(|table| table.area() == "core" && *table != Table::Batch).collect();
+    // A store answers after some time; all tables are asked at once.
+    let opened = try_join_all(core.iter().map(|&table| lake.newest(table))).await?;
+    for (table, opened) in core.into_iter().zip(opened) {
+        versions.extend(opened.as_ref().map(|(version, _)| (table.name().to_owned(), *version)));
+        let mut files = opened.map(|(_, files)| files).unwrap_or_default();
+        files.retain(|file| visible.has(file));
         if !table.is_ingested() {
             let name = TableReference::partial("core", table.name());
             ctx.register_table(name, Arc::new(FileTable::new(lake, table, files)))?;
@@ -97,24 +100,6 @@ pub enum TruthError {
     /// The engine refuses.
     #[error("the query engine refused a view of the lake: {0}")]
     Engine(#[from] DataFusionError),
-}
-
-/// Ids of the batches whose ingest was completed.
-///
-/// # Errors
-/// [`TruthError`] if the batch table cannot be read.
-pub async fn visible_batches(lake: &Lake) -> Result<HashSet<String>, TruthError> {
-    let ctx = SessionContext::new();
-    let files = lake.files(Table::Batch, None).await?;
-    let frame = ctx.read_table(Arc::new(FileTable::new(lake, Table::Batch, files)))?;
-    let rows = frame.select_columns(&["batch_id"])?.collect().await?;
-    Ok(texts(&rows))
-}
-
-fn texts(rows: &[RecordBatch]) -> HashSet<String> {
-    rows.iter()
-        .flat_map(|batch| batch.column(0).as_string_view().iter().flatten().map(str::to_owned).collect::<Vec<_>>())
-        .collect()
 }
 
 async fn register_versions(
@@ -347,6 +332,7 @@ mod tests {
             rows: 1,
             partition: BTreeMap::new(),
             batch_id: batch.to_owned(),
+            attempt: "0".to_owned(),
             period_start: Some(span),
             recorded_at: None,
             is_stated: false,

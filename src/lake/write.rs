@@ -19,7 +19,6 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::sync::Arc;
 
 /// Buffered bytes of one writer before its largest buffer is flushed.
@@ -160,7 +159,7 @@ impl TableWriter {
         self.buffered_bytes -= buffer.bytes;
         let order = self.order(&buffer.batches)?;
         let bytes = self.encoded(&buffer.batches, order).map_err(|e| self.encode_error("encode Parquet", &e))?;
-        let add = self.place(partition, &buffer, &bytes)?;
+        let add = self.place(partition, &buffer, bytes)?;
         self.adds.push(add);
         Ok(())
     }
@@ -202,7 +201,7 @@ impl TableWriter {
     }
 
     /// Writes the bytes to their place and describes them.
-    fn place(&mut self, partition: &PartitionValues, rows: &Buffer, bytes: &[u8]) -> Result<Add, LakeError> {
+    fn place(&mut self, partition: &PartitionValues, rows: &Buffer, bytes: Vec<u8>) -> Result<Add, LakeError> {
         let mut path = String::new();
         for column in self.table.partition_columns() {
             let value = partition.get(*column).cloned().flatten();
@@ -211,15 +210,12 @@ impl TableWriter {
         }
         path.push_str(&format!("{}-{:05}.parquet", self.prefix, self.next_file));
         self.next_file += 1;
-        let target = self.lake.folder(self.table).join(&path);
-        if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder).map_err(|e| LakeError::io("create", folder, e))?;
-        }
-        fs::write(&target, bytes).map_err(|e| LakeError::io("write", &target, e))?;
+        let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        self.lake.place().write_data(&format!("{}/{path}", self.table.path()), bytes)?;
         Ok(Add {
             path,
             partition_values: partition.clone().into_iter().collect(),
-            size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+            size,
             modification_time: 0,
             data_change: true,
             stats: Some(stats(rows).to_string()),
