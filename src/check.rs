@@ -12,10 +12,10 @@
 use crate::findings::marts;
 use crate::lake::archive::{self, hex};
 use crate::lake::delta::DataFile;
+use crate::lake::object::ParquetFile;
 use crate::lake::scan::FileTable;
 use crate::lake::schema::TABLES;
 use crate::lake::truth::TruthError;
-use crate::lake::object::ParquetFile;
 use crate::lake::visible::Visible;
 use crate::lake::{Lake, LakeError, Table};
 use crate::query::session;

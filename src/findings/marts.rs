@@ -102,13 +102,7 @@ fn written(lake: &Lake, table: Table, id: &str, batches: &[RecordBatch]) -> Resu
 ///
 /// # Errors
 /// [`LakeError`] if it cannot be written.
-pub async fn append_after(
-    lake: &Lake,
-    table: Table,
-    read: Option<u64>,
-    id: &str,
-    row: &RecordBatch,
-) -> Result<bool, LakeError> {
+pub async fn append_after(lake: &Lake, table: Table, read: Option<u64>, id: &str, row: &RecordBatch) -> Result<bool, LakeError> {
     let adds = written(lake, table, id, std::slice::from_ref(row))?;
     Ok(lake.commit_after(table, read, adds, Mode::Append).await?.is_some())
 }

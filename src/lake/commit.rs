@@ -134,7 +134,9 @@ fn is_taken(error: &DeltaTableError) -> bool {
         DeltaTableError::VersionAlreadyExists(_) => true,
         DeltaTableError::Transaction { source } => matches!(
             source,
-            TransactionError::MaxCommitAttempts(_) | TransactionError::CommitConflict(_) | TransactionError::VersionAlreadyExists(_)
+            TransactionError::MaxCommitAttempts(_)
+                | TransactionError::CommitConflict(_)
+                | TransactionError::VersionAlreadyExists(_)
         ),
         _ => false,
     }
@@ -144,4 +146,89 @@ fn is_taken(error: &DeltaTableError) -> bool {
 pub(crate) async fn pause(tried: u32) {
     let longest = Duration::from_millis(20).saturating_mul(1 << tried.min(10)).min(LONGEST_PAUSE);
     tokio::time::sleep(longest.mul_f64(rand::random())).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lake::write::TableWriter;
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    const WRITERS: usize = 6;
+    const COMMITS: usize = 6;
+
+    /// A file of one row.
+    fn file(lake: &Lake, batch: &str) -> Vec<Add> {
+        let text = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+        let columns = vec![text(batch), Arc::new(Int64Array::from(vec![1])), text("a"), text("b"), text("c")];
+        let row = RecordBatch::try_new(Table::Reject.schema(), columns).expect("a row");
+        let mut writer = TableWriter::new(lake, Table::Reject, batch, "0");
+        writer.push(&row).and_then(|()| writer.finish()).expect("a file")
+    }
+
+    /// The versions that writers at the same time get for their commits, each with its batch.
+    async fn raced(lake: &Lake, mode: &Mode) -> Vec<(u64, String)> {
+        let writer = |writer: usize| {
+            let (lake, mode) = (lake.clone(), mode.clone());
+            tokio::spawn(async move {
+                let mut versions = Vec::new();
+                for commit in 0..COMMITS {
+                    let batch = format!("{writer}x{commit}");
+                    let version = lake.commit(Table::Reject, file(&lake, &batch), mode.clone()).await.expect("committed");
+                    versions.push((version, batch));
+                }
+                versions
+            })
+        };
+        let writers: Vec<_> = (0..WRITERS).map(writer).collect();
+        let mut versions = Vec::new();
+        for writer in writers {
+            versions.extend(writer.await.expect("no panic"));
+        }
+        let distinct: BTreeSet<u64> = versions.iter().map(|(version, _)| *version).collect();
+        assert_eq!(distinct.len(), WRITERS * COMMITS);
+        versions
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn appends_at_the_same_time_all_stand_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lake = Lake::create(folder.path()).expect("a lake");
+        let mut expected: Vec<String> = raced(&lake, &Mode::Append).await.into_iter().map(|(_, batch)| batch).collect();
+        expected.sort();
+        let mut found: Vec<String> =
+            lake.files(Table::Reject, None).await.expect("files").into_iter().map(|file| file.batch_id).collect();
+        found.sort();
+        assert_eq!(found, expected);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn what_replaces_all_stands_alone_in_its_version() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lake = Lake::create(folder.path()).expect("a lake");
+        for (version, batch) in raced(&lake, &Mode::Overwrite).await {
+            let files = lake.files(Table::Reject, Some(version)).await.expect("files");
+            assert_eq!(files.into_iter().map(|file| file.batch_id).collect::<Vec<_>>(), [batch], "version {version}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn of_several_commits_on_one_version_one_is_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lake = Lake::create(folder.path()).expect("a lake");
+        let first = lake.commit_after(Table::Reject, None, file(&lake, "first"), Mode::Append).await.expect("committed");
+        let second = |number: usize| {
+            let lake = lake.clone();
+            tokio::spawn(async move {
+                lake.commit_after(Table::Reject, first, file(&lake, &format!("second{number}")), Mode::Append).await
+            })
+        };
+        let mut made = 0;
+        for writer in (0..WRITERS).map(second).collect::<Vec<_>>() {
+            made += usize::from(writer.await.expect("no panic").expect("an answer").is_some());
+        }
+        assert_eq!((first, made, lake.files(Table::Reject, None).await.expect("files").len()), (Some(1), 1, 2));
+    }
 }

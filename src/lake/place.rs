@@ -14,9 +14,7 @@ use super::object::{Object, Outgoing, PART, ParquetFile, Sending, complete};
 use super::store::{self, Client, StoreError, refused};
 use bytes::Bytes;
 use deltalake_core::DeltaResult;
-use deltalake_core::logstore::{
-    LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
-};
+use deltalake_core::logstore::{LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path as Location;
 use object_store::{Error, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
@@ -207,7 +205,8 @@ impl Place {
             }
             Self::Store(client) => {
                 let prefix = client.location.as_ref().to_owned();
-                let all = client.ask(folder, |client, at| async move { client.store.list(Some(&at)).try_collect::<Vec<_>>().await })?;
+                let all =
+                    client.ask(folder, |client, at| async move { client.store.list(Some(&at)).try_collect::<Vec<_>>().await })?;
                 let named = all.into_iter().flatten().filter_map(|object| {
                     let name = object.location.as_ref().strip_prefix(&prefix)?.trim_start_matches('/').to_owned();
                     (!name.split('/').any(is_log)).then_some((name, object.size))
@@ -225,9 +224,7 @@ impl Place {
                 File::open(&path).map(ParquetFile::File).map_err(|e| LakeError::io("read", &path, e))
             }
             // Page by page it would be a request for each.
-            Self::Store(client) if is_all => {
-                Ok(ParquetFile::Whole(self.read(name)?.ok_or_else(|| client.absent(name))?.into()))
-            }
+            Self::Store(client) if is_all => Ok(ParquetFile::Whole(self.read(name)?.ok_or_else(|| client.absent(name))?.into())),
             Self::Store(client) => Ok(ParquetFile::Object(Object::new(client, name, size))),
         }
     }

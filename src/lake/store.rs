@@ -95,12 +95,13 @@ pub(crate) fn client(text: &str) -> Result<Client, StoreError> {
     // The three builders have the same methods and no trait for them.
     macro_rules! built {
         ($builder:ty) => {{
-            let builder = settings.into_iter().fold(<$builder>::new().with_url(url.as_str()), |builder, (name, value)| {
-                match name.parse() {
-                    Ok(name) => builder.with_config(name, value),
-                    Err(_) => builder,
-                }
-            });
+            let builder =
+                settings.into_iter().fold(<$builder>::new().with_url(url.as_str()), |builder, (name, value)| {
+                    match name.parse() {
+                        Ok(name) => builder.with_config(name, value),
+                        Err(_) => builder,
+                    }
+                });
             Arc::new(builder.with_retry(retries()).with_http_connector(connector).build().map_err(failed)?)
         }};
     }
@@ -158,8 +159,7 @@ pub(crate) fn refused(url: &str, error: &Error) -> StoreError {
 }
 
 const NOT_THERE: &str = "there is no such bucket or object";
-const DENIED: &str =
-    "access is denied; check the credentials in the environment (such as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), and what they may do";
+const DENIED: &str = "access is denied; check the credentials in the environment (such as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), and what they may do";
 
 /// The same for an error that has lost its kind on the way.
 pub(crate) fn in_words(text: String) -> String {

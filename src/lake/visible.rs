@@ -81,7 +81,8 @@ mod tests {
         };
         let attempts = [("new", Some("2")), ("old", None)].map(|(id, attempt)| (id.to_owned(), attempt.map(str::to_owned)));
         let visible = Visible { attempts: HashMap::from(attempts) };
-        let seen = [("new", "1"), ("new", "2"), ("old", "1"), ("old", "2"), ("none", "2")].map(|(id, by)| visible.has(&file(id, by)));
+        let seen =
+            [("new", "1"), ("new", "2"), ("old", "1"), ("old", "2"), ("none", "2")].map(|(id, by)| visible.has(&file(id, by)));
         assert_eq!(seen, [false, true, true, true, false]);
     }
 }
