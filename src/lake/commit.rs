@@ -151,13 +151,33 @@ pub(crate) async fn pause(tried: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lake::delta::DataFile;
+    use crate::lake::place::Place;
+    use crate::lake::store::Client;
     use crate::lake::write::TableWriter;
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    use object_store::ObjectStoreExt as _;
+    use object_store::memory::InMemory;
     use std::collections::BTreeSet;
     use std::sync::Arc;
+    use url::Url;
 
     const WRITERS: usize = 6;
     const COMMITS: usize = 6;
+    /// After so many versions the library writes a checkpoint.
+    const CHECKPOINT: usize = 100;
+
+    /// An empty lake in a folder, and one in a store.
+    fn lakes() -> (tempfile::TempDir, [Lake; 2]) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let local = Lake::create(folder.path()).expect("a lake");
+        (folder, [local, in_store(Arc::new(InMemory::new()))])
+    }
+
+    fn in_store(store: Arc<InMemory>) -> Lake {
+        let url = Url::parse("s3://bucket/a/lake/").expect("a URL");
+        Lake::at(Place::of_client(Client { store, url, location: "a/lake".into() }))
+    }
 
     /// A file of one row.
     fn file(lake: &Lake, batch: &str) -> Vec<Add> {
@@ -169,12 +189,12 @@ mod tests {
     }
 
     /// The versions that writers at the same time get for their commits, each with its batch.
-    async fn raced(lake: &Lake, mode: &Mode) -> Vec<(u64, String)> {
+    async fn raced(lake: &Lake, mode: &Mode, commits: usize) -> Vec<(u64, String)> {
         let writer = |writer: usize| {
             let (lake, mode) = (lake.clone(), mode.clone());
             tokio::spawn(async move {
                 let mut versions = Vec::new();
-                for commit in 0..COMMITS {
+                for commit in 0..commits {
                     let batch = format!("{writer}x{commit}");
                     let version = lake.commit(Table::Reject, file(&lake, &batch), mode.clone()).await.expect("committed");
                     versions.push((version, batch));
@@ -188,47 +208,67 @@ mod tests {
             versions.extend(writer.await.expect("no panic"));
         }
         let distinct: BTreeSet<u64> = versions.iter().map(|(version, _)| *version).collect();
-        assert_eq!(distinct.len(), WRITERS * COMMITS);
+        assert_eq!(distinct.len(), WRITERS * commits);
         versions
+    }
+
+    fn batches(mut files: Vec<DataFile>) -> Vec<String> {
+        files.sort_by(|a, b| a.batch_id.cmp(&b.batch_id));
+        files.into_iter().map(|file| file.batch_id).collect()
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn appends_at_the_same_time_all_stand_once() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let lake = Lake::create(folder.path()).expect("a lake");
-        let mut expected: Vec<String> = raced(&lake, &Mode::Append).await.into_iter().map(|(_, batch)| batch).collect();
-        expected.sort();
-        let mut found: Vec<String> =
-            lake.files(Table::Reject, None).await.expect("files").into_iter().map(|file| file.batch_id).collect();
-        found.sort();
-        assert_eq!(found, expected);
+        let (_folder, lakes) = lakes();
+        for lake in lakes {
+            let raced = raced(&lake, &Mode::Append, COMMITS).await;
+            let mut expected: Vec<String> = raced.into_iter().map(|(_, batch)| batch).collect();
+            expected.sort();
+            assert_eq!(batches(lake.files(Table::Reject, None).await.expect("files")), expected);
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn what_replaces_all_stands_alone_in_its_version() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let lake = Lake::create(folder.path()).expect("a lake");
-        for (version, batch) in raced(&lake, &Mode::Overwrite).await {
-            let files = lake.files(Table::Reject, Some(version)).await.expect("files");
-            assert_eq!(files.into_iter().map(|file| file.batch_id).collect::<Vec<_>>(), [batch], "version {version}");
+        let (_folder, lakes) = lakes();
+        for lake in lakes {
+            for (version, batch) in raced(&lake, &Mode::Overwrite, COMMITS).await {
+                let files = lake.files(Table::Reject, Some(version)).await.expect("files");
+                assert_eq!(batches(files), [batch], "version {version}");
+            }
         }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn of_several_commits_on_one_version_one_is_made() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let lake = Lake::create(folder.path()).expect("a lake");
-        let first = lake.commit_after(Table::Reject, None, file(&lake, "first"), Mode::Append).await.expect("committed");
-        let second = |number: usize| {
-            let lake = lake.clone();
-            tokio::spawn(async move {
-                lake.commit_after(Table::Reject, first, file(&lake, &format!("second{number}")), Mode::Append).await
-            })
-        };
-        let mut made = 0;
-        for writer in (0..WRITERS).map(second).collect::<Vec<_>>() {
-            made += usize::from(writer.await.expect("no panic").expect("an answer").is_some());
+        let (_folder, lakes) = lakes();
+        for lake in lakes {
+            let first = lake.commit_after(Table::Reject, None, file(&lake, "first"), Mode::Append).await.expect("committed");
+            let second = |number: usize| {
+                let lake = lake.clone();
+                tokio::spawn(async move {
+                    lake.commit_after(Table::Reject, first, file(&lake, &format!("second{number}")), Mode::Append).await
+                })
+            };
+            let mut made = 0;
+            for writer in (0..WRITERS).map(second).collect::<Vec<_>>() {
+                made += usize::from(writer.await.expect("no panic").expect("an answer").is_some());
+            }
+            let files = lake.files(Table::Reject, None).await.expect("files");
+            assert_eq!((first, made, files.len()), (Some(1), 1, 2));
         }
-        assert_eq!((first, made, lake.files(Table::Reject, None).await.expect("files").len()), (Some(1), 1, 2));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_table_in_a_store_is_read_from_its_checkpoint() {
+        let store = Arc::new(InMemory::new());
+        let lake = in_store(Arc::clone(&store));
+        let raced = raced(&lake, &Mode::Append, CHECKPOINT / WRITERS + 1).await;
+        let mut expected: Vec<String> = raced.into_iter().map(|(_, batch)| batch).collect();
+        expected.sort();
+        let log = "a/lake/core/reject/_delta_log";
+        store.head(&format!("{log}/_last_checkpoint").into()).await.expect("a checkpoint");
+        store.delete(&format!("{log}/{:020}.json", 1).into()).await.expect("deleted");
+        assert_eq!(batches(in_store(store).files(Table::Reject, None).await.expect("files")), expected);
     }
 }

@@ -157,7 +157,7 @@ impl Lake {
         if lake.has(Table::Batch)? { Ok(lake) } else { Err(not_a_lake()) }
     }
 
-    fn at(place: Place) -> Self {
+    pub(super) fn at(place: Place) -> Self {
         let root = match &place {
             Place::Folder(folder) => folder.clone(),
             Place::Store(client) => PathBuf::from(client.url.as_str().trim_end_matches('/')),

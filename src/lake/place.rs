@@ -45,11 +45,15 @@ impl Place {
         if store::local(text).is_some() {
             return Ok(None);
         }
-        let client = store::client(text).map_err(LakeError::Address)?;
+        Ok(Some(Self::of_client(store::client(text).map_err(LakeError::Address)?)))
+    }
+
+    /// The place that a client was made for.
+    pub(super) fn of_client(client: Client) -> Self {
         if let Ok(scheme) = Url::parse(&format!("{}://", client.url.scheme())) {
             logstore_factories().insert(scheme, Arc::new(Logs));
         }
-        Ok(Some(Self::Store(Arc::new(client))))
+        Self::Store(Arc::new(client))
     }
 
     /// Refuses a store that overwrites an object where it should only create it: the commit of one of two writers would be lost.

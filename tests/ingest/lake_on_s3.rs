@@ -271,3 +271,47 @@ fn stores_that_would_lose_commits_or_take_none_are_refused() {
     let server = Server::with(Faults { is_read_only: true, ..Faults::default() });
     on_s3(&server, LAKE, &["ingest", &file]).says(3, &[LAKE, "access is denied"]);
 }
+
+#[test]
+fn of_two_mappings_of_one_file_at_the_same_time_one_counts() {
+    let (server, place) = (Server::start(), Place::new());
+    let text = r#"
+system = "rmm"
+[[export]]
+name = "seats"
+table = "vendor_usage"
+file = { format = "csv" }
+[export.columns]
+customer_native_id = "client"
+native_sku = "sku"
+measure = { constant = "level" }
+quantity = "seats"
+cost = "price"
+currency = { constant = "USD" }
+period_start = { arrival = "month_start" }
+period_end = { arrival = "month_end" }
+"#;
+    let csv =
+        place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\nB,x,z,4,14\n").display().to_string();
+    let mappings = [
+        place.write("first.toml", text),
+        place.write("mended.toml", text.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#)),
+    ];
+    for round in 0..4 {
+        let lake = format!("s3://bucket/mapped-{round}");
+        let writers = mappings.each_ref().map(|mapping| {
+            let mut command = server.command_as(SECRET, &["ingest", "--lake", &lake, &csv, "--mapping"]);
+            command.arg(mapping).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts")
+        });
+        for writer in writers {
+            let output = writer.wait_with_output().expect("ends");
+            assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        let query =
+            "SELECT (SELECT count(*) FROM core.batch) AS b, native_sku, cost FROM core_history.vendor_usage ORDER BY cost";
+        let found = rows(&on_s3(&server, &lake, &["sql", query, "--output", "json"]));
+        let cells = |name: &str| found.iter().map(|row| row[name].as_str().expect("text").to_owned()).collect::<Vec<_>>();
+        assert_eq!((cells("b"), cells("cost")), (vec!["1".to_owned(); 2], vec!["10.5".to_owned(), "14".to_owned()]), "{found:?}");
+        assert!([["y", "z"], ["x", "x"]].iter().any(|skus| cells("native_sku") == *skus), "{found:?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The `shortfall` command on files: good ones, broken ones, corrected ones, and when it is killed.
 
+mod attempts;
 mod autotask;
 mod bad_input;
 mod billing;
