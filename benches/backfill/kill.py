@@ -8,7 +8,7 @@ kill falls into the k-th of so many equal stretches of it, once so many files ar
 however fast the machine is; a run that ends before is said, and the bench fails.
 
 Compares the two lakes: every visible row of every ingested table and all rejects, by counts and sums of hashes that no order matters to (DuckDB reads the tables'
-own files, with those of `core.batch` as the visible ones); the calendar views; and whether a file stands twice. `shortfall check` has to find both
+own files, with those that `core.batch` names by batch and attempt as the visible ones); the calendar views; and whether a file stands twice. `shortfall check` has to find both
 whole. Ends with 1 if anything differs. Needs the Python package `duckdb`. Progress goes to standard error.
 """
 
@@ -66,12 +66,18 @@ def said(lake, table):
     files = live_files(lake / "core" / table)
     if not files:
         return 0, 0
-    batches = relation(live_files(lake / "core" / "batch"))
+    if table != "batch":
+        # Files are named `part-<batch>-<attempt>-...`; those of an attempt that was killed are in the table, and count for nothing.
+        batches = relation(live_files(lake / "core" / "batch"))
+        attempts = {tuple(row) for row in duckdb.sql(f"SELECT batch_id, attempt FROM {batches}").fetchall()}
+        files = [file for file in files if tuple(pathlib.Path(file).name.split("-")[1:3]) in attempts]
+        if not files:
+            return 0, 0
     rows = relation(files)
-    columns = sorted(column[0] for column in duckdb.sql(f"DESCRIBE SELECT * FROM {rows}").fetchall())
+    # Attempts are named by lot.
+    columns = sorted({column[0] for column in duckdb.sql(f"DESCRIBE SELECT * FROM {rows}").fetchall()} - {"attempt"})
     hashed = ", ".join(f'CAST("{column}" AS VARCHAR)' for column in columns)
-    visible = "" if table == "batch" else f"WHERE batch_id IN (SELECT batch_id FROM {batches})"
-    return duckdb.sql(f"SELECT count(*), sum(CAST(hash({hashed}) AS HUGEINT)) FROM {rows} {visible}").fetchone()
+    return duckdb.sql(f"SELECT count(*), sum(CAST(hash({hashed}) AS HUGEINT)) FROM {rows}").fetchone()
 
 
 def viewed(asked, lake, view):

@@ -13,6 +13,7 @@ use crate::lake::delta::DataFile;
 use crate::lake::scan::FileTable;
 use crate::lake::schema::TABLES;
 use crate::lake::truth::TruthError;
+use crate::lake::visible::Visible;
 use crate::lake::{Lake, LakeError, Table, archive};
 use crate::sources::{Shape, find};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -187,6 +188,11 @@ async fn rows_of(lake: &Lake, table: Table, batch_id: &str, rows: &[u64]) -> Res
     let mut files: Vec<DataFile> = lake.files(table, None).await?;
     // The rejects of several batches may be committed together, but each batch's stand in a file of its own.
     files.retain(|file| file.batch_id == batch_id);
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let visible = Visible::now(lake).await?;
+    files.retain(|file| visible.has(file));
     if files.is_empty() {
         return Ok(Vec::new());
     }

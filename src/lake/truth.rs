@@ -22,13 +22,14 @@ use super::delivery::{self, Parts};
 use super::delta::{DataFile, Lake, LakeError};
 use super::scan::FileTable;
 use super::schema::{TABLES, Table};
+use super::visible::Visible;
 use super::{usage_sum, version_span};
-use arrow::array::{AsArray, RecordBatch};
 use chrono::{DateTime, Utc};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::common::{DataFusionError, TableReference};
 use datafusion::prelude::SessionContext;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use futures::future::try_join_all;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Schemas of a session; [`register`] fills the first three.
@@ -49,27 +50,34 @@ pub type Versions = BTreeMap<String, u64>;
 pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<Utc>>) -> Result<Versions, TruthError> {
     register_schemas(ctx)?;
     let mut versions = Versions::new();
-    let visible = visible_batches(lake).await?;
+    // It is committed last, so it is read first: whatever stands in it is complete in the tables that are read after it.
+    let batches = lake.newest(Table::Batch).await?;
+    versions.extend(batches.as_ref().map(|(version, _)| (Table::Batch.name().to_owned(), *version)));
+    let batches = batches.map(|(_, files)| files).unwrap_or_default();
+    let visible = Visible::of(lake, batches.clone()).await?;
     // When a batch arrived decides between versions, so its table comes first.
-    let batches = FileTable::new(lake, Table::Batch, lake.files(Table::Batch, None).await?);
+    let batches = FileTable::new(lake, Table::Batch, batches);
     ctx.register_table(TableReference::partial("core", Table::Batch.name()), Arc::new(batches))?;
     let parts = delivery::register(ctx).await?;
-    for &table in TABLES.iter().filter(|table| table.area() == "core") {
-        if let Some(version) = lake.version(table).await? {
-            versions.insert(table.name().to_owned(), version);
-        }
-        // Sums are no table of their own to readers: only those of files that count as a whole are true.
-        if matches!(table, Table::Batch | Table::UsageSum) {
-            continue;
-        }
-        let mut files = lake.files(table, None).await?;
-        files.retain(|file| visible.contains(&file.batch_id));
+    let core: Vec<Table> = TABLES.iter().copied().filter(|table| table.area() == "core" && *table != Table::Batch).collect();
+    // A store answers after some time; all tables are asked at once.
+    let opened = try_join_all(core.iter().map(|&table| lake.newest(table))).await?;
+    let mut found: BTreeMap<Table, Vec<DataFile>> = BTreeMap::new();
+    for (table, opened) in core.into_iter().zip(opened) {
+        versions.extend(opened.as_ref().map(|(version, _)| (table.name().to_owned(), *version)));
+        let mut files = opened.map(|(_, files)| files).unwrap_or_default();
+        files.retain(|file| visible.has(file));
+        found.insert(table, files);
+    }
+    // Sums are no table of their own to readers: only those of files that count as a whole are true.
+    let sums = found.remove(&Table::UsageSum).unwrap_or_default();
+    for (table, files) in found {
         if !table.is_ingested() {
             let name = TableReference::partial("core", table.name());
             ctx.register_table(name, Arc::new(FileTable::new(lake, table, files)))?;
             continue;
         }
-        register_versions(ctx, lake, table, files, &parts, as_of).await?;
+        register_versions(ctx, lake, table, files, &parts, &sums, as_of).await?;
     }
     Ok(versions)
 }
@@ -101,30 +109,13 @@ pub enum TruthError {
     Engine(#[from] DataFusionError),
 }
 
-/// Ids of the batches whose ingest was completed.
-///
-/// # Errors
-/// [`TruthError`] if the batch table cannot be read.
-pub async fn visible_batches(lake: &Lake) -> Result<HashSet<String>, TruthError> {
-    let ctx = SessionContext::new();
-    let files = lake.files(Table::Batch, None).await?;
-    let frame = ctx.read_table(Arc::new(FileTable::new(lake, Table::Batch, files)))?;
-    let rows = frame.select_columns(&["batch_id"])?.collect().await?;
-    Ok(texts(&rows))
-}
-
-fn texts(rows: &[RecordBatch]) -> HashSet<String> {
-    rows.iter()
-        .flat_map(|batch| batch.column(0).as_string_view().iter().flatten().map(str::to_owned).collect::<Vec<_>>())
-        .collect()
-}
-
 async fn register_versions(
     ctx: &SessionContext,
     lake: &Lake,
     table: Table,
     mut files: Vec<DataFile>,
     parts: &Parts,
+    sums: &[DataFile],
     as_of: Option<DateTime<Utc>>,
 ) -> Result<(), TruthError> {
     let limit = as_of.map(|t| t.timestamp_micros());
@@ -145,7 +136,7 @@ async fn register_versions(
     let name = table.name();
     let (has_contested, has_stated) = (!contested.is_empty(), !stated.is_empty());
     let whole = |file: &DataFile| limit.is_none_or(|limit| file.recorded_at.is_some_and(|(_, last)| last <= limit));
-    let summed = if table == usage_sum::OF { Some(Summed::of(lake, &plain, whole).await?) } else { None };
+    let summed = (table == usage_sum::OF).then(|| Summed::of(&plain, sums, whole));
     for (part, files) in [("plain", plain), ("contested", contested), ("stated", stated)] {
         let reference = TableReference::partial("core_history", format!("_{name}_{part}"));
         ctx.register_table(reference, Arc::new(FileTable::new(lake, table, files)))?;
@@ -196,17 +187,16 @@ struct Summed {
 }
 
 impl Summed {
-    async fn of(lake: &Lake, plain: &[DataFile], is_whole: impl Fn(&DataFile) -> bool) -> Result<Self, LakeError> {
-        let sums = lake.files(Table::UsageSum, None).await?;
-        let mut sums: HashMap<String, DataFile> = sums.into_iter().map(|file| (file.path.clone(), file)).collect();
+    fn of(plain: &[DataFile], sums: &[DataFile], is_whole: impl Fn(&DataFile) -> bool) -> Self {
+        let sums: HashMap<&str, &DataFile> = sums.iter().map(|file| (file.path.as_str(), file)).collect();
         let mut summed = Self { sums: Vec::new(), unsummed: Vec::new() };
         for file in plain {
-            match sums.remove(&file.path).filter(|_| is_whole(file)) {
-                Some(found) => summed.sums.push(found),
+            match sums.get(file.path.as_str()).filter(|_| is_whole(file)) {
+                Some(&found) => summed.sums.push(found.clone()),
                 None => summed.unsummed.push(file.clone()),
             }
         }
-        Ok(summed)
+        summed
     }
 }
 
@@ -409,6 +399,7 @@ mod tests {
             rows: 1,
             partition: BTreeMap::new(),
             batch_id: batch.to_owned(),
+            attempt: "0".to_owned(),
             period_start: Some(span),
             recorded_at: None,
             is_stated: false,

@@ -21,7 +21,6 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::sync::Arc;
 
 /// Buffered bytes of one writer before its largest buffer is flushed.
@@ -228,17 +227,14 @@ impl TableWriter {
         partition: &PartitionValues,
         path: &str,
         stats: serde_json::Value,
-        bytes: &[u8],
+        bytes: Vec<u8>,
     ) -> Result<Add, LakeError> {
-        let target = self.lake.folder(table).join(path);
-        if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder).map_err(|e| LakeError::io("create", folder, e))?;
-        }
-        fs::write(&target, bytes).map_err(|e| LakeError::io("write", &target, e))?;
+        let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        self.lake.place().write_data(&format!("{}/{path}", table.path()), bytes)?;
         Ok(Add {
             path: path.to_owned(),
             partition_values: partition.clone().into_iter().collect(),
-            size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+            size,
             modification_time: 0,
             data_change: true,
             stats: Some(stats.to_string()),

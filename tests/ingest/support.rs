@@ -3,6 +3,7 @@
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
+use shortfall::lake::delta::DataFile;
 use shortfall::lake::schema::TABLES;
 use shortfall::lake::{Lake, Table};
 use std::collections::BTreeMap;
@@ -196,26 +197,39 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sources")
 }
 
-/// Every row of a table's files, as text by column; read without SQL, which costs a debug build a quarter of a second.
+/// Every row of a table's files, as text by column; read without SQL, which costs a debug build a quarter of a second. Of a batch that is
+/// visible only the files of its attempt count.
 #[track_caller]
 pub fn rows(lake: &Path, table: Table) -> Vec<BTreeMap<String, String>> {
     let lake = Lake::open(lake).expect("a lake");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let files = runtime.block_on(lake.files(table, None)).expect("a table log");
+    let files = |table| runtime.block_on(lake.files(table, None)).expect("a table log");
+    let read = |table, files: Vec<DataFile>| files.iter().flat_map(|file| rows_of(&lake, table, file)).collect::<Vec<_>>();
+    let batches = read(Table::Batch, files(Table::Batch));
+    if table == Table::Batch {
+        return batches;
+    }
+    let mut files = files(table);
+    files.retain(|file| {
+        let batch = batches.iter().find(|batch| batch["batch_id"] == file.batch_id);
+        batch.is_none_or(|batch| batch["attempt"] == file.attempt)
+    });
+    read(table, files)
+}
+
+fn rows_of(lake: &Lake, table: Table, file: &DataFile) -> Vec<BTreeMap<String, String>> {
     let mut rows = Vec::new();
-    for file in files {
-        let parquet = std::fs::File::open(lake.folder(table).join(&file.path)).expect("a data file");
-        let reader = ParquetRecordBatchReaderBuilder::try_new(parquet).and_then(|b| b.build()).expect("Parquet");
-        for batch in reader.map(|batch| batch.expect("rows")) {
-            let schema = batch.schema();
-            let options = FormatOptions::default();
-            for at in 0..batch.num_rows() {
-                let cell = |column: usize| {
-                    let cells = ArrayFormatter::try_new(batch.column(column), &options).expect("a printable type");
-                    (schema.field(column).name().clone(), cells.value(at).to_string())
-                };
-                rows.push((0..batch.num_columns()).map(cell).collect());
-            }
+    let parquet = std::fs::File::open(lake.folder(table).join(&file.path)).expect("a data file");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(parquet).and_then(|b| b.build()).expect("Parquet");
+    for batch in reader.map(|batch| batch.expect("rows")) {
+        let schema = batch.schema();
+        let options = FormatOptions::default();
+        for at in 0..batch.num_rows() {
+            let cell = |column: usize| {
+                let cells = ArrayFormatter::try_new(batch.column(column), &options).expect("a printable type");
+                (schema.field(column).name().clone(), cells.value(at).to_string())
+            };
+            rows.push((0..batch.num_columns()).map(cell).collect());
         }
     }
     rows
