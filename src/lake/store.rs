@@ -158,6 +158,9 @@ pub(crate) fn refused(url: &str, error: &Error) -> StoreError {
     StoreError { url: url.to_owned(), detail }
 }
 
+/// Where a machine in the cloud is told who it is; asked where the environment names nobody.
+const ASKED_WHO: &str = "169.254.169.254";
+const NOBODY: &str = "there are no credentials; set them in the environment (such as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), or give this machine a role";
 const NOT_THERE: &str = "there is no such bucket or object";
 const DENIED: &str = "access is denied; check the credentials in the environment (such as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), and what they may do";
 
@@ -165,6 +168,7 @@ const DENIED: &str = "access is denied; check the credentials in the environment
 pub(crate) fn in_words(text: String) -> String {
     let is_status = |status: &str| text.contains(&format!("status code: {status}"));
     match () {
+        () if text.contains(ASKED_WHO) => NOBODY.to_owned(),
         () if is_status("404") => NOT_THERE.to_owned(),
         () if is_status("403") || is_status("401") => DENIED.to_owned(),
         () => first_line(text),

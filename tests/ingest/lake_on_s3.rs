@@ -5,8 +5,9 @@ use super::s3::{Faults, SECRET, Server, ran};
 use super::support::{Place, Ran, on_lake};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const LAKE: &str = "s3://bucket/lakes/one";
@@ -102,6 +103,30 @@ fn every_command_says_the_same_as_on_a_folder() {
     };
     let here = page_of(&page, &folder.canonicalize().expect("a lake").display().to_string());
     assert!(here == page_of(&other, LAKE), "the pages differ in more than the name of the lake");
+}
+
+#[test]
+fn a_served_lake_is_read_from_the_store() {
+    let (server, place) = (Server::start(), Place::new());
+    let file = rates(&place, "fx", 1).display().to_string();
+    on_s3(&server, LAKE, &["ingest", &file]).says(1, &[]);
+    let mut command = server.command_as(SECRET, &["serve", "--lake", LAKE, "--pg", "127.0.0.1:0"]);
+    let mut serving = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+    let said = BufReader::new(serving.stderr.take().expect("a pipe")).lines().map(|line| line.expect("text"));
+    let mut ports = said.filter_map(|line| Some(line.split_once("wire on 127.0.0.1:")?.1.split(',').next()?.to_owned()));
+    let port = ports.next().expect("a port");
+    let query = "SELECT value FROM core.reject UNION ALL SELECT file FROM core.batch ORDER BY 1";
+    let mut psql = Command::new("psql");
+    psql.args(["-X", "-A", "-t", "-h", "127.0.0.1", "-U", "analyst", "-d", "shortfall", "-p", &port, "-c", query]);
+    let answer = psql.output().expect("psql: apt-get install postgresql-client");
+    serving.kill().expect("killed");
+    serving.wait().expect("ended");
+    assert_eq!(
+        String::from_utf8_lossy(&answer.stdout),
+        format!("{file}\nnever\n"),
+        "{}",
+        String::from_utf8_lossy(&answer.stderr)
+    );
 }
 
 #[test]
