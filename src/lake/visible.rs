@@ -78,6 +78,7 @@ mod tests {
             period_start: None,
             recorded_at: None,
             is_stated: false,
+            is_invoiced: None,
         };
         let attempts = [("new", Some("2")), ("old", None)].map(|(id, attempt)| (id.to_owned(), attempt.map(str::to_owned)));
         let visible = Visible { attempts: HashMap::from(attempts) };

@@ -178,12 +178,12 @@ impl TableWriter {
         };
         let bytes = encoded(self.table, &self.file_schema, &buffer.batches, order)
             .map_err(|e| self.encode_error("encode Parquet", &e))?;
-        self.written.files.push(self.place(self.table, partition, &path, stats(&buffer), &bytes)?);
+        self.written.files.push(self.place(self.table, partition, &path, stats(&buffer), bytes)?);
         if let Some(sums) = sums {
             let stats = serde_json::json!({ "numRecords": sums.num_rows() });
             let bytes = encoded(Table::UsageSum, &usage_sum::file_schema(), &[sums], None)
                 .map_err(|e| self.encode_error("encode Parquet", &e))?;
-            self.written.sums.push(self.place(Table::UsageSum, partition, &path, stats, &bytes)?);
+            self.written.sums.push(self.place(Table::UsageSum, partition, &path, stats, bytes)?);
         }
         Ok(())
     }
