@@ -28,7 +28,7 @@ use chrono::{DateTime, Utc};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::common::{DataFusionError, TableReference};
 use datafusion::prelude::SessionContext;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -60,10 +60,12 @@ pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<
     ctx.register_table(TableReference::partial("core", Table::Batch.name()), Arc::new(batches))?;
     let parts = delivery::register(ctx).await?;
     let core: Vec<Table> = TABLES.iter().copied().filter(|table| table.area() == "core" && *table != Table::Batch).collect();
-    // A store answers after some time; all tables are asked at once.
-    let opened = try_join_all(core.iter().map(|&table| lake.newest(table))).await?;
+    // A store answers after some time; all tables are asked at once. All answers are waited for, also where one is an error: a process
+    // that ends meanwhile makes the Delta library's threads panic.
+    let opened = join_all(core.iter().map(|&table| lake.newest(table))).await;
     let mut found: BTreeMap<Table, Vec<DataFile>> = BTreeMap::new();
     for (table, opened) in core.into_iter().zip(opened) {
+        let opened = opened?;
         versions.extend(opened.as_ref().map(|(version, _)| (table.name().to_owned(), *version)));
         let mut files = opened.map(|(_, files)| files).unwrap_or_default();
         files.retain(|file| visible.has(file));
