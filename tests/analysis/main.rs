@@ -17,7 +17,6 @@ mod identity;
 mod laws;
 mod memory;
 mod onset;
-mod optimize;
 mod over_time;
 mod own_signals;
 mod pack;
