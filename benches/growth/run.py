@@ -14,14 +14,11 @@ Memory is not projected for ingest, whose buffers are bounded; that of an analys
 """
 
 import argparse
-import os
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +27,7 @@ sys.path.insert(0, str(HERE.parent / "peers"))
 
 from generate import months  # noqa: E402
 from run import machine  # noqa: E402
+from run import process as run_process  # noqa: E402
 
 QUARTER = "2026Q4"
 README = HERE / "../../README.md"
@@ -62,17 +60,8 @@ class Size:
 
 
 def process(command: list[str]) -> tuple[Cost, str]:
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        started = time.perf_counter()
-        child = subprocess.Popen(command, stdout=out, stderr=err)
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - started
-        out.seek(0)
-        err.seek(0)
-        texts = out.read(), err.read()
-    if os.waitstatus_to_exitcode(status) != 0:
-        sys.exit(f"failed: {' '.join(command)}\n{texts[0]}{texts[1]}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), texts[0]
+    seconds, cpu, peak_kib, out, _ = run_process(command)
+    return Cost(seconds, cpu, peak_kib / 1024), out
 
 
 def bytes_below(folder: Path) -> int:
