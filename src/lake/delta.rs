@@ -211,17 +211,9 @@ impl Lake {
     /// [`LakeError::Delta`] if the log cannot be written.
     pub async fn commit(&self, table: Table, adds: Vec<Add>, mode: Mode) -> Result<u64, LakeError> {
         let opened = self.table_or_create(table).await?;
-        let state = opened.snapshot().map_err(|e| LakeError::delta(table, "read the table log", e))?;
-        let log_store = opened.log_store();
         let mut actions: Vec<Action> = Vec::with_capacity(adds.len());
         if mode != Mode::Append {
-            let views: Vec<_> = state
-                .snapshot()
-                .file_views(log_store.as_ref(), None)
-                .try_collect()
-                .await
-                .map_err(|e| LakeError::delta(table, "list the files", e))?;
-            for view in views {
+            for view in views(table, &opened).await? {
                 let replaced = match &mode {
                     Mode::ReplacePartition(column, value) => {
                         view.partition_values_map().get(*column).cloned().flatten().as_deref() == Some(value.as_str())
@@ -264,13 +256,7 @@ impl Lake {
     /// [`LakeError::Delta`] if the log is damaged.
     pub async fn files(&self, table: Table, version: Option<u64>) -> Result<Vec<DataFile>, LakeError> {
         let Some(opened) = self.table(table, version).await? else { return Ok(Vec::new()) };
-        let state = opened.snapshot().map_err(|e| LakeError::delta(table, "read the table log", e))?;
-        let views: Vec<_> = state
-            .snapshot()
-            .file_views(opened.log_store().as_ref(), None)
-            .try_collect()
-            .await
-            .map_err(|e| LakeError::delta(table, "list the files", e))?;
+        let views = views(table, &opened).await?;
         let mut files: Vec<DataFile> = views
             .iter()
             .map(|view| {
@@ -314,6 +300,13 @@ pub(crate) fn lock(folder: &Path) -> Result<Option<std::fs::File>, LakeError> {
         Err(std::fs::TryLockError::WouldBlock) => Ok(None),
         Err(std::fs::TryLockError::Error(e)) => Err(LakeError::io("lock", &path, e)),
     }
+}
+
+/// What the log says of each data file of the version that was opened.
+pub(super) async fn views(table: Table, opened: &DeltaTable) -> Result<Vec<LogicalFileView>, LakeError> {
+    let state = opened.snapshot().map_err(|e| LakeError::delta(table, "read the table log", e))?;
+    let views = state.snapshot().file_views(opened.log_store().as_ref(), None);
+    views.try_collect().await.map_err(|e| LakeError::delta(table, "list the files", e))
 }
 
 /// Makes actions the table's next version.

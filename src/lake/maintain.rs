@@ -3,7 +3,7 @@
 //! A rewrite changes no row. It is committed as Delta's `OPTIMIZE`, so that [`Lake::content_version`] tells what a table *says* by version: an
 //! analysis names its inputs by that, and is the same analysis before and after.
 
-use super::delta::{Lake, LakeError, commit};
+use super::delta::{Lake, LakeError, commit, views};
 use super::schema::Table;
 use chrono::{DateTime, Utc};
 use deltalake_core::Path as StorePath;
@@ -11,7 +11,6 @@ use deltalake_core::kernel::{Action, Add};
 use deltalake_core::logstore::LogStoreRef;
 use deltalake_core::protocol::DeltaOperation;
 use deltalake_core::protocol::checkpoints::create_checkpoint;
-use futures::TryStreamExt as _;
 use object_store::ObjectStoreExt as _;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
@@ -49,13 +48,7 @@ impl Lake {
         let opened = self.table(table, None).await?.ok_or_else(|| missing("it was never written"))?;
         let mut actions: Vec<Action> = Vec::with_capacity(removed.len() + adds.len());
         if !removed.is_empty() {
-            let state = opened.snapshot().map_err(|e| LakeError::delta(table, "read the table log", e))?;
-            let views: Vec<_> = state
-                .snapshot()
-                .file_views(opened.log_store().as_ref(), None)
-                .try_collect()
-                .await
-                .map_err(|e| LakeError::delta(table, "list the files", e))?;
+            let views = views(table, &opened).await?;
             let named = views.iter().filter(|view| removed.contains(view.object_store_path().as_ref()));
             actions.extend(named.map(|view| Action::Remove(view.remove_action(false))));
             if actions.len() != removed.len() {
