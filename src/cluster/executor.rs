@@ -10,6 +10,7 @@ use super::{ClusterError, LARGEST_MESSAGE, runtime, settings, state};
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_executor::client_pool::DefaultBallistaClientPool;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
+use datafusion::prelude::SessionConfig;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +23,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How often shuffled rows of jobs are looked for that nobody removed, and how old they are then, in seconds.
 const SWEEP: u64 = 3600;
 const OLD: u64 = 24 * 3600;
+
+/// Stack of a thread that runs tasks, as the command's own threads have it.
+const STACK: usize = 16 << 20;
 
 /// How an executor is run.
 #[derive(Clone, Debug)]
@@ -75,6 +79,13 @@ pub async fn run(options: ExecutorOptions, starts: impl FnOnce(SocketAddr)) -> R
         })?;
     }
     let known = state(settings(), runtime(None).map_err(|e| failed(e.strip_backtrace()))?);
+    let threads = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(options.threads)
+        .thread_name("task")
+        .thread_stack_size(STACK)
+        .enable_all()
+        .build()
+        .map_err(|e| failed(e.to_string()))?;
     let connections = DefaultBallistaClientPool::with_eviction_thread(KEPT);
     let config = ExecutorProcessConfig {
         bind_host: if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() },
@@ -91,14 +102,17 @@ pub async fn run(options: ExecutorOptions, starts: impl FnOnce(SocketAddr)) -> R
         grpc_max_encoding_message_size: LARGEST_MESSAGE,
         executor_heartbeat_interval_seconds: options.heartbeat.max(1),
         memory_pool_size: options.memory,
-        override_execution_engine: Some(Arc::new(Engine::new(Arc::new(connections)))),
+        override_execution_engine: Some(Arc::new(Engine::new(Arc::new(connections), threads.handle().clone()))),
         override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&known))),
         override_config_producer: Some(Arc::new(settings)),
-        override_runtime_producer: Some(Arc::new(move |_| runtime(Some(&spilled)))),
+        override_runtime_producer: Some(Arc::new(move |_: &SessionConfig| runtime(Some(&spilled)))),
         ..ExecutorProcessConfig::default()
     };
     starts(SocketAddr::new(ip, port));
-    start_executor_process(Arc::new(config)).await.map_err(|e| failed(e.to_string()))
+    let ended = start_executor_process(Arc::new(config)).await;
+    // Nothing may wait here for threads to end.
+    threads.shutdown_background();
+    ended.map_err(|e| failed(e.to_string()))
 }
 
 /// A port that can be listened on now.

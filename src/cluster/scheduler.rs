@@ -6,6 +6,7 @@ use super::{ClusterError, LARGEST_MESSAGE, build, runtime, settings, state};
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
+use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub async fn run(options: SchedulerOptions, listens: impl FnOnce(SocketAddr)) ->
         grpc_server_max_encoding_message_size: LARGEST_MESSAGE,
         grpc_client_max_message_size: LARGEST_MESSAGE,
         override_config_producer: Some(Arc::new(settings)),
-        override_session_builder: Some(Arc::new(move |config| {
+        override_session_builder: Some(Arc::new(move |config: SessionConfig| {
             build::check(config.options(), "scheduler")?;
             Ok(state(config, Arc::clone(&runtime)))
         })),

@@ -83,7 +83,9 @@ fn every_command_prints_one_json_document_and_nothing_else() {
             .map(|word| match word {
                 "LAKE" => lake.clone(),
                 "ID" => id.clone(),
-                "URL" => scheduler.as_ref().map_or_else(String::new, |(_, said): &(Server, Value)| said["url"].as_str().expect("a URL").to_owned()),
+                "URL" => scheduler
+                    .as_ref()
+                    .map_or_else(String::new, |(_, said): &(Server, Value)| said["url"].as_str().expect("a URL").to_owned()),
                 "SELECT_1" => "SELECT 1 AS one".to_owned(),
                 word => word.replace("OUT", &out),
             })
