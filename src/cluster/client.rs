@@ -4,7 +4,7 @@
 //! fetched afterwards. Such a job is asked for again, [`ATTEMPTS`] times in all; nothing of an attempt counts before its last row has arrived.
 
 use super::build::{self, Build};
-use super::fit::{bytes, fit};
+use super::fit::{bytes, fit, is_whole};
 use super::work::Work;
 use super::{ClusterError, LARGEST_MESSAGE};
 use ballista_core::execution_plans::execute_physical_plan;
@@ -102,10 +102,16 @@ impl Cluster {
         (ObjectStoreUrl::local_filesystem(), &self.place)
     }
 
-    /// Whether a plan reads enough for a job of its own.
-    #[must_use]
-    pub fn takes(&self, plan: &Arc<dyn ExecutionPlan>) -> bool {
-        bytes(plan) >= self.least_bytes
+    /// Whether a plan reads enough for a job of its own, and can travel.
+    fn takes(&self, plan: &Arc<dyn ExecutionPlan>) -> bool {
+        if bytes(plan) < self.least_bytes {
+            return false;
+        }
+        let is_whole = is_whole(plan);
+        if !is_whole {
+            log::info!("a plan has window functions that cannot travel, and runs here");
+        }
+        is_whole
     }
 
     /// Runs a plan, here or there, and has `work` do something with all its rows; `work` is told which attempt it is.

@@ -78,7 +78,7 @@ pub async fn run(options: ExecutorOptions, starts: impl FnOnce(SocketAddr)) -> R
             detail: e.to_string(),
         })?;
     }
-    let known = state(settings(), runtime(None).map_err(|e| failed(e.strip_backtrace()))?);
+    let known = runtime(None).and_then(|runtime| state(settings(), runtime)).map_err(|e| failed(e.strip_backtrace()))?;
     let threads = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads)
         .thread_name("task")

@@ -4,12 +4,14 @@
 //! *its* part of the right side did not match. Ballista sees to that for joins by keys, not for those by other conditions (its planner knows
 //! `HashJoinExec` alone): their right side is brought together, so that one task does the join.
 
+use super::window;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{JoinType, Result};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::joins::NestedLoopJoinExec;
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties as _, replace_children_if_necessary};
 use std::sync::Arc;
 
@@ -29,6 +31,19 @@ pub(super) fn fit(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>
         Ok(Transformed::yes(replace_children_if_necessary(node, vec![left, together])?))
     })
     .data()
+}
+
+/// Whether nothing of a plan is lost on its way.
+pub(super) fn is_whole(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let has_lost = plan.exists(|node| {
+        let windows = match (node.downcast_ref::<BoundedWindowAggExec>(), node.downcast_ref::<WindowAggExec>()) {
+            (Some(node), _) => node.window_expr(),
+            (None, Some(node)) => node.window_expr(),
+            (None, None) => return Ok(false),
+        };
+        Ok(windows.iter().any(|function| !window::is_whole(function.as_ref())))
+    });
+    matches!(has_lost, Ok(false))
 }
 
 /// Bytes of the files that a plan reads.

@@ -24,6 +24,7 @@ mod executor;
 mod fit;
 mod scheduler;
 mod stores;
+mod window;
 mod work;
 
 pub use client::{Cluster, Target};
@@ -60,9 +61,21 @@ fn runtime(temporary: Option<&std::path::Path>) -> datafusion::common::Result<Ar
 }
 
 /// A state that knows every function.
-fn state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
+fn state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> datafusion::common::Result<SessionState> {
     let ctx = SessionContext::new_with_config_rt(config, runtime);
     crate::functions::register(&ctx);
     crate::kernels::register(&ctx);
-    ctx.state()
+    let mut state = ctx.state();
+    window::register(&mut state)?;
+    Ok(state)
+}
+
+/// Prepares a session of a client: its queries are rewritten into what can travel.
+///
+/// # Errors
+/// DataFusion's, if it lacks a window function that it had.
+pub fn prepare(ctx: &SessionContext) -> datafusion::common::Result<()> {
+    window::register(&mut *ctx.state_ref().write())?;
+    ctx.add_analyzer_rule(Arc::new(window::Travelling));
+    Ok(())
 }

@@ -46,7 +46,7 @@ pub async fn run(options: SchedulerOptions, listens: impl FnOnce(SocketAddr)) ->
         override_config_producer: Some(Arc::new(settings)),
         override_session_builder: Some(Arc::new(move |config: SessionConfig| {
             build::check(config.options(), "scheduler")?;
-            Ok(state(config, Arc::clone(&runtime)))
+            state(config, Arc::clone(&runtime))
         })),
         ..SchedulerConfig::default()
     };

@@ -1,7 +1,7 @@
 //! The query engine as Shortfall sets it up: its functions, its limits, and error messages that point into the SQL.
 
 use super::kept::Room;
-use crate::cluster::Cluster;
+use crate::cluster::{self, Cluster};
 use datafusion::execution::context::SessionConfig;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -21,12 +21,14 @@ pub fn context(partitions: usize) -> SessionContext {
 ///
 /// # Errors
 /// DataFusion's, if the place for temporary files cannot be used.
-pub fn clustered(cluster: &Arc<Cluster>, memory: Option<usize>) -> datafusion::common::Result<SessionContext> {
+pub fn clustered(there: &Arc<Cluster>, memory: Option<usize>) -> datafusion::common::Result<SessionContext> {
     let mut runtime = RuntimeEnvBuilder::new();
     if let Some(memory) = memory {
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(memory)));
     }
-    Ok(set_up(cluster.configure(configuration(1)), runtime.build_arc()?))
+    let ctx = set_up(there.configure(configuration(1)), runtime.build_arc()?);
+    cluster::prepare(&ctx)?;
+    Ok(ctx)
 }
 
 /// The same as [`context`], within `memory` bytes: sorts, joins and sums go to temporary files where they need more than half of it, and facts, all
