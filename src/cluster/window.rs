@@ -141,9 +141,12 @@ fn rewrite(expr: Expr) -> Result<Transformed<Expr>> {
     Ok(if changed { Transformed::yes(expr) } else { Transformed::no(expr) })
 }
 
+/// Makes the condition of a call part of its only argument; says whether there was one.
 fn condition_as_argument(call: &mut WindowFunction) -> Result<bool> {
-    let (Some(condition), Some(argument)) = (call.params.filter.take(), call.params.args.pop()) else { return Ok(false) };
-    call.params.args.push(when(*condition, argument).end()?);
+    let Some(condition) = call.params.filter.take() else { return Ok(false) };
+    if let Some(argument) = call.params.args.pop() {
+        call.params.args.push(when(*condition, argument).end()?);
+    }
     Ok(true)
 }
 
