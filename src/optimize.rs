@@ -6,6 +6,9 @@
 //! Each commit puts merged files in the place of small ones ([`crate::lake::merge`]): readers see the ones or the others, and a stop leaves a
 //! lake that is merged up to there. The small files stay for as long as readers of before may need them ([`crate::lake::unnamed`]).
 //!
+//! In a store nothing is locked. What others append meanwhile is no hindrance; where another process has merged or replaced one of the
+//! small files first, the merge is dropped, and what it wrote is removed again.
+//!
 //! What has been merged says the same by content and by version ([`Lake::content_version`]): the same analysis is the same run.
 //!
 //! Cost: every small file is read and written once. Logs that have grown by [`COMMITS`] are summed up. They are never cut: analyses and
@@ -16,8 +19,9 @@ use crate::ingest::Progress;
 use crate::lake::delta::{DataFile, Mode};
 use crate::lake::merge::{self, Merge};
 use crate::lake::schema::TABLES;
-use crate::lake::truth::{self, TruthError};
-use crate::lake::unnamed::{removable, unnamed};
+use crate::lake::truth::TruthError;
+use crate::lake::unnamed::{clock, kept, removable, unnamed};
+use crate::lake::visible::Visible;
 use crate::lake::{Lake, LakeError, Table};
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
@@ -34,7 +38,7 @@ const TARGET_BYTES: i64 = 128 << 20;
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
-    /// How long files stay that no version names any more.
+    /// How long files stay that no version names any more. In a store it is two days at least.
     pub keep: Duration,
     /// Say what would be done.
     pub dry_run: bool,
@@ -51,12 +55,16 @@ pub struct Optimized {
     pub tables: Vec<Change>,
     /// Logs that were summed up.
     pub checkpoints: u64,
+    /// Days for which files stay that no version names any more.
+    pub keep_days: i64,
     /// Files of all tables that no version names, and that stay for now.
     pub kept_files: u64,
     /// Their bytes.
     pub kept_bytes: u64,
     /// Files that were left alone: some of their rows do not count, as their ingest was stopped or their mapping was mended since.
     pub unfinished_files: u64,
+    /// Small files that another process merged or replaced first.
+    pub contested_files: u64,
 }
 
 /// One table.
@@ -109,13 +117,14 @@ pub fn optimize(lake: &Lake, request: Request, runtime: &Handle, progress: &dyn 
         true => None,
         false => Some(lake.lock()?.ok_or(OptimizeError::Locked)?),
     };
-    let mut done = Optimized { dry_run: request.dry_run, ..Optimized::default() };
+    let keep_days = kept(lake, request.keep).num_days();
+    let mut done = Optimized { dry_run: request.dry_run, keep_days, ..Optimized::default() };
     let jobs = plan(lake, runtime, &mut done)?;
     let small: Vec<&DataFile> = jobs.iter().flat_map(|job| &job.merges).flat_map(|merge| &merge.files).collect();
     progress.start(small.iter().map(|file| file.size).sum(), small.len());
     let mut was_told = false;
     if !request.dry_run {
-        jobs.iter().try_for_each(|job| work(lake, job, runtime, progress))?;
+        jobs.iter().try_for_each(|job| work(lake, job, runtime, progress, &mut done))?;
         let has_merged = |job: &Job| !job.merges.is_empty();
         was_told = jobs.iter().any(has_merged);
         // The last job is `core/batch`.
@@ -126,14 +135,16 @@ pub fn optimize(lake: &Lake, request: Request, runtime: &Handle, progress: &dyn 
             done.checkpoints += u64::from(runtime.block_on(lake.checkpoint(job.table, COMMITS))?);
         }
     }
-    let since = (request.now)() - request.keep;
+    // A dry run writes nothing, not even to learn the time.
+    let now = if request.dry_run { (request.now)() } else { clock(lake, (request.now)())? };
+    let since = now - kept(lake, request.keep);
     let removals = removals(lake, &jobs, since, runtime, &mut done)?;
     if !request.dry_run && removals.values().any(|paths| !paths.is_empty()) {
         if !was_told {
             runtime.block_on(tell(lake))?;
         }
         for (table, paths) in &removals {
-            paths.iter().try_for_each(|(path, _)| lake.remove_data(*table, path))?;
+            lake.remove_data(*table, paths.iter().map(|(path, _)| path.as_str()))?;
         }
     }
     for job in &jobs {
@@ -150,14 +161,14 @@ async fn tell(lake: &Lake) -> Result<(), LakeError> {
 
 /// All tables that were ever written, `core/batch` last.
 fn plan(lake: &Lake, runtime: &Handle, done: &mut Optimized) -> Result<Vec<Job>, OptimizeError> {
-    let visible = runtime.block_on(truth::visible_batches(lake))?;
+    let visible = runtime.block_on(Visible::now(lake))?;
     let mut jobs = Vec::new();
     for &table in TABLES.iter().filter(|&&table| table != Table::Batch).chain(&[Table::Batch]) {
         if runtime.block_on(lake.version(table))?.is_none() {
             continue;
         }
         let files = runtime.block_on(lake.files(table, None))?;
-        let is_unfinished = |file: &&DataFile| file.parts.iter().any(|part| !visible.contains(&part.batch_id));
+        let is_unfinished = |file: &&DataFile| file.parts.iter().any(|part| !visible.has(part));
         if merge::is_of_batches(table) {
             done.unfinished_files += files.iter().filter(is_unfinished).count() as u64;
         }
@@ -168,7 +179,7 @@ fn plan(lake: &Lake, runtime: &Handle, done: &mut Optimized) -> Result<Vec<Job>,
     Ok(jobs)
 }
 
-fn work(lake: &Lake, job: &Job, runtime: &Handle, progress: &dyn Progress) -> Result<(), LakeError> {
+fn work(lake: &Lake, job: &Job, runtime: &Handle, progress: &dyn Progress, done: &mut Optimized) -> Result<(), LakeError> {
     let mut rest = job.merges.as_slice();
     while !rest.is_empty() {
         let mut bytes = 0;
@@ -180,7 +191,14 @@ fn work(lake: &Lake, job: &Job, runtime: &Handle, progress: &dyn Progress) -> Re
         let (now, later) = rest.split_at(of_commit.count());
         let written = merge::write(lake, job.table, now, &|rows, bytes| progress.advance(rows, bytes))?;
         let removed: HashSet<String> = now.iter().flat_map(|merge| &merge.files).map(|file| file.path.clone()).collect();
-        runtime.block_on(lake.replace(job.table, &removed, written.files, TARGET_BYTES))?;
+        let paths: Vec<String> = written.files.iter().map(|add| add.path.clone()).collect();
+        if runtime.block_on(lake.replace(job.table, &removed, written.files, TARGET_BYTES))?.is_none() {
+            done.contested_files += removed.len() as u64;
+            lake.remove_data(job.table, paths.iter().map(String::as_str))?;
+            lake.remove_data(Table::UsageSum, written.sums.iter().map(|add| add.path.as_str()))?;
+            rest = later;
+            continue;
+        }
         // After the files that they are of: until then, and if it is never done, the rows themselves are read.
         if !written.sums.is_empty() {
             let sums = runtime.block_on(lake.files(Table::UsageSum, None))?;
@@ -189,7 +207,7 @@ fn work(lake: &Lake, job: &Job, runtime: &Handle, progress: &dyn Progress) -> Re
                 match lake.version(Table::UsageSum).await? {
                     Some(_) => lake.replace(Table::UsageSum, &removed, written.sums, TARGET_BYTES).await,
                     // A lake from before there were sums.
-                    None => lake.commit(Table::UsageSum, written.sums, Mode::Append).await,
+                    None => lake.commit(Table::UsageSum, written.sums, Mode::Append).await.map(Some),
                 }
             };
             runtime.block_on(commit)?;
@@ -211,9 +229,11 @@ fn removals(
     let mut removals = Removals::new();
     let of_runs = runtime.block_on(marts::files_of_runs(lake))?;
     for job in jobs {
+        // What lies there first, what is named then: whatever is committed between the two is named.
+        let lying = lake.lying(job.table)?;
         let mut named = of_runs.get(&job.table).cloned().unwrap_or_default();
         named.extend(runtime.block_on(lake.files(job.table, None))?.into_iter().map(|file| (file.path.clone(), file)));
-        let unnamed = unnamed(lake, job.table, Some(&named))?;
+        let unnamed = unnamed(lying, Some(&named));
         let (files, bytes) = (unnamed.len() as u64, unnamed.iter().map(|file| file.size).sum::<u64>());
         let removed = runtime.block_on(removable(lake, job.table, unnamed, since))?;
         let removed: Vec<(String, u64)> = removed.into_iter().map(|file| (file.path, file.size)).collect();
