@@ -18,6 +18,7 @@ mod lake_on_s3;
 mod mapping;
 mod object_store;
 mod optimize;
+mod optimize_on_s3;
 mod quirks;
 mod real_data;
 mod repeat;
