@@ -9,6 +9,9 @@
 //! In a store nothing is locked. What others append meanwhile is no hindrance; where another process has merged or replaced one of the
 //! small files first, the merge is dropped, and what it wrote is removed again.
 //!
+//! Files of attempts that do not count leave their tables: of an ingest that was stopped or came second, and of batches whose mapping was mended
+//! ([`crate::lake::visible`]). No attempt is taken up again, so they never will count; but in a store one that is younger than two days may be on its way.
+//!
 //! What has been merged says the same by content and by version ([`Lake::content_version`]): the same analysis is the same run.
 //!
 //! Cost: every small file is read and written once. Logs that have grown by [`COMMITS`] are summed up. They are never cut: analyses and
@@ -22,8 +25,10 @@ use crate::lake::schema::TABLES;
 use crate::lake::truth::TruthError;
 use crate::lake::unnamed::{clock, kept, removable, unnamed};
 use crate::lake::visible::Visible;
-use crate::lake::{Lake, LakeError, Table};
+use crate::lake::write::Written;
+use crate::lake::{Lake, LakeError, Table, usage_sum};
 use chrono::{DateTime, Duration, Utc};
+use deltalake_core::kernel::Add;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use tokio::runtime::Handle;
@@ -61,7 +66,9 @@ pub struct Optimized {
     pub kept_files: u64,
     /// Their bytes.
     pub kept_bytes: u64,
-    /// Files that were left alone: some of their rows do not count, as their ingest was stopped or their mapping was mended since.
+    /// Files that left their tables, as none of their rows counts.
+    pub dropped_files: u64,
+    /// Files that were left alone: not all of their rows count, and some do or still may.
     pub unfinished_files: u64,
     /// Small files that another process merged or replaced first.
     pub contested_files: u64,
@@ -106,6 +113,14 @@ struct Job {
     files: u64,
     bytes: u64,
     merges: Vec<Merge>,
+    /// Paths of files none of whose rows counts or will.
+    dead: HashSet<String>,
+}
+
+impl Job {
+    fn changes_files(&self) -> bool {
+        !self.merges.is_empty() || !self.dead.is_empty()
+    }
 }
 
 /// Merges small files and removes what nobody needs.
@@ -119,24 +134,23 @@ pub fn optimize(lake: &Lake, request: Request, runtime: &Handle, progress: &dyn 
     };
     let keep_days = kept(lake, request.keep).num_days();
     let mut done = Optimized { dry_run: request.dry_run, keep_days, ..Optimized::default() };
-    let jobs = plan(lake, runtime, &mut done)?;
+    // A dry run writes nothing, not even to learn the time.
+    let now = if request.dry_run { (request.now)() } else { clock(lake, (request.now)())? };
+    let jobs = plan(lake, runtime, lake.is_shared().then(|| now - kept(lake, Duration::zero())), &mut done)?;
     let small: Vec<&DataFile> = jobs.iter().flat_map(|job| &job.merges).flat_map(|merge| &merge.files).collect();
     progress.start(small.iter().map(|file| file.size).sum(), small.len());
     let mut was_told = false;
     if !request.dry_run {
         jobs.iter().try_for_each(|job| work(lake, job, runtime, progress, &mut done))?;
-        let has_merged = |job: &Job| !job.merges.is_empty();
-        was_told = jobs.iter().any(has_merged);
+        was_told = jobs.iter().any(Job::changes_files);
         // The last job is `core/batch`.
-        if was_told && !jobs.last().is_some_and(has_merged) {
+        if was_told && !jobs.last().is_some_and(Job::changes_files) {
             runtime.block_on(tell(lake))?;
         }
         for job in &jobs {
             done.checkpoints += u64::from(runtime.block_on(lake.checkpoint(job.table, COMMITS))?);
         }
     }
-    // A dry run writes nothing, not even to learn the time.
-    let now = if request.dry_run { (request.now)() } else { clock(lake, (request.now)())? };
     let since = now - kept(lake, request.keep);
     let removals = removals(lake, &jobs, since, runtime, &mut done)?;
     if !request.dry_run && removals.values().any(|paths| !paths.is_empty()) {
@@ -159,8 +173,8 @@ async fn tell(lake: &Lake) -> Result<(), LakeError> {
     lake.replace(Table::Batch, &HashSet::new(), Vec::new(), TARGET_BYTES).await.map(|_| ())
 }
 
-/// All tables that were ever written, `core/batch` last.
-fn plan(lake: &Lake, runtime: &Handle, done: &mut Optimized) -> Result<Vec<Job>, OptimizeError> {
+/// All tables that were ever written, `core/batch` last. What was written after `settled` may be of an attempt on its way.
+fn plan(lake: &Lake, runtime: &Handle, settled: Option<DateTime<Utc>>, done: &mut Optimized) -> Result<Vec<Job>, OptimizeError> {
     let visible = runtime.block_on(Visible::now(lake))?;
     let mut jobs = Vec::new();
     for &table in TABLES.iter().filter(|&&table| table != Table::Batch).chain(&[Table::Batch]) {
@@ -168,18 +182,28 @@ fn plan(lake: &Lake, runtime: &Handle, done: &mut Optimized) -> Result<Vec<Job>,
             continue;
         }
         let files = runtime.block_on(lake.files(table, None))?;
-        let is_unfinished = |file: &&DataFile| file.parts.iter().any(|part| !visible.has(part));
-        if merge::is_of_batches(table) {
-            done.unfinished_files += files.iter().filter(is_unfinished).count() as u64;
-        }
         let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.size).sum());
+        let mut dead = HashSet::new();
+        if merge::is_of_batches(table) {
+            let is_dead = |file: &&DataFile| {
+                let is_settled = settled.is_none_or(|settled| file.written <= settled.timestamp_millis());
+                is_settled && !file.parts.is_empty() && !file.parts.iter().any(|part| visible.has(part))
+            };
+            dead = files.iter().filter(is_dead).map(|file| file.path.clone()).collect();
+            let is_unfinished = |file: &&DataFile| file.parts.iter().any(|part| !visible.has(part)) && !dead.contains(&file.path);
+            done.unfinished_files += files.iter().filter(is_unfinished).count() as u64;
+            done.dropped_files += dead.len() as u64;
+        }
         let merges = if merge::is_merged(table) { merge::plan(lake, table, files, &visible)? } else { Vec::new() };
-        jobs.push(Job { table, files: count, bytes, merges });
+        jobs.push(Job { table, files: count, bytes, merges, dead });
     }
     Ok(jobs)
 }
 
 fn work(lake: &Lake, job: &Job, runtime: &Handle, progress: &dyn Progress, done: &mut Optimized) -> Result<(), LakeError> {
+    if !job.dead.is_empty() && !replaced(lake, job.table, &job.dead, Written::default(), runtime)? {
+        done.contested_files += job.dead.len() as u64;
+    }
     let mut rest = job.merges.as_slice();
     while !rest.is_empty() {
         let mut bytes = 0;
@@ -191,30 +215,43 @@ fn work(lake: &Lake, job: &Job, runtime: &Handle, progress: &dyn Progress, done:
         let (now, later) = rest.split_at(of_commit.count());
         let written = merge::write(lake, job.table, now, &|rows, bytes| progress.advance(rows, bytes))?;
         let removed: HashSet<String> = now.iter().flat_map(|merge| &merge.files).map(|file| file.path.clone()).collect();
-        let paths: Vec<String> = written.files.iter().map(|add| add.path.clone()).collect();
-        if runtime.block_on(lake.replace(job.table, &removed, written.files, TARGET_BYTES))?.is_none() {
+        if !replaced(lake, job.table, &removed, written, runtime)? {
             done.contested_files += removed.len() as u64;
-            lake.remove_data(job.table, paths.iter().map(String::as_str))?;
-            lake.remove_data(Table::UsageSum, written.sums.iter().map(|add| add.path.as_str()))?;
-            rest = later;
-            continue;
-        }
-        // After the files that they are of: until then, and if it is never done, the rows themselves are read.
-        if !written.sums.is_empty() {
-            let sums = runtime.block_on(lake.files(Table::UsageSum, None))?;
-            let removed = sums.into_iter().map(|file| file.path).filter(|path| removed.contains(path)).collect();
-            let commit = async {
-                match lake.version(Table::UsageSum).await? {
-                    Some(_) => lake.replace(Table::UsageSum, &removed, written.sums, TARGET_BYTES).await,
-                    // A lake from before there were sums.
-                    None => lake.commit(Table::UsageSum, written.sums, Mode::Append).await.map(Some),
-                }
-            };
-            runtime.block_on(commit)?;
         }
         rest = later;
     }
     Ok(())
+}
+
+/// Puts what was written in the place of `removed` files, and its sums in the place of theirs. If another process has come first nothing is
+/// replaced, and what was written is removed again.
+fn replaced(lake: &Lake, table: Table, removed: &HashSet<String>, written: Written, runtime: &Handle) -> Result<bool, LakeError> {
+    let Written { files, sums } = written;
+    let paths = |adds: &[Add]| adds.iter().map(|add| add.path.clone()).collect::<Vec<_>>();
+    let (of_files, of_sums) = (paths(&files), paths(&sums));
+    if runtime.block_on(lake.replace(table, removed, files, TARGET_BYTES))?.is_none() {
+        lake.remove_data(table, of_files.iter().map(String::as_str))?;
+        lake.remove_data(Table::UsageSum, of_sums.iter().map(String::as_str))?;
+        return Ok(false);
+    }
+    if table != usage_sum::OF {
+        return Ok(true);
+    }
+    // After the files that they are of: until then, and if it is never done, the rows themselves are read.
+    let summed = runtime.block_on(lake.files(Table::UsageSum, None))?;
+    let summed: HashSet<String> = summed.into_iter().map(|file| file.path).filter(|path| removed.contains(path)).collect();
+    if summed.is_empty() && sums.is_empty() {
+        return Ok(true);
+    }
+    let commit = async {
+        match lake.version(Table::UsageSum).await? {
+            Some(_) => lake.replace(Table::UsageSum, &summed, sums, TARGET_BYTES).await,
+            // A lake from before there were sums.
+            None => lake.commit(Table::UsageSum, sums, Mode::Append).await.map(Some),
+        }
+    };
+    runtime.block_on(commit)?;
+    Ok(true)
 }
 
 type Removals = BTreeMap<Table, Vec<(String, u64)>>;
@@ -252,14 +289,14 @@ fn change(
     dry_run: bool,
     runtime: &Handle,
 ) -> Result<Option<Change>, LakeError> {
-    if job.merges.is_empty() && removed.is_empty() {
+    if !job.changes_files() && removed.is_empty() {
         return Ok(None);
     }
     let merged: u64 = job.merges.iter().map(|merge| merge.files.len() as u64).sum();
     let mut change = Change {
         table: format!("{}.{}", job.table.area(), job.table.name()),
         files_before: job.files,
-        files_after: job.files - merged + job.merges.len() as u64,
+        files_after: job.files - merged - job.dead.len() as u64 + job.merges.len() as u64,
         bytes_before: job.bytes,
         bytes_after: job.merges.is_empty().then_some(job.bytes),
         vacuumed_files: removed.len() as u64,

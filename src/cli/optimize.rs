@@ -86,10 +86,15 @@ fn print(done: &Optimized) {
             done.contested_files
         ));
     }
+    if done.dropped_files > 0 {
+        render::lines(&format!(
+            "{} files left their tables: none of their rows counts, of an ingest that was stopped or came second, or of a mapping that was mended",
+            done.dropped_files
+        ));
+    }
     if done.unfinished_files > 0 {
         render::note(&format!(
-            "{} files were left alone: they hold rows that do not count, of an ingest that was stopped (the same exports again complete it) or of \
-             a mapping that was mended since",
+            "{} files were left alone: not all of their rows count, as a mapping was mended since or an ingest is on its way",
             done.unfinished_files
         ));
     }

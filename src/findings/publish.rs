@@ -14,6 +14,7 @@ use super::scorecard::Score;
 use super::unmapped::Unmapped;
 use crate::lake::commit::{TRIES, pause};
 use crate::lake::truth::Versions;
+use crate::lake::write::written_now;
 use crate::lake::{Lake, LakeError, Table};
 use crate::money::{PRECISION, SCALE, from_decimal};
 use crate::month::Quarter;
@@ -63,6 +64,7 @@ pub(super) async fn publish(ctx: &SessionContext, lake: &Lake, results: Results<
     );
     let bridge = super::analyze::texts(ctx, &bridge).await?;
     let mut marts_versions = Versions::new();
+    let began = written_now();
     for (table, rows) in [
         (Table::FactMonthly, facts),
         (Table::GapBridge, bridge),
@@ -79,6 +81,8 @@ pub(super) async fn publish(ctx: &SessionContext, lake: &Lake, results: Results<
     // Its number makes it the newest, so it must be the newest when it is committed: another analysis may end at the same time.
     for tried in 0..TRIES {
         let number = runs.last().map_or(1, |run| run.number + 1);
+        // Another analysis may have taken the place of its marts, and nothing names them until this is committed.
+        lake.refuse_stale(Table::Run, began)?;
         let row = run_row(results, &marts_versions, number).map_err(&encode)?;
         if marts::append_after(lake, Table::Run, read, run_id, &row).await? {
             return Ok(());

@@ -27,6 +27,8 @@ pub(super) struct Pending {
     pub(super) batches: Vec<Batch>,
     pub(super) rows: u64,
     adds: BTreeMap<Table, Vec<Add>>,
+    /// When the oldest file was written, in milliseconds.
+    oldest: Option<i64>,
     /// By place in `batches`.
     rejects: Vec<(usize, Vec<Reject>)>,
 }
@@ -35,6 +37,7 @@ impl Pending {
     pub(super) fn take(&mut self, batch: Batch, adds: Vec<(Table, Vec<Add>)>, rejects: Vec<Reject>) {
         self.rows += batch.rows_in;
         for (table, adds) in adds {
+            self.oldest = self.oldest.into_iter().chain(adds.iter().map(|add| add.modification_time)).min();
             self.adds.entry(table).or_default().extend(adds);
         }
         if !rejects.is_empty() {
@@ -75,6 +78,8 @@ impl Pending {
                 }
             }
             writer.push(&batch_rows(&self.batches)?)?;
+            // They must still be there when they count.
+            lake.refuse_stale(Table::Batch, self.oldest.unwrap_or(i64::MAX))?;
             if let Some(version) = lake.commit_after(Table::Batch, ledger.version(), writer.finish()?.files, mode).await? {
                 ledger.committed(version);
                 return Ok(second);

@@ -30,8 +30,8 @@ use std::time::Duration;
 pub(crate) const TRIES: u32 = 60;
 /// The longest pause between two tries; it grows up to that, and is drawn by lot so that writers do not march in step.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How long files in a store may wait for their commit. Nothing tells others of them, so whoever removes what stopped runs have left goes by age alone
-/// ([`super::unnamed`]): who was held up for longer (a machine asleep) writes its files again.
+/// How long files in a store may wait until they count. Nothing tells others of them, so whoever removes what stopped runs have left goes by age alone
+/// ([`super::unnamed`], [`crate::optimize`]): who was held up for longer (a machine asleep) writes its files again.
 pub(crate) const UNCOMMITTED: TimeDelta = TimeDelta::hours(24);
 /// Where a commit bears its mark.
 const MARK: &str = "shortfallCommit";
@@ -95,6 +95,18 @@ impl Lake {
         self.commit_actions(table, opened, actions, operation).await
     }
 
+    /// Refuses to go on with files that were written so long ago, by the same clock, that `optimize` may have taken them for what a stopped run
+    /// left.
+    ///
+    /// # Errors
+    /// [`LakeError::Stale`], in a store only: in a folder `optimize` waits for the lock.
+    pub(crate) fn refuse_stale(&self, table: Table, written: i64) -> Result<(), LakeError> {
+        if self.is_shared() && written_now() - written > UNCOMMITTED.num_milliseconds() {
+            return Err(LakeError::Stale { table: table.name() });
+        }
+        Ok(())
+    }
+
     /// Makes actions the version after the one that was opened, or does nothing if the table has moved on since.
     pub(super) async fn commit_actions(
         &self,
@@ -105,8 +117,10 @@ impl Lake {
     ) -> Result<Option<u64>, LakeError> {
         let state = opened.snapshot().map_err(|e| self.delta(table, "read the table log", e))?;
         let log_store = opened.log_store();
-        if self.is_shared() && actions.iter().any(is_stale) {
-            return Err(LakeError::Stale { table: table.name() });
+        for action in &actions {
+            if let Action::Add(add) = action {
+                self.refuse_stale(table, add.modification_time)?;
+            }
         }
         let mark = format!("{:016x}", rand::random::<u64>());
         // Tries are counted here: the library would put the same actions on a version that they were not made for. An analysis and an
@@ -127,12 +141,6 @@ impl Lake {
             _ => Err(self.delta(table, "commit", error)),
         }
     }
-}
-
-/// Whether a file was written so long ago that `optimize` may have taken it for one that a stopped run left.
-fn is_stale(action: &Action) -> bool {
-    // The time is the one that it was written at by this machine's clock, as is the time now.
-    matches!(action, Action::Add(add) if written_now() - add.modification_time > UNCOMMITTED.num_milliseconds())
 }
 
 /// The version after `base` that bears the mark.
@@ -177,7 +185,7 @@ mod tests {
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
     use object_store::ObjectStoreExt as _;
     use object_store::memory::InMemory;
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeSet, HashSet};
     use std::sync::Arc;
     use url::Url;
 
@@ -276,6 +284,55 @@ mod tests {
             let files = lake.files(Table::Reject, None).await.expect("files");
             assert_eq!((first, made, files.len()), (Some(1), 1, 2));
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn of_two_that_merge_the_same_files_one_does_and_what_others_append_stays() {
+        let (_folder, lakes) = lakes();
+        for lake in lakes {
+            for batch in ["a", "b", "c"] {
+                lake.commit(Table::Reject, file(&lake, batch), Mode::Append).await.expect("committed");
+            }
+            let small = lake.files(Table::Reject, None).await.expect("files").into_iter().map(|file| file.path);
+            let small: HashSet<String> = small.collect();
+            let merge = |number: usize| {
+                let (lake, small) = (lake.clone(), small.clone());
+                tokio::spawn(async move { lake.replace(Table::Reject, &small, file(&lake, &format!("merged{number}")), 1).await })
+            };
+            let append = |number: usize| {
+                let lake = lake.clone();
+                tokio::spawn(async move { lake.commit(Table::Reject, file(&lake, &format!("d{number}")), Mode::Append).await })
+            };
+            let (appends, merges): (Vec<_>, Vec<_>) = (0..3).map(|number| (append(number), merge(number))).unzip();
+            let (mut last, mut made) = (0, 0);
+            for writer in appends {
+                last = writer.await.expect("no panic").expect("committed").max(last);
+            }
+            for writer in merges {
+                made += usize::from(writer.await.expect("no panic").expect("an answer").is_some());
+            }
+            let mut stand = batches(lake.files(Table::Reject, None).await.expect("files"));
+            assert!(made == 1 && stand.pop().is_some_and(|merged| merged.starts_with("merged")), "{stand:?}");
+            assert_eq!(stand, ["d0", "d1", "d2"]);
+            assert_eq!(lake.content_version(Table::Reject).await.expect("a log"), Some(last));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waited_for_more_than_a_day_is_refused_where_it_may_have_been_cleaned_away() {
+        let (_folder, [local, store]) = lakes();
+        let written = |lake: &Lake, ago: TimeDelta| {
+            let mut adds = file(lake, "a");
+            adds.iter_mut().for_each(|add| add.modification_time -= ago.num_milliseconds());
+            adds
+        };
+        let minute = TimeDelta::minutes(1);
+        for (lake, ago) in [(&store, UNCOMMITTED - minute), (&local, UNCOMMITTED * 9)] {
+            lake.commit(Table::Reject, written(lake, ago), Mode::Append).await.expect("committed");
+        }
+        let late = store.commit(Table::Reject, written(&store, UNCOMMITTED + minute), Mode::Append).await;
+        assert!(matches!(late, Err(LakeError::Stale { .. })), "{late:?}");
+        assert_eq!(store.files(Table::Reject, None).await.expect("files").len(), 1);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -95,6 +95,8 @@ pub struct DataFile {
     pub path: String,
     /// Bytes.
     pub size: u64,
+    /// When it was written, in milliseconds by the clock of who did; 0 where that was not noted.
+    pub written: i64,
     /// Rows.
     pub rows: usize,
     /// Partition values by column.
@@ -391,6 +393,7 @@ impl Lake {
                     hidden: BTreeSet::new(),
                     path,
                     size: u64::try_from(view.size()).unwrap_or(0),
+                    written: view.modification_time(),
                     rows,
                     partition: HashMap::into_iter(view.partition_values_map()).collect(),
                     period_start,

@@ -335,7 +335,7 @@ fn partition_value(array: &ArrayRef, row: usize) -> Option<PartitionValue<'_>> {
     clippy::disallowed_methods,
     reason = "how old a file is when it is committed is told by the clock; no result depends on it"
 )]
-pub(super) fn written_now() -> i64 {
+pub(crate) fn written_now() -> i64 {
     chrono::Utc::now().timestamp_millis()
 }
 
