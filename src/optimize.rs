@@ -184,12 +184,17 @@ fn plan(lake: &Lake, runtime: &Handle, settled: Option<DateTime<Utc>>, done: &mu
         let files = runtime.block_on(lake.files(table, None))?;
         let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.size).sum());
         let mut dead = HashSet::new();
+        let is_settled = |file: &&DataFile| settled.is_none_or(|settled| file.written <= settled.timestamp_millis());
+        if table == Table::UsageSum {
+            // Sums are committed with their files, or before them.
+            let summed: HashSet<String> =
+                runtime.block_on(lake.files(usage_sum::OF, None))?.into_iter().map(|file| file.path).collect();
+            let of_none = files.iter().filter(|file| !summed.contains(&file.path));
+            dead = of_none.filter(is_settled).map(|file| file.path.clone()).collect();
+        }
         if merge::is_of_batches(table) {
-            let is_dead = |file: &&DataFile| {
-                let is_settled = settled.is_none_or(|settled| file.written <= settled.timestamp_millis());
-                is_settled && !file.parts.is_empty() && !file.parts.iter().any(|part| visible.has(part))
-            };
-            dead = files.iter().filter(is_dead).map(|file| file.path.clone()).collect();
+            let is_dead = |file: &&DataFile| !file.parts.is_empty() && !file.parts.iter().any(|part| visible.has(part));
+            dead = files.iter().filter(is_dead).filter(is_settled).map(|file| file.path.clone()).collect();
             let is_unfinished = |file: &&DataFile| file.parts.iter().any(|part| !visible.has(part)) && !dead.contains(&file.path);
             done.unfinished_files += files.iter().filter(is_unfinished).count() as u64;
             done.dropped_files += dead.len() as u64;
@@ -225,33 +230,37 @@ fn work(lake: &Lake, job: &Job, runtime: &Handle, progress: &dyn Progress, done:
 
 /// Puts what was written in the place of `removed` files, and its sums in the place of theirs. If another process has come first nothing is
 /// replaced, and what was written is removed again.
+///
+/// The new sums come before their files, and the old ones go after them: a stop between leaves sums that are of no file, which are never read
+/// and go with the next run, and no file without its sums.
 fn replaced(lake: &Lake, table: Table, removed: &HashSet<String>, written: Written, runtime: &Handle) -> Result<bool, LakeError> {
     let Written { files, sums } = written;
-    let paths = |adds: &[Add]| adds.iter().map(|add| add.path.clone()).collect::<Vec<_>>();
+    let paths = |adds: &[Add]| adds.iter().map(|add| add.path.clone()).collect::<HashSet<String>>();
     let (of_files, of_sums) = (paths(&files), paths(&sums));
-    if runtime.block_on(lake.replace(table, removed, files, TARGET_BYTES))?.is_none() {
+    if !sums.is_empty() {
+        let commit = async {
+            match lake.version(Table::UsageSum).await? {
+                Some(_) => lake.replace(Table::UsageSum, &HashSet::new(), sums, TARGET_BYTES).await,
+                // A lake from before there were sums.
+                None => lake.commit(Table::UsageSum, sums, Mode::Append).await.map(Some),
+            }
+        };
+        runtime.block_on(commit)?;
+    }
+    let is_replaced = runtime.block_on(lake.replace(table, removed, files, TARGET_BYTES))?.is_some();
+    if table == usage_sum::OF {
+        let unneeded = if is_replaced { removed } else { &of_sums };
+        let summed = runtime.block_on(lake.files(Table::UsageSum, None))?;
+        let summed: HashSet<String> = summed.into_iter().map(|file| file.path).filter(|path| unneeded.contains(path)).collect();
+        if !summed.is_empty() {
+            runtime.block_on(lake.replace(Table::UsageSum, &summed, Vec::new(), TARGET_BYTES))?;
+        }
+    }
+    if !is_replaced {
         lake.remove_data(table, of_files.iter().map(String::as_str))?;
         lake.remove_data(Table::UsageSum, of_sums.iter().map(String::as_str))?;
-        return Ok(false);
     }
-    if table != usage_sum::OF {
-        return Ok(true);
-    }
-    // After the files that they are of: until then, and if it is never done, the rows themselves are read.
-    let summed = runtime.block_on(lake.files(Table::UsageSum, None))?;
-    let summed: HashSet<String> = summed.into_iter().map(|file| file.path).filter(|path| removed.contains(path)).collect();
-    if summed.is_empty() && sums.is_empty() {
-        return Ok(true);
-    }
-    let commit = async {
-        match lake.version(Table::UsageSum).await? {
-            Some(_) => lake.replace(Table::UsageSum, &summed, sums, TARGET_BYTES).await,
-            // A lake from before there were sums.
-            None => lake.commit(Table::UsageSum, sums, Mode::Append).await.map(Some),
-        }
-    };
-    runtime.block_on(commit)?;
-    Ok(true)
+    Ok(is_replaced)
 }
 
 type Removals = BTreeMap<Table, Vec<(String, u64)>>;
