@@ -148,49 +148,51 @@ fn a_served_lake_is_read_from_the_store() {
     );
 }
 
+/// The first commit of a table after the one that made it.
+const FIRST_BATCH: &str = "core/batch/_delta_log/00000000000000000001.json";
+const WRITERS: usize = 3;
+
 #[test]
 fn writers_at_the_same_time_lose_nothing_and_land_nothing_twice() {
-    // Without faults, and with answers that get lost on the way.
-    for faults in [Faults::default(), Faults { loses_one_answer_of: Some(2), ..Faults::default() }] {
+    // All of them have read an empty register when the first may write to it. Without faults, and with answers that get lost on the way.
+    for loses_one_answer_of in [None, Some(2)] {
+        let faults = Faults { loses_one_answer_of, gathers: Some((FIRST_BATCH, WRITERS)), ..Faults::default() };
         let (server, place) = (Server::with(faults), Place::new());
         let common: Vec<PathBuf> = (1..=4).map(|day| rates(&place, "common/fx", day)).collect();
-        for round in 0..3 {
-            let lake = format!("s3://bucket/round-{round}");
-            let writers: Vec<_> = (0..3)
-                .map(|writer| {
-                    let own = (0..2).map(|at| rates(&place, &format!("own-{writer}/fx"), 10 + 2 * writer + at));
-                    let mut command =
-                        server.command_as(SECRET, &["ingest", "--threads", "1", "--output", "json", "--lake", &lake]);
-                    command.args(&common).args(own);
-                    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts")
-                })
-                .collect();
-            let (mut landed, mut known) = (0, 0);
-            for writer in writers {
-                let output = writer.wait_with_output().expect("ends");
-                let said = String::from_utf8_lossy(&output.stdout).into_owned();
-                assert_eq!(output.status.code(), Some(1), "{said}{}", String::from_utf8_lossy(&output.stderr));
-                let said: Value = serde_json::from_str(&said).expect("JSON");
-                known += said["already_known"].as_u64().expect("a count");
-                landed += said["landed"]
-                    .as_array()
-                    .expect("exports")
-                    .iter()
-                    .map(|l| l["files"].as_u64().expect("a count"))
-                    .sum::<u64>();
-            }
-            // Each common file was landed by one writer and known to the two others.
-            assert_eq!((landed, known), (4 + 6, 8), "{lake}");
-            assert_eq!(standing(&server, &lake), ["10", "10", "20", "20", "10"], "{lake}");
-            on_s3(&server, &lake, &["check", "--rows"]).says(0, &["30 rows = 20 accepted + 10 rejected", "the lake is whole"]);
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let own = (0..2).map(|at| rates(&place, &format!("own-{writer}/fx"), 10 + 2 * writer + at));
+                let mut command = server.command_as(SECRET, &["ingest", "--threads", "1", "--output", "json", "--lake", LAKE]);
+                command.args(&common).args(own);
+                command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts")
+            })
+            .collect();
+        let (mut landed, mut known) = (0, 0);
+        for writer in writers {
+            let output = writer.wait_with_output().expect("ends");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert_eq!(output.status.code(), Some(1), "{said}{}", String::from_utf8_lossy(&output.stderr));
+            let said: Value = serde_json::from_str(&said).expect("JSON");
+            known += said["already_known"].as_u64().expect("a count");
+            let files = |landed: &Value| landed["files"].as_u64().expect("a count");
+            landed += said["landed"].as_array().expect("exports").iter().map(files).sum::<u64>();
         }
-        assert!(server.refused() > 0, "nobody ever came second");
+        // Each common file was landed by one writer and known to the two others.
+        assert_eq!((landed, known), (4 + 6, 8));
+        assert_eq!(standing(&server, LAKE), ["10", "10", "20", "20", "10"]);
+        on_s3(&server, LAKE, &["check", "--rows"]).says(0, &["30 rows = 20 accepted + 10 rejected", "the lake is whole"]);
+        assert!(server.gathered() >= WRITERS && server.refused() >= WRITERS - 1, "nobody came second");
     }
 }
 
 #[test]
 fn analyses_and_decisions_at_the_same_time_all_stand() {
-    let (server, place) = (Server::with(Faults { loses_one_answer_of: Some(3), ..Faults::default() }), Place::new());
+    let faults = Faults {
+        loses_one_answer_of: Some(3),
+        gathers: Some(("marts/mute/_delta_log/00000000000000000001.json", 3)),
+        ..Faults::default()
+    };
+    let (server, place) = (Server::with(faults), Place::new());
     let exports = exports(&place).display().to_string();
     on_s3(&server, LAKE, &["ingest", &exports]).says(1, &[]);
     let side_by_side = |commands: &[Vec<&str>]| {
@@ -230,15 +232,17 @@ fn analyses_and_decisions_at_the_same_time_all_stand() {
         .skip(1)
         .filter(|line| !line.contains("resolved"))
         .filter_map(|line| line.split(',').next())
-        .take(4)
+        .take(3)
         .collect();
+    assert_eq!(mutable.len(), 3, "{findings}");
     side_by_side(&mutable.iter().map(|id| vec!["mute", id, "--reason", "agreed"]).collect::<Vec<_>>());
     let muted =
         rows(&on_s3(&server, LAKE, &["sql", "SELECT finding_id, number FROM marts.mute ORDER BY number", "--output", "json"]));
     let ids: BTreeSet<&str> = muted.iter().map(|row| row["finding_id"].as_str().expect("an id")).collect();
     assert_eq!(ids, mutable.into_iter().collect());
     let numbers: Vec<&str> = muted.iter().map(|row| row["number"].as_str().expect("a number")).collect();
-    assert_eq!(numbers, ["1", "2", "3", "4"][..ids.len()]);
+    assert_eq!(numbers, ["1", "2", "3"]);
+    assert!(server.gathered() >= 3);
     on_s3(&server, LAKE, &["check"]).says(0, &["the lake is whole"]);
 }
 
@@ -250,7 +254,7 @@ fn an_ingest_that_is_killed_leaves_nothing_to_be_seen_and_the_next_one_mends_it(
     }
     let all = place.path("all").display().to_string();
     let mut cut = BTreeSet::new();
-    for (round, objects_before) in [5, 22, 41, 43, 45].into_iter().enumerate() {
+    for (round, objects_before) in [5, 41, 43, 45].into_iter().enumerate() {
         let lake = format!("s3://bucket/killed-{round}");
         let objects = server.path(&format!("killed-{round}"));
         let count = || walkdir::WalkDir::new(&objects).into_iter().flatten().filter(|entry| entry.file_type().is_file()).count();
@@ -326,7 +330,9 @@ fn stores_that_would_lose_commits_or_take_none_are_refused() {
 
 #[test]
 fn of_two_mappings_of_one_file_at_the_same_time_one_counts() {
-    let (server, place) = (Server::start(), Place::new());
+    // Both have read an empty register when the first may write to it.
+    let faults = Faults { gathers: Some((FIRST_BATCH, 2)), ..Faults::default() };
+    let (server, place) = (Server::with(faults), Place::new());
     let text = r#"
 system = "rmm"
 [[export]]
@@ -349,21 +355,18 @@ period_end = { arrival = "month_end" }
         place.write("first.toml", text),
         place.write("mended.toml", text.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#)),
     ];
-    for round in 0..4 {
-        let lake = format!("s3://bucket/mapped-{round}");
-        let writers = mappings.each_ref().map(|mapping| {
-            let mut command = server.command_as(SECRET, &["ingest", "--lake", &lake, &csv, "--mapping"]);
-            command.arg(mapping).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts")
-        });
-        for writer in writers {
-            let output = writer.wait_with_output().expect("ends");
-            assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-        }
-        let query =
-            "SELECT (SELECT count(*) FROM core.batch) AS b, native_sku, cost FROM core_history.vendor_usage ORDER BY cost";
-        let found = rows(&on_s3(&server, &lake, &["sql", query, "--output", "json"]));
-        let cells = |name: &str| found.iter().map(|row| row[name].as_str().expect("text").to_owned()).collect::<Vec<_>>();
-        assert_eq!((cells("b"), cells("cost")), (vec!["1".to_owned(); 2], vec!["10.5".to_owned(), "14".to_owned()]), "{found:?}");
-        assert!([["y", "z"], ["x", "x"]].iter().any(|skus| cells("native_sku") == *skus), "{found:?}");
+    let writers = mappings.each_ref().map(|mapping| {
+        let mut command = server.command_as(SECRET, &["ingest", "--lake", LAKE, &csv, "--mapping"]);
+        command.arg(mapping).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts")
+    });
+    for writer in writers {
+        let output = writer.wait_with_output().expect("ends");
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     }
+    let query = "SELECT (SELECT count(*) FROM core.batch) AS b, native_sku, cost FROM core_history.vendor_usage ORDER BY cost";
+    let found = rows(&on_s3(&server, LAKE, &["sql", query, "--output", "json"]));
+    let cells = |name: &str| found.iter().map(|row| row[name].as_str().expect("text").to_owned()).collect::<Vec<_>>();
+    assert_eq!((cells("b"), cells("cost")), (vec!["1".to_owned(); 2], vec!["10.5".to_owned(), "14".to_owned()]), "{found:?}");
+    assert!([["y", "z"], ["x", "x"]].iter().any(|skus| cells("native_sku") == *skus), "{found:?}");
+    assert!(server.gathered() >= 2);
 }

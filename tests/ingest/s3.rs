@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
@@ -29,7 +30,12 @@ pub struct Faults {
     pub is_read_only: bool,
     /// Of so many conditional writes it carries one out and answers that it failed.
     pub loses_one_answer_of: Option<usize>,
+    /// It answers conditional writes of this name (its end) only once so many have been asked for: whoever commits there does so at the same time.
+    pub gathers: Option<(&'static str, usize)>,
 }
+
+/// How long it waits for them.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server with one bucket; it goes with the value.
 pub struct Server {
@@ -46,6 +52,7 @@ struct Store {
     conditional: Mutex<()>,
     count: AtomicUsize,
     refused: AtomicUsize,
+    gathered: AtomicUsize,
 }
 
 impl Store {
@@ -62,6 +69,14 @@ impl Store {
         if !is_conditional {
             return self.service.call(request.map(Body::from)).await;
         }
+        if let Some((_, all)) = self.faults.gathers.filter(|(end, _)| name.ends_with(end)) {
+            self.gathered.fetch_add(1, Ordering::Relaxed);
+            let asked = tokio::time::Instant::now();
+            while self.gathered.load(Ordering::Relaxed) < all && asked.elapsed() < PATIENCE {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+        let is_commit = name.contains("/_delta_log/");
         // The storage looks first and writes then: one at a time, as real stores do it.
         let _one = self.conditional.lock().await;
         if self.faults.ignores_conditions {
@@ -70,7 +85,7 @@ impl Store {
         }
         let answer = self.service.call(request.map(Body::from)).await?;
         let is_lost = |every: usize| self.count.fetch_add(1, Ordering::Relaxed) % every == every - 1;
-        if answer.status() == StatusCode::PRECONDITION_FAILED {
+        if is_commit && answer.status() == StatusCode::PRECONDITION_FAILED {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
         if answer.status().is_success() && self.faults.loses_one_answer_of.is_some_and(is_lost) {
@@ -103,6 +118,7 @@ impl Server {
             conditional: Mutex::new(()),
             count: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
+            gathered: AtomicUsize::new(0),
         });
         let shared = Arc::clone(&store);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
@@ -123,9 +139,14 @@ impl Server {
         Self { folder, endpoint, store: shared, _runtime: runtime }
     }
 
-    /// How many conditional writes came second.
+    /// How many commits came second.
     pub fn refused(&self) -> usize {
         self.store.refused.load(Ordering::Relaxed)
+    }
+
+    /// How many commits were asked for where it waits for several.
+    pub fn gathered(&self) -> usize {
+        self.store.gathered.load(Ordering::Relaxed)
     }
 
     /// Where the server keeps an object.
