@@ -40,6 +40,11 @@ fn rows_of_another_attempt_at_the_same_file_are_seen_nowhere() {
     on_lake(&place.lake(), &["check"]).says(0, &["3 rows = 2 accepted + 1 rejected", "the lake is whole"]);
     let traced = on_lake(&place.lake(), &["trace", &id, "3"]);
     assert!(traced.says(0, &["never"]).out.matches("other attempt").count() == 0, "{traced}");
+    // No attempt is taken up again: what it left goes, and is merged with nothing.
+    on_lake(&place.lake(), &["optimize"]).says(0, &["core.reject", "1 files left their tables"]);
+    assert_eq!(runtime.block_on(lake.files(Table::Reject, None)).expect("files").len(), 1);
+    assert_eq!(place.sql("SELECT value FROM core.reject"), found);
+    on_lake(&place.lake(), &["optimize"]).says(0, &["nothing to do"]);
 }
 
 /// A lake of the time before attempts: `core/batch` without the column.
