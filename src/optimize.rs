@@ -135,8 +135,9 @@ pub fn optimize(lake: &Lake, request: Request, runtime: &Handle, progress: &dyn 
     let keep_days = kept(lake, request.keep).num_days();
     let mut done = Optimized { dry_run: request.dry_run, keep_days, ..Optimized::default() };
     // A dry run writes nothing, not even to learn the time.
-    let now = if request.dry_run { (request.now)() } else { clock(lake, (request.now)())? };
-    let jobs = plan(lake, runtime, lake.is_shared().then(|| now - kept(lake, Duration::zero())), &mut done)?;
+    let now = || if request.dry_run { Ok((request.now)()) } else { clock(lake, (request.now)()) };
+    let settled = if lake.is_shared() { Some(now()? - kept(lake, Duration::zero())) } else { None };
+    let jobs = plan(lake, runtime, settled, &mut done)?;
     let small: Vec<&DataFile> = jobs.iter().flat_map(|job| &job.merges).flat_map(|merge| &merge.files).collect();
     progress.start(small.iter().map(|file| file.size).sum(), small.len());
     let mut was_told = false;
@@ -151,7 +152,8 @@ pub fn optimize(lake: &Lake, request: Request, runtime: &Handle, progress: &dyn 
             done.checkpoints += u64::from(runtime.block_on(lake.checkpoint(job.table, COMMITS))?);
         }
     }
-    let since = now - kept(lake, request.keep);
+    // Asked again: what was merged just now may go, too, where nothing is kept.
+    let since = now()? - kept(lake, request.keep);
     let removals = removals(lake, &jobs, since, runtime, &mut done)?;
     if !request.dry_run && removals.values().any(|paths| !paths.is_empty()) {
         if !was_told {
