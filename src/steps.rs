@@ -1,10 +1,10 @@
 //! Where a long computation stands, for who waits for it.
 
-/// Hears of the steps of one computation, in their order.
+/// Hears of the steps of one computation, as they begin.
 pub trait Steps: Sync {
     /// There will be so many.
     fn begin(&self, steps: usize);
-    /// One begins; the one before it has ended.
+    /// One begins; of those before it some may still run.
     fn step(&self, name: &str);
 }
 

@@ -14,6 +14,7 @@ use datafusion::common::{DataFusionError, ScalarValue, TableReference};
 use datafusion::prelude::{DataFrame, SessionContext};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// Months of a year before its last quarter.
 const BEFORE_QUARTER: Months = Months::new(9);
@@ -176,7 +177,7 @@ pub struct FactTiming {
     pub name: String,
     /// Its rows.
     pub rows: usize,
-    /// Planning, running and keeping it.
+    /// Planning, running and keeping it, while others are built beside it.
     pub took: std::time::Duration,
 }
 
@@ -193,7 +194,8 @@ pub async fn build_facts(
     build_facts_in_steps(ctx, catalog, parameters, wanted, &Silent).await
 }
 
-/// The same; each fact is a step.
+/// The same; each fact is a step. As many are built side by side as there are threads: most are small, and planning one leaves the other
+/// threads idle. Within limited memory they are built one by one.
 ///
 /// # Errors
 /// As [`build_facts`].
@@ -205,22 +207,56 @@ pub async fn build_facts_in_steps(
     steps: &dyn Steps,
 ) -> Result<Vec<FactTiming>, QueryError> {
     let facts: Vec<(&str, &Query)> = catalog.folder("facts").collect();
-    let mut timings = Vec::new();
-    for name in in_order(&facts, wanted)? {
-        let Some((_, query)) = facts.iter().find(|(known, _)| *known == name) else { continue };
-        steps.step(&name);
-        let failed = |e: DataFusionError| QueryError::from_engine(query, &e);
-        let started = std::time::Instant::now();
-        let keep = async |frame: DataFrame| {
-            let schema = nullable(frame.schema().as_arrow());
-            let context = Arc::new(frame.task_ctx());
-            kept::keep(frame.create_physical_plan().await?, context, schema).await
-        };
-        let (table, rows) = with_spare_joins(ctx, query, parameters, keep).await?;
-        ctx.register_table(TableReference::partial("facts", name.as_str()), table).map_err(failed)?;
-        timings.push(FactTiming { name, rows, took: started.elapsed() });
+    let order = in_order(&facts, wanted)?;
+    let mut waiting: Vec<Waiting> = order
+        .iter()
+        .filter_map(|name| {
+            let (_, query) = facts.iter().find(|(known, _)| known == name)?;
+            let header = Header::parse(&query.text);
+            let reads = header.list("reads").into_iter().filter_map(|read| read.strip_prefix("facts.")).map(str::to_owned);
+            Some(Waiting { name: name.clone(), query: (*query).clone(), reads: reads.collect() })
+        })
+        .collect();
+    let at_once = if kept::is_limited(ctx) { 1 } else { ctx.copied_config().target_partitions() };
+    let mut running = JoinSet::new();
+    let mut timings: Vec<FactTiming> = Vec::new();
+    loop {
+        while running.len() < at_once {
+            let is_built = |read: &String| timings.iter().any(|built| built.name == *read);
+            let Some(next) = waiting.iter().position(|fact| fact.reads.iter().all(is_built)) else { break };
+            let fact = waiting.remove(next);
+            steps.step(&fact.name);
+            running.spawn(build_fact(ctx.clone(), fact, parameters));
+        }
+        match running.join_next().await {
+            None => break,
+            Some(Ok(built)) => timings.push(built?),
+            Some(Err(stopped)) => std::panic::resume_unwind(stopped.into_panic()),
+        }
     }
+    timings.sort_by_key(|built| order.iter().position(|name| *name == built.name));
     Ok(timings)
+}
+
+/// A fact that waits for those that it reads.
+struct Waiting {
+    name: String,
+    query: Query,
+    reads: Vec<String>,
+}
+
+async fn build_fact(ctx: SessionContext, fact: Waiting, parameters: Parameters) -> Result<FactTiming, QueryError> {
+    let Waiting { name, query, .. } = fact;
+    let started = std::time::Instant::now();
+    let keep = async |frame: DataFrame| {
+        let schema = nullable(frame.schema().as_arrow());
+        let context = Arc::new(frame.task_ctx());
+        kept::keep(frame.create_physical_plan().await?, context, schema).await
+    };
+    let (table, rows) = with_spare_joins(&ctx, &query, parameters, keep).await?;
+    let place = TableReference::partial("facts", name.as_str());
+    ctx.register_table(place, table).map_err(|e| QueryError::from_engine(&query, &e))?;
+    Ok(FactTiming { name, rows, took: started.elapsed() })
 }
 
 /// The schema with every column nullable: what the planner proves never empty and what a batch says may differ.

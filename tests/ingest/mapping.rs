@@ -3,6 +3,7 @@
 use super::containers::zipped;
 use super::support::{Place, Ran, rows};
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
+use shortfall::ingest::mapped::{self, Mapped};
 use shortfall::lake::{Lake, Table};
 use std::path::Path;
 
@@ -112,6 +113,22 @@ fn with_mapping(place: &Place, files: &[&Path], mapping: &Path) -> Ran {
 fn cells(place: &Place, query: &str) -> Vec<Vec<String>> {
     let text = |cell: &serde_json::Value| cell.as_str().map_or_else(|| cell.to_string().replace("null", "NULL"), str::to_owned);
     place.sql(query).iter().map(|row| row.as_object().expect("a row").values().map(text).collect()).collect()
+}
+
+#[test]
+fn what_is_being_read_keeps_its_mapping_when_the_file_is_loaded_again() {
+    let text = DICKER.replace("dicker", "dicker_again");
+    let current = || {
+        let of_system = |map: &&&Mapped| map.source.system == "dicker_again";
+        mapped::all().iter().find(of_system).copied().expect("a loaded export")
+    };
+    let load = || mapped::register(mapped::file::parse("dicker.toml", &text).expect("a mapping"));
+    load();
+    let (found, first) = (current().recognised(), current());
+    load();
+    assert!(!std::ptr::eq(current(), first), "the newer one recognises files");
+    assert!(mapped::behind(found).is_some_and(|map| std::ptr::eq(map, first)));
+    assert_eq!(mapped::all().iter().filter(|map| map.source.system == "dicker_again").count(), 1);
 }
 
 #[test]

@@ -137,26 +137,31 @@ impl Mapped {
     }
 }
 
-static LOADED: RwLock<Vec<&'static Mapped>> = RwLock::new(Vec::new());
+/// Every export that was ever loaded, and whether it still counts. What is being read keeps the mapping that it was recognised by.
+static LOADED: RwLock<Vec<(&'static Mapped, bool)>> = RwLock::new(Vec::new());
 
-/// Adds exports to the list. Those of the same name that came before are forgotten.
+/// Adds exports to the list. Those of the same name that came before no longer recognise files.
 pub fn register(exports: Vec<Mapped>) {
     let mut loaded = LOADED.write().unwrap_or_else(PoisonError::into_inner);
     for export in exports {
         let name = (export.source.system, export.export.entity);
-        loaded.retain(|known| (known.source.system, known.export.entity) != name);
-        loaded.push(Box::leak(Box::new(export)));
+        for (known, counts) in loaded.iter_mut() {
+            *counts &= (known.source.system, known.export.entity) != name;
+        }
+        loaded.push((Box::leak(Box::new(export)), true));
     }
 }
 
-/// Every loaded export.
+/// Every export that counts.
 #[must_use]
 pub fn all() -> Vec<&'static Mapped> {
-    LOADED.read().unwrap_or_else(PoisonError::into_inner).clone()
+    let loaded = LOADED.read().unwrap_or_else(PoisonError::into_inner);
+    loaded.iter().filter(|(_, counts)| *counts).map(|(export, _)| *export).collect()
 }
 
 /// The mapping behind an export, if one is.
 #[must_use]
 pub fn behind(found: Recognised) -> Option<&'static Mapped> {
-    all().into_iter().find(|map| std::ptr::eq(map.export, found.export))
+    let loaded = LOADED.read().unwrap_or_else(PoisonError::into_inner);
+    loaded.iter().map(|(export, _)| *export).find(|map| std::ptr::eq(map.export, found.export))
 }
