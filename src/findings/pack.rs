@@ -185,8 +185,7 @@ fn signal_of<'a>(signals: &'a [Signal], finding: &Finding) -> Result<&'a Signal,
 
 /// The facts that a signal reads.
 fn facts_of(signal: &Signal) -> BTreeSet<String> {
-    let header = Header::parse(&signal.query.text);
-    header.list("reads").into_iter().filter_map(|read| read.strip_prefix("facts.")).map(str::to_owned).collect()
+    Header::parse(&signal.query.text).facts().into_iter().map(str::to_owned).collect()
 }
 
 /// Rows of a fact: those of the finding's customer and service where it has these columns, those of nobody where the finding names none.

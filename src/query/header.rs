@@ -46,6 +46,12 @@ impl Header {
     pub fn list(&self, key: &str) -> Vec<&str> {
         self.get(key).map(|value| value.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()).unwrap_or_default()
     }
+
+    /// The facts that a query reads: what stands as `facts.<name>` in its `reads`.
+    #[must_use]
+    pub fn facts(&self) -> Vec<&str> {
+        self.list("reads").into_iter().filter_map(|read| read.strip_prefix("facts.")).collect()
+    }
 }
 
 fn is_key(key: &str) -> bool {
@@ -62,5 +68,12 @@ mod tests {
         assert_eq!(header.get("question"), Some("does it, or not?"));
         assert_eq!(header.list("reads"), ["x", "y"]);
         assert_eq!(header.get("late"), None);
+    }
+
+    #[test]
+    fn facts_are_what_is_read_of_them_and_nothing_else() {
+        let header = Header::parse("-- reads: known.usage_sum, facts.service,\n--   facts.usage_list\nSELECT 1");
+        assert_eq!(header.facts(), ["service", "usage_list"]);
+        assert!(Header::parse("SELECT 1").facts().is_empty());
     }
 }

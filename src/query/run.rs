@@ -212,9 +212,8 @@ pub async fn build_facts_in_steps(
         .iter()
         .filter_map(|name| {
             let (_, query) = facts.iter().find(|(known, _)| known == name)?;
-            let header = Header::parse(&query.text);
-            let reads = header.list("reads").into_iter().filter_map(|read| read.strip_prefix("facts.")).map(str::to_owned);
-            Some(Waiting { name: name.clone(), query: (*query).clone(), reads: reads.collect() })
+            let reads = Header::parse(&query.text).facts().into_iter().map(str::to_owned).collect();
+            Some(Waiting { name: name.clone(), query: (*query).clone(), reads })
         })
         .collect();
     let at_once = if kept::is_limited(ctx) { 1 } else { ctx.copied_config().target_partitions() };
@@ -289,13 +288,11 @@ fn visit<'a>(
     if !above.insert(name) {
         return Err(QueryError::new(query, &format!("`facts.{name}` reads itself, through the facts named in `reads:`")));
     }
-    for read in Header::parse(&query.text).list("reads") {
-        if let Some(fact) = read.strip_prefix("facts.") {
-            let Some((inner, _)) = facts.iter().find(|(known, _)| *known == fact) else {
-                return Err(QueryError::new(query, &format!("reads `facts.{fact}`, but there is no `facts/{fact}.sql`")));
-            };
-            visit(inner, facts, done, above)?;
-        }
+    for fact in Header::parse(&query.text).facts() {
+        let Some((inner, _)) = facts.iter().find(|(known, _)| *known == fact) else {
+            return Err(QueryError::new(query, &format!("reads `facts.{fact}`, but there is no `facts/{fact}.sql`")));
+        };
+        visit(inner, facts, done, above)?;
     }
     above.remove(name);
     done.push(name.to_owned());
