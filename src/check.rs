@@ -12,11 +12,13 @@
 use crate::findings::marts;
 use crate::lake::archive::{self, hex};
 use crate::lake::delta::DataFile;
+use crate::lake::object::ParquetFile;
 use crate::lake::scan::FileTable;
 use crate::lake::schema::TABLES;
 use crate::lake::truth::TruthError;
 use crate::lake::unnamed::unnamed;
-use crate::lake::{Lake, Table, merge};
+use crate::lake::visible::Visible;
+use crate::lake::{Lake, LakeError, Table, merge};
 use crate::query::session;
 use arrow::array::AsArray;
 use arrow::compute::cast;
@@ -28,8 +30,6 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -99,11 +99,12 @@ pub struct Leftover {
 pub fn check(lake: &Lake, depth: Depth, runtime: &Handle) -> Health {
     let mut health = Health::default();
     let mut named: BTreeMap<Table, BTreeMap<String, DataFile>> = BTreeMap::new();
-    for &table in TABLES {
+    // What is committed last is read first: then whatever it names is complete in what is read after it, whoever writes meanwhile.
+    for &table in [Table::Batch].iter().chain(TABLES.iter().filter(|&&table| table != Table::Batch)) {
         let files = match runtime.block_on(lake.files(table, None)) {
             Ok(files) => files,
             Err(error) => {
-                health.faults.push(Fault { place: below(lake, &lake.folder(table).join("_delta_log")), what: error.to_string() });
+                health.faults.push(Fault { place: format!("{}/_delta_log", table.path()), what: error.to_string() });
                 continue;
             }
         };
@@ -133,7 +134,10 @@ pub fn check(lake: &Lake, depth: Depth, runtime: &Handle) -> Health {
             let wrong: Vec<Fault> = batches.par_iter().filter_map(|(sha256, file)| original(lake, sha256, file)).collect();
             health.originals = (batches.len() - wrong.len()) as u64;
             health.faults.extend(wrong);
-            health.leftovers = leftovers(lake, &named, &batches);
+            match leftovers(lake, &named, &batches) {
+                Ok(leftovers) => health.leftovers = leftovers,
+                Err(error) => health.faults.push(Fault { place: lake.root().display().to_string(), what: error.to_string() }),
+            }
         }
         Err(error) => health.faults.push(unread("core/batch", error)),
     }
@@ -148,8 +152,13 @@ async fn conserved(
     health: &mut Health,
 ) -> Result<BTreeMap<String, String>, TruthError> {
     let ctx = session::context(1);
+    let files = |table: Table| named.get(&table).into_iter().flat_map(BTreeMap::values).cloned();
+    let visible = Visible::of(lake, files(Table::Batch).collect()).await?;
     for table in [Table::Batch, Table::Reject] {
-        let files = named.get(&table).into_iter().flat_map(BTreeMap::values).cloned().collect();
+        let mut files: Vec<DataFile> = files(table).collect();
+        if table != Table::Batch {
+            visible.keep(&mut files);
+        }
         ctx.register_table(table.name(), Arc::new(FileTable::new(lake, table, files)))?;
     }
     let sql = "SELECT CAST(b.batch_id AS VARCHAR), CAST(b.file AS VARCHAR), CAST(b.sha256 AS VARCHAR), \
@@ -182,16 +191,13 @@ async fn conserved(
     Ok(originals)
 }
 
-fn below(lake: &Lake, path: &Path) -> String {
-    path.strip_prefix(lake.root()).unwrap_or(path).display().to_string()
-}
-
 /// What is wrong with a data file.
 fn data_file(lake: &Lake, table: Table, file: &DataFile, depth: Depth) -> Option<Fault> {
-    let path = lake.folder(table).join(&file.path);
-    let fault = |what: String| Some(Fault { place: below(lake, &path), what });
-    let bytes = match std::fs::metadata(&path) {
-        Ok(meta) => meta.len(),
+    let name = format!("{}/{}", table.path(), file.path);
+    let fault = |what: String| Some(Fault { place: name.clone(), what });
+    let bytes = match lake.place().size(&name) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return fault("the table names it, and it is not there".to_owned()),
         Err(error) => return fault(format!("the table names it, and it cannot be read: {error}")),
     };
     if merge::is_of_batches(table) && file.parts.is_empty() {
@@ -200,7 +206,11 @@ fn data_file(lake: &Lake, table: Table, file: &DataFile, depth: Depth) -> Option
     if bytes != file.size {
         return fault(format!("{bytes} bytes long; the table says {}", file.size));
     }
-    match rows_of(&path, table, depth) {
+    let parquet = match lake.place().parquet(&name, bytes, depth.rows) {
+        Ok(parquet) => parquet,
+        Err(error) => return fault(format!("it cannot be read: {error}")),
+    };
+    match rows_of(parquet, table, depth) {
         Ok(Ok(rows)) if rows == file.rows as u64 => None,
         Ok(Ok(rows)) => fault(format!("{rows} rows; the table says {}", file.rows)),
         Ok(Err(columns)) => fault(columns),
@@ -209,8 +219,8 @@ fn data_file(lake: &Lake, table: Table, file: &DataFile, depth: Depth) -> Option
 }
 
 /// The rows of a data file, or how its columns differ from the table's.
-fn rows_of(path: &Path, table: Table, depth: Depth) -> Result<Result<u64, String>, ParquetError> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+fn rows_of(parquet: ParquetFile, table: Table, depth: Depth) -> Result<Result<u64, String>, ParquetError> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(parquet)?;
     let schema = table.schema();
     for field in reader.schema().fields() {
         // Files of older versions lack columns, and these are empty; what a newer version wrote is not understood.
@@ -254,37 +264,37 @@ fn leftovers(
     lake: &Lake,
     named: &BTreeMap<Table, BTreeMap<String, DataFile>>,
     originals: &BTreeMap<String, String>,
-) -> Vec<Leftover> {
+) -> Result<Vec<Leftover>, LakeError> {
     let mut found = Vec::new();
     for &table in TABLES {
         // A folder that cannot be listed is a fault of the files in it, which are named.
-        let files = unnamed(lake, table, named.get(&table)).unwrap_or_default();
-        let sizes: Vec<u64> = files.into_iter().map(|file| file.size).collect();
-        found.extend(leftover(below(lake, &lake.folder(table)), &sizes));
+        let lying = match lake.lying(table) {
+            Err(LakeError::Io { .. }) => BTreeMap::new(),
+            lying => lying?,
+        };
+        let sizes: Vec<u64> = unnamed(lying, named.get(&table)).into_iter().map(|file| file.size).collect();
+        found.extend(leftover(table.path(), &sizes));
     }
-    let files = lake.root().join("files");
-    let mappings = mappings(&files);
-    let is_unnamed = |path: &Path| {
-        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        match path.extension().and_then(|kind| kind.to_str()) {
-            Some("partial") => true,
-            // Mapping files are kept like originals, and named by notes beside them.
-            Some("zst") => !originals.contains_key(&name) && !mappings.contains(&name),
-            _ => false,
-        }
+    let mappings = mappings(lake)?;
+    let is_unnamed = |name: &str| match name.rsplit('/').next().and_then(|name| name.split_once('.')) {
+        Some((_, "partial")) => true,
+        // Mapping files are kept like originals, and named by notes beside them.
+        Some((sha256, "zst")) => !originals.contains_key(sha256) && !mappings.contains(sha256),
+        _ => false,
     };
-    let lying = walkdir::WalkDir::new(&files).into_iter().flatten();
-    let lying = lying.filter(|entry| entry.file_type().is_file() && is_unnamed(entry.path()));
-    let sizes: Vec<u64> = lying.map(|entry| entry.metadata().map_or(0, |meta| meta.len())).collect();
-    found.extend(leftover(below(lake, &files), &sizes));
-    found
+    let lying = lake.place().list(archive::FOLDER)?.into_iter().filter(|file| is_unnamed(&file.name));
+    found.extend(leftover(archive::FOLDER.to_owned(), &lying.map(|file| file.size).collect::<Vec<_>>()));
+    Ok(found)
 }
 
 /// Hashes of the mapping files that originals were read through.
-fn mappings(files: &Path) -> BTreeSet<String> {
-    let notes = std::fs::read_dir(files).into_iter().flatten().flatten().map(|entry| entry.path());
-    let notes = notes.filter(|path| path.extension().is_some_and(|kind| kind == "mapping"));
-    notes.filter_map(|note| Some(std::fs::read_to_string(note).ok()?.trim().to_owned())).collect()
+fn mappings(lake: &Lake) -> Result<BTreeSet<String>, LakeError> {
+    let mut mappings = BTreeSet::new();
+    for note in lake.place().list(archive::FOLDER)?.into_iter().filter(|file| file.name.ends_with(".mapping")) {
+        let text = lake.place().read(&note.name)?.unwrap_or_default();
+        mappings.insert(String::from_utf8_lossy(&text).trim().to_owned());
+    }
+    Ok(mappings)
 }
 
 fn leftover(place: String, sizes: &[u64]) -> Option<Leftover> {

@@ -8,7 +8,7 @@ kill falls into the k-th of so many equal stretches of it, once so many files ar
 however fast the machine is; a run that ends before is said, and the bench fails.
 
 Compares the two lakes: every visible row of every ingested table and all rejects, by counts and sums of hashes that no order matters to (DuckDB reads the tables'
-own files, with those of `core.batch` as the visible ones); the calendar views; and whether a file stands twice. `shortfall check` has to find both
+own files, with those that `core.batch` names by batch and attempt as the visible ones); the calendar views; and whether a file stands twice. `shortfall check` has to find both
 whole. Ends with 1 if anything differs. Needs the Python package `duckdb`. Progress goes to standard error.
 """
 
@@ -36,14 +36,15 @@ def run(asked, *arguments):
 
 
 def live_files(table):
-    """Paths of the files of the newest version of a Delta table: what its log adds and does not remove (JSON commits, no checkpoint needed)."""
+    """The files of the newest version of a Delta table: what its log adds and does not remove (JSON commits, no checkpoint needed). By path, each with the
+    batches and attempts whose rows it holds."""
     live = {}
     log = table / "_delta_log"
     checkpoints = sorted(log.glob("*.checkpoint.parquet"))
     first = 0
     if checkpoints:
-        rows = duckdb.sql(f"SELECT add.path FROM read_parquet('{checkpoints[-1]}') WHERE add IS NOT NULL").fetchall()
-        live = {row[0]: True for row in rows}
+        rows = duckdb.sql(f"SELECT add.path, add.tags FROM read_parquet('{checkpoints[-1]}') WHERE add IS NOT NULL").fetchall()
+        live = {path: parts(path, tags) for path, tags in rows}
         first = int(checkpoints[-1].name.split(".")[0]) + 1
     for commit in sorted(log.glob("*.json")):
         if not commit.stem.isdigit() or int(commit.stem) < first:
@@ -51,13 +52,23 @@ def live_files(table):
         for line in commit.read_text().splitlines():
             action = json.loads(line)
             if "add" in action:
-                live[action["add"]["path"]] = True
+                live[action["add"]["path"]] = parts(action["add"]["path"], action["add"].get("tags"))
             elif "remove" in action:
                 live.pop(action["remove"]["path"], None)
-    return [str(table / path.replace("%20", " ").replace("%3A", ":")) for path in sorted(live)]
+    return {str(table / path.replace("%20", " ").replace("%3A", ":")): live[path] for path in sorted(live)}
+
+
+def parts(path, tags):
+    """Files are named `part-<batch>-<attempt>-...`; of merged ones the log says what they were made of (`src/lake/part.rs`)."""
+    merged = dict(tags or {}).get("shortfall.parts")
+    if merged is None:
+        return {tuple(pathlib.Path(path).name.split("-")[1:3])}
+    cells = [part.split(",") for part in merged.split(";")]
+    return {(part[0], part[6] if len(part) > 6 else "") for part in cells}
 
 
 def relation(files):
+    files = list(files)
     return f"read_parquet({json.dumps(files).replace(chr(34), chr(39))}, union_by_name = true, hive_partitioning = true, hive_types_autocast = false)"
 
 
@@ -66,12 +77,24 @@ def said(lake, table):
     files = live_files(lake / "core" / table)
     if not files:
         return 0, 0
-    batches = relation(live_files(lake / "core" / "batch"))
+    if table != "batch":
+        # Rows of an attempt that was killed are in the table, and count for nothing.
+        batches = relation(live_files(lake / "core" / "batch"))
+        attempts = {tuple(row) for row in duckdb.sql(f"SELECT batch_id, attempt FROM {batches}").fetchall()}
+        files = {file: held for file, held in files.items() if held & attempts}
+        if not files:
+            return 0, 0
     rows = relation(files)
-    columns = sorted(column[0] for column in duckdb.sql(f"DESCRIBE SELECT * FROM {rows}").fetchall())
+    if table != "batch" and any(held - attempts for held in files.values()):
+        partly = [file for file, held in files.items() if held - attempts]
+        hidden = ", ".join(f"'{batch}'" for file in partly for batch, _ in files[file] - attempts)
+        kept = f"SELECT * FROM {relation(partly)} WHERE batch_id NOT IN ({hidden})"
+        whole = [file for file in files if file not in partly]
+        rows = f"(SELECT * FROM {relation(whole)} UNION ALL BY NAME {kept})" if whole else f"({kept})"
+    # Attempts are named by lot.
+    columns = sorted({column[0] for column in duckdb.sql(f"DESCRIBE SELECT * FROM {rows}").fetchall()} - {"attempt"})
     hashed = ", ".join(f'CAST("{column}" AS VARCHAR)' for column in columns)
-    visible = "" if table == "batch" else f"WHERE batch_id IN (SELECT batch_id FROM {batches})"
-    return duckdb.sql(f"SELECT count(*), sum(CAST(hash({hashed}) AS HUGEINT)) FROM {rows} {visible}").fetchone()
+    return duckdb.sql(f"SELECT count(*), sum(CAST(hash({hashed}) AS HUGEINT)) FROM {rows}").fetchone()
 
 
 def viewed(asked, lake, view):

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// How alerts are sent, and checked by who receives them.
 const ALERTS: &str = include_str!("docs/alerts.md");
+const OBJECT_STORES: &str = include_str!("docs/object_stores.md");
 
 /// One page for each BI tool.
 const TOOLS: [(&str, &str); 8] = [
@@ -67,6 +68,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         ("dictionary.md", dictionary(&catalog)?),
         ("exit_codes.md", exit_codes()),
         ("alerts.md", ALERTS.to_owned()),
+        ("object_stores.md", OBJECT_STORES.to_owned()),
     ];
     let pages_written: Vec<String> = pages.iter().map(|(name, _)| (*name).to_owned()).collect();
     let pages = pages.iter().map(|(name, text)| (out.join(name), text.as_str()));
@@ -81,7 +83,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         return Ok(Exit::Done);
     }
     render::lines(&format!(
-        "{}: commands, signals, dictionary, exit codes, alerts; bi: a page for each tool; man: manual pages",
+        "{}: commands, signals, dictionary, exit codes, alerts, object stores; bi: a page for each tool; man: manual pages",
         out.display()
     ));
     Ok(Exit::Done)

@@ -56,6 +56,7 @@ impl From<LakeError> for Failure {
             LakeError::NotALake { .. } => {
                 Self::usage(error.to_string()).hint("`shortfall ingest --lake DIR PATH...` makes one from exports")
             }
+            LakeError::Address(_) => Self::usage(error.to_string()),
             _ => Self::environment(error.to_string()),
         }
     }

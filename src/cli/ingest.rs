@@ -6,7 +6,8 @@ use super::progress::Bar;
 use super::twice;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, map, rejects, render};
 use crate::ingest::{self, Input, Outcome, dry_run, export_run, fetch, mapped, plan};
-use crate::lake::Lake;
+use crate::lake::store::{is_url, local};
+use crate::lake::{Lake, LakeError};
 use crate::sources::SOURCES;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde_json::json;
@@ -71,8 +72,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     }
     let bar = Bar::new();
     if arguments.dry_run {
-        // A folder that is none yet is a lake without files.
-        let lake = if arguments.lake.lake.exists() { Lake::open(&arguments.lake.lake).ok() } else { None };
+        // A place that is no lake yet is one without files.
+        let lake = match Lake::open(&arguments.lake.lake) {
+            Ok(lake) => Some(lake),
+            Err(LakeError::NotALake { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
         let planned = dry_run::plan(lake.as_ref(), &inputs, &options, context.runtime.handle(), &bar);
         bar.finish();
         return super::plan::print(context, &planned?);
@@ -88,12 +93,12 @@ fn inputs(context: &Context, arguments: &Arguments) -> Result<Vec<Input>, Failur
     let (mut inputs, mut known) = (Vec::new(), HashSet::new());
     for argument in &arguments.paths {
         let text = argument.to_string_lossy();
-        if fetch::is_url(&text) && !argument.exists() && fetch::local(&text).is_none() {
+        if is_url(&text) && !argument.exists() && local(&text).is_none() {
             let found = context.runtime.block_on(fetch::list(&text)).map_err(|e| Failure::usage(e.to_string()))?;
             inputs.extend(found.into_iter().map(Input::Remote));
             continue;
         }
-        let path = fetch::local(&text).filter(|_| !argument.exists()).unwrap_or_else(|| argument.clone());
+        let path = local(&text).filter(|_| !argument.exists()).unwrap_or_else(|| argument.clone());
         let files = plan::files(&[path]).map_err(|e| Failure::usage(e.to_string()))?;
         let files = plan::outside(files, &arguments.lake.lake).into_iter().filter(|file| known.insert(file.clone()));
         inputs.extend(files.map(Input::Local));

@@ -152,7 +152,7 @@ enum Command {
 /// The lake to work on.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LakeArgument {
-    /// Folder of the lake.
+    /// Folder of the lake, or a URL of a store: `s3://bucket/prefix`.
     #[arg(long, env = "SHORTFALL_LAKE", value_name = "DIR")]
     lake: PathBuf,
 }

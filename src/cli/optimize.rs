@@ -16,7 +16,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     lake: LakeArgument,
     /// Days for which data files stay after they were merged, or left behind by a run that was stopped. 0 removes them at once: only
-    /// while nobody reads the lake.
+    /// while nobody reads the lake. In an object store, where others may be writing, they stay for two days at least.
     #[arg(long, value_name = "DAYS", default_value_t = KEEP_DAYS)]
     keep: u32,
     /// Say what would be merged and removed, and do nothing.
@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     if context.output == OutputFormat::Json {
         render::document(&json!(done));
     } else {
-        print(&done, arguments.keep);
+        print(&done);
     }
     Ok(Exit::Done)
 }
@@ -46,7 +46,7 @@ fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
-fn print(done: &Optimized, keep: u32) {
+fn print(done: &Optimized) {
     let size = |bytes: u64| HumanBytes(bytes).to_string();
     let rows: Vec<Vec<String>> = done
         .tables
@@ -75,15 +75,26 @@ fn print(done: &Optimized, keep: u32) {
         render::lines(&format!("{} table logs were summed up", done.checkpoints));
     }
     if done.kept_files > 0 {
-        let (files, bytes) = (done.kept_files, size(done.kept_bytes));
+        let (files, bytes, keep) = (done.kept_files, size(done.kept_bytes), done.keep_days);
         render::lines(&format!(
             "{files} files ({bytes}) that no table names any more stay: whoever reads now may need them for {keep} days, exports those of core.batch for good"
         ));
     }
+    if done.contested_files > 0 {
+        render::note(&format!(
+            "{} small files were left alone: another process merged or replaced some of them first; run the command again",
+            done.contested_files
+        ));
+    }
+    if done.dropped_files > 0 {
+        render::lines(&format!(
+            "{} files left their tables: none of their rows counts, of an ingest that was stopped or came second, or of a mapping that was mended",
+            done.dropped_files
+        ));
+    }
     if done.unfinished_files > 0 {
         render::note(&format!(
-            "{} files were left alone: they hold rows that do not count, of an ingest that was stopped (the same exports again complete it) or of \
-             a mapping that was mended since",
+            "{} files were left alone: not all of their rows count, as a mapping was mended since or an ingest is on its way",
             done.unfinished_files
         ));
     }

@@ -3,6 +3,7 @@
 use super::sql::cell;
 use super::{Context, Failure};
 use crate::lake::scan::FileTable;
+use crate::lake::visible::Visible;
 use crate::lake::{Lake, Table};
 use crate::query::catalog::Query;
 use crate::query::run::QueryError;
@@ -48,8 +49,10 @@ pub(super) fn reasons(context: &Context, lake: &Lake, batches: &[&str]) -> Resul
     let found = context.runtime.block_on(async {
         let ctx = session::context(context.threads);
         // Of what is known nothing else is asked.
-        let rejects = FileTable::new(lake, Table::Reject, lake.files(Table::Reject, None).await?);
-        ctx.register_table("reject", Arc::new(rejects)).map_err(failed)?;
+        let visible = Visible::now(lake).await?;
+        let mut files = lake.files(Table::Reject, None).await?;
+        visible.keep(&mut files);
+        ctx.register_table("reject", Arc::new(FileTable::new(lake, Table::Reject, files))).map_err(failed)?;
         let rows = ctx.sql(&query.text).await.map_err(failed)?.collect().await.map_err(failed)?;
         Ok::<_, Failure>(rows)
     })?;

@@ -4,7 +4,8 @@ use super::error::ExportError;
 use super::manifest::{Change, ChangeKind, State};
 use crate::bi::StarError;
 use crate::findings::marts::Run;
-use crate::lake::truth::{TruthError, batches_at};
+use crate::lake::truth::TruthError;
+use crate::lake::visible::Visible;
 use crate::lake::{Lake, Table};
 use crate::month::{Month, Quarter};
 use crate::query::text_literal;
@@ -90,9 +91,9 @@ async fn arrived(
     let version = |versions: &BTreeMap<String, u64>| versions.get(Table::Batch.name()).copied();
     let now = runs.last().and_then(|run| version(&run.core_versions));
     let (Some(then), Some(now)) = (version(&before.core_versions), now) else { return Ok(BTreeMap::new()) };
-    let known = batches_at(lake, Some(then)).await.map_err(StarError::from)?;
-    let new = batches_at(lake, Some(now)).await.map_err(StarError::from)?;
-    let new: Vec<String> = new.difference(&known).map(|batch| text_literal(batch)).collect();
+    let known = Visible::at(lake, Some(then)).await.map_err(StarError::from)?;
+    let new = Visible::at(lake, Some(now)).await.map_err(StarError::from)?;
+    let new: Vec<String> = new.batches().filter(|batch| !known.has_batch(batch)).map(text_literal).collect();
     let mut files: BTreeMap<Option<Month>, BTreeSet<String>> = BTreeMap::new();
     if new.is_empty() {
         return Ok(files);

@@ -5,7 +5,7 @@
 //! analysis twice is one run.
 
 use super::unmapped::Unmapped;
-use crate::lake::delta::{DataFile, Mode};
+use crate::lake::delta::{DataFile, Mode, Newest};
 use crate::lake::scan::FileTable;
 use crate::lake::truth::TruthError;
 use crate::lake::write::TableWriter;
@@ -16,6 +16,8 @@ use arrow::datatypes::{DataType, Date32Type, Int64Type};
 use chrono::{Duration, NaiveDate};
 use datafusion::common::TableReference;
 use datafusion::prelude::SessionContext;
+use deltalake_core::kernel::Add;
+use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -30,6 +32,9 @@ pub const MARTS: [Table; 8] = [
     Table::Scorecard,
     Table::Recovered,
 ];
+
+/// Table versions that are read at a time: a store answers after some time.
+const AT_A_TIME: usize = 16;
 
 /// One analysis as `marts/run` tells it.
 #[derive(Clone, Debug)]
@@ -74,22 +79,35 @@ pub fn conform(table: Table, batch: &RecordBatch) -> Result<RecordBatch, LakeErr
     RecordBatch::try_new(schema, columns).map_err(failed)
 }
 
-/// Writes one mart for a run and returns its new version.
+/// Writes one mart for a run and returns its new version, in which its files are those of this run, whoever writes at the same time.
 ///
 /// # Errors
 /// [`LakeError`] if it cannot be written.
 pub async fn publish(lake: &Lake, table: Table, run_id: &str, quarter: &str, batches: &[RecordBatch]) -> Result<u64, LakeError> {
-    let attempt = format!("{:08x}", rand::random::<u32>());
-    let mut writer = TableWriter::new(lake, table, run_id, &attempt);
+    let mode = match table {
+        Table::FactMonthly => Mode::Overwrite,
+        _ => Mode::ReplacePartition("quarter", quarter.to_owned()),
+    };
+    lake.commit(table, written(lake, table, run_id, batches)?, mode).await
+}
+
+fn written(lake: &Lake, table: Table, id: &str, batches: &[RecordBatch]) -> Result<Vec<Add>, LakeError> {
+    let attempt = format!("{:016x}", rand::random::<u64>());
+    let mut writer = TableWriter::new(lake, table, id, &attempt);
     for batch in batches {
         writer.push(&conform(table, batch)?)?;
     }
-    let mode = match table {
-        Table::FactMonthly => Mode::Overwrite,
-        Table::Run | Table::Mute => Mode::Append,
-        _ => Mode::ReplacePartition("quarter", quarter.to_owned()),
-    };
-    lake.commit(table, writer.finish()?.files, mode).await
+    Ok(writer.finish()?.files)
+}
+
+/// Appends a row that follows from those that are there (a number, say) to the version of the table that they were read from; `false` if the
+/// table has moved on since, and they must be read again.
+///
+/// # Errors
+/// [`LakeError`] if it cannot be written.
+pub async fn append_after(lake: &Lake, table: Table, read: Option<u64>, id: &str, row: &RecordBatch) -> Result<bool, LakeError> {
+    let adds = written(lake, table, id, std::slice::from_ref(row))?;
+    Ok(lake.commit_after(table, read, adds, Mode::Append).await?.is_some())
 }
 
 /// Every run, oldest first.
@@ -97,11 +115,18 @@ pub async fn publish(lake: &Lake, table: Table, run_id: &str, quarter: &str, bat
 /// # Errors
 /// [`TruthError`] if the run table cannot be read.
 pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
-    let mut files = lake.files(Table::Run, None).await?;
+    Ok(runs_and_version(lake).await?.0)
+}
+
+/// The same, with the version of the table that they were read from.
+///
+/// # Errors
+/// As [`runs`].
+pub async fn runs_and_version(lake: &Lake) -> Result<(Vec<Run>, Option<u64>), TruthError> {
+    let Some(Newest { version, files }) = lake.newest(Table::Run).await? else { return Ok((Vec::new(), None)) };
     if files.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Some(version)));
     }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
     let ctx = SessionContext::new();
     let frame = ctx.read_table(Arc::new(FileTable::new(lake, Table::Run, files)))?;
     let batches = frame
@@ -134,7 +159,7 @@ pub async fn runs(lake: &Lake) -> Result<Vec<Run>, TruthError> {
         }
     }
     found.sort_by_key(|run| run.number);
-    Ok(found)
+    Ok((found, Some(version)))
 }
 
 /// Files of the marts that some analysis still reads, by table and path: also where a newer one has taken its place.
@@ -147,9 +172,12 @@ pub async fn files_of_runs(lake: &Lake) -> Result<BTreeMap<Table, BTreeMap<Strin
         versions.extend(MARTS.iter().filter_map(|table| Some((*table, *run.versions.get(table.name())?))));
     }
     let mut named: BTreeMap<Table, BTreeMap<String, DataFile>> = BTreeMap::new();
-    for (table, version) in versions {
-        let files = lake.files(table, Some(version)).await?;
-        named.entry(table).or_default().extend(files.into_iter().map(|file| (file.path.clone(), file)));
+    let versions: Vec<(Table, u64)> = versions.into_iter().collect();
+    for some in versions.chunks(AT_A_TIME) {
+        let files = join_all(some.iter().map(|(table, version)| lake.files(*table, Some(*version)))).await;
+        for ((table, _), files) in some.iter().zip(files) {
+            named.entry(*table).or_default().extend(files?.into_iter().map(|file| (file.path.clone(), file)));
+        }
     }
     Ok(named)
 }
@@ -173,22 +201,29 @@ pub async fn register(ctx: &SessionContext, lake: &Lake, only: Option<&Run>) -> 
         None => newest_runs(lake).await?,
     };
     let last = newest.last();
-    for table in MARTS {
-        let mut files = Vec::new();
-        if table == Table::FactMonthly {
-            if let Some(version) = last.and_then(|run| run.versions.get(table.name())) {
-                files = lake.files(table, Some(*version)).await?;
-            }
-        } else {
-            for run in &newest {
-                if let Some(version) = run.versions.get(table.name()) {
-                    let all = lake.files(table, Some(*version)).await?;
-                    files.extend(all.into_iter().filter(|file| file.batch_id == run.run_id));
+    // A store answers after some time; all tables are asked at once, and all answers waited for.
+    let files = join_all(MARTS.map(|table| {
+        let newest = &newest;
+        async move {
+            let mut files = Vec::new();
+            if table == Table::FactMonthly {
+                if let Some(version) = last.and_then(|run| run.versions.get(table.name())) {
+                    files = lake.files(table, Some(*version)).await?;
+                }
+            } else {
+                for run in newest {
+                    if let Some(version) = run.versions.get(table.name()) {
+                        let all = lake.files(table, Some(*version)).await?;
+                        files.extend(all.into_iter().filter(|file| file.batch_id == run.run_id));
+                    }
                 }
             }
+            Ok::<_, LakeError>(files)
         }
+    }));
+    for (table, files) in MARTS.into_iter().zip(files.await) {
         let name = TableReference::partial("marts", table.name());
-        ctx.register_table(name, Arc::new(FileTable::new(lake, table, files)))?;
+        ctx.register_table(name, Arc::new(FileTable::new(lake, table, files?)))?;
     }
     register_mutes(ctx, lake).await?;
     let files = lake.files(Table::Run, None).await?;

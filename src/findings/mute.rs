@@ -16,7 +16,8 @@ use super::read::date_days;
 use super::schema::Finding;
 use super::status::{REOPENED, RESOLVED, is_open, money};
 use crate::functions::exact::MONEY;
-use crate::lake::{Lake, Table, truth};
+use crate::lake::commit::{TRIES, pause};
+use crate::lake::{Lake, LakeError, Table, truth};
 use crate::money::{PRECISION, SCALE, from_decimal, round_to_minor_unit, to_decimal};
 use crate::month::Quarter;
 use crate::query::session;
@@ -70,10 +71,17 @@ pub struct Split {
 /// [`AnalyzeError`] if another process writes, or the lake cannot be written.
 pub async fn decide(lake: &Lake, mute: &Mute) -> Result<(), AnalyzeError> {
     let _lock = lake.lock()?.ok_or(AnalyzeError::Locked)?;
-    let number = rows(lake).await?.len() as u64 + 1;
-    let row = to_row(mute, number).map_err(AnalyzeError::arrow("writing a decision"))?;
-    marts::publish(lake, Table::Mute, &mute.finding_id, &mute.quarter.to_string(), &[row]).await?;
-    Ok(())
+    // Its number makes it the newest, so it must be the newest when it is committed: others may decide at the same time.
+    for tried in 0..TRIES {
+        let read = lake.version(Table::Mute).await?;
+        let number = rows(lake).await?.len() as u64 + 1;
+        let row = to_row(mute, number).map_err(AnalyzeError::arrow("writing a decision"))?;
+        if marts::append_after(lake, Table::Mute, read, &mute.finding_id, &row).await? {
+            return Ok(());
+        }
+        pause(tried).await;
+    }
+    Err(LakeError::Contended { table: Table::Mute.name() }.into())
 }
 
 fn to_row(mute: &Mute, number: u64) -> Result<RecordBatch, ArrowError> {

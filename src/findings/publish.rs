@@ -5,15 +5,17 @@ use super::cell::Cell;
 use super::coverage::Coverage;
 use super::error::AnalyzeError;
 use super::fold::Folded;
-use super::marts;
+use super::marts::{self, Run};
 use super::read::{date_days, month_days, to_batch};
 use super::recoverable::Money;
 use super::recovered::{Key, Recovered};
 use super::schema::Finding;
 use super::scorecard::Score;
 use super::unmapped::Unmapped;
+use crate::lake::commit::{TRIES, pause};
 use crate::lake::truth::Versions;
-use crate::lake::{Lake, Table};
+use crate::lake::write::written_now;
+use crate::lake::{Lake, LakeError, Table};
 use crate::money::{PRECISION, SCALE, from_decimal};
 use crate::month::Quarter;
 use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -49,8 +51,9 @@ pub(super) struct Results<'a> {
 pub(super) async fn publish(ctx: &SessionContext, lake: &Lake, results: Results<'_>) -> Result<(), AnalyzeError> {
     let (run_id, quarter) = (results.run_id, results.quarter.to_string());
     let _lock = lake.lock()?.ok_or(AnalyzeError::Locked)?;
-    let runs = marts::runs(lake).await?;
-    if runs.iter().rev().find(|run| run.quarter == quarter).is_some_and(|run| run.run_id == run_id) {
+    let (mut runs, mut read) = marts::runs_and_version(lake).await?;
+    let is_newest = |runs: &[Run]| runs.iter().rev().find(|run| run.quarter == quarter).is_some_and(|run| run.run_id == run_id);
+    if is_newest(&runs) {
         return Ok(());
     }
     let encode = AnalyzeError::arrow("writing the marts");
@@ -61,6 +64,7 @@ pub(super) async fn publish(ctx: &SessionContext, lake: &Lake, results: Results<
     );
     let bridge = super::analyze::texts(ctx, &bridge).await?;
     let mut marts_versions = Versions::new();
+    let began = written_now();
     for (table, rows) in [
         (Table::FactMonthly, facts),
         (Table::GapBridge, bridge),
@@ -74,10 +78,22 @@ pub(super) async fn publish(ctx: &SessionContext, lake: &Lake, results: Results<
         let version = marts::publish(lake, table, run_id, &quarter, &rows).await?;
         marts_versions.insert(table.name().to_owned(), version);
     }
-    let number = runs.last().map_or(1, |run| run.number + 1);
-    let row = run_row(results, &marts_versions, number).map_err(&encode)?;
-    marts::publish(lake, Table::Run, run_id, &quarter, &[row]).await?;
-    Ok(())
+    // Its number makes it the newest, so it must be the newest when it is committed: another analysis may end at the same time.
+    for tried in 0..TRIES {
+        let number = runs.last().map_or(1, |run| run.number + 1);
+        // Another analysis may have taken the place of its marts, and nothing names them until this is committed.
+        lake.refuse_stale(Table::Run, began)?;
+        let row = run_row(results, &marts_versions, number).map_err(&encode)?;
+        if marts::append_after(lake, Table::Run, read, run_id, &row).await? {
+            return Ok(());
+        }
+        pause(tried).await;
+        (runs, read) = marts::runs_and_version(lake).await?;
+        if is_newest(&runs) {
+            return Ok(());
+        }
+    }
+    Err(LakeError::Contended { table: Table::Run.name() }.into())
 }
 
 fn run_row(results: Results<'_>, marts_versions: &Versions, number: usize) -> Result<RecordBatch, ArrowError> {

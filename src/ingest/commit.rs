@@ -1,8 +1,17 @@
 //! From written files to committed ones: a group of files becomes visible at once, or not at all.
+//!
+//! ```text
+//! data files ─> commits of the core tables ─> core/batch on the version that was read ─┬─> visible, all of it
+//!                                                     ^                                └─> another process came first:
+//!                                                     └── without the batches that it has brought in, ── read again ─┘
+//! ```
+//! What a stop leaves before the last commit is invisible: it is of an attempt that `core/batch` does not name, as is what a process
+//! wrote that came second ([`crate::lake::visible`]). In a folder one process writes at a time, and nobody comes first.
 
-use super::ledger::{batch_table, encode};
+use super::ledger::{Ledger, batch_table, encode};
 use super::reject::Reject;
 use super::{Batch, IngestError};
+use crate::lake::commit::{TRIES, pause};
 use crate::lake::delta::Mode;
 use crate::lake::write::TableWriter;
 use crate::lake::{Lake, LakeError, Table};
@@ -12,80 +21,78 @@ use deltalake_core::kernel::Add;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-/// Batches whose rows were committed to some table by a run that was stopped before it committed `core/batch`.
-pub(super) async fn unfinished_batches(lake: &Lake, known: &HashSet<String>) -> Result<HashSet<(Table, String)>, IngestError> {
-    let mut unfinished = HashSet::new();
-    for &table in crate::lake::schema::TABLES {
-        if table.area() == "core" && table != Table::Batch {
-            for file in lake.files(table, None).await? {
-                let unknown = file.parts.into_iter().filter(|part| !known.contains(&part.batch_id));
-                unfinished.extend(unknown.map(|part| (table, part.batch_id)));
-            }
-        }
-    }
-    Ok(unfinished)
-}
-
 /// Files written but not committed.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pub(super) batches: Vec<Batch>,
     pub(super) rows: u64,
-    adds: BTreeMap<Table, Vec<(String, Add)>>,
-    rejects: Vec<(String, Vec<Reject>)>,
-    /// Batches that no longer count.
-    pub(super) withdrawn: HashSet<String>,
+    adds: BTreeMap<Table, Vec<Add>>,
+    /// When the oldest file was written, in milliseconds.
+    oldest: Option<i64>,
+    /// By place in `batches`.
+    rejects: Vec<(usize, Vec<Reject>)>,
 }
 
 impl Pending {
     pub(super) fn take(&mut self, batch: Batch, adds: Vec<(Table, Vec<Add>)>, rejects: Vec<Reject>) {
         self.rows += batch.rows_in;
         for (table, adds) in adds {
-            self.adds.entry(table).or_default().extend(adds.into_iter().map(|add| (batch.batch_id.clone(), add)));
+            self.oldest = self.oldest.into_iter().chain(adds.iter().map(|add| add.modification_time)).min();
+            self.adds.entry(table).or_default().extend(adds);
         }
         if !rejects.is_empty() {
-            self.rejects.push((batch.batch_id.clone(), rejects));
+            self.rejects.push((self.batches.len(), rejects));
         }
         self.batches.push(batch);
     }
 
-    /// Core tables first, `core/batch` last: what a stop leaves in between is invisible, and taken up by the next run.
-    pub(super) async fn commit(self, lake: &Lake, unfinished: &HashSet<(Table, String)>) -> Result<(), IngestError> {
+    /// Commits: core tables first, `core/batch` last. Returns the batches that another process has brought in first, and that this one has
+    /// therefore not.
+    pub(super) async fn commit(mut self, lake: &Lake, ledger: &mut Ledger<'_>) -> Result<HashSet<String>, IngestError> {
+        let mut second = HashSet::new();
         if self.batches.is_empty() {
-            return Ok(());
+            return Ok(second);
+        }
+        for (at, rejects) in &self.rejects {
+            let batch = &self.batches[*at];
+            let mut writer = TableWriter::new(lake, Table::Reject, &batch.batch_id, &batch.attempt);
+            writer.push(&reject_rows(&batch.batch_id, rejects)?)?;
+            self.adds.entry(Table::Reject).or_default().append(&mut writer.finish()?.files);
         }
         for (table, adds) in self.adds {
-            let fresh: Vec<Add> =
-                adds.into_iter().filter(|(batch, _)| !unfinished.contains(&(table, batch.clone()))).map(|(_, add)| add).collect();
-            if !fresh.is_empty() {
-                lake.commit(table, fresh, Mode::Append).await?;
+            if !adds.is_empty() {
+                lake.commit(table, adds, Mode::Append).await?;
             }
         }
-        let attempt = format!("{:08x}", rand::random::<u32>());
-        let mut adds = Vec::new();
-        for (batch_id, rejects) in &self.rejects {
-            if !unfinished.contains(&(Table::Reject, batch_id.clone())) {
-                let mut writer = TableWriter::new(lake, Table::Reject, batch_id, &attempt);
-                writer.push(&reject_rows(batch_id, rejects)?)?;
-                adds.append(&mut writer.finish()?.files);
+        for tried in 0..TRIES {
+            let withdrawn: HashSet<String> = self.batches.iter().flat_map(|batch| ledger.withdrawn_by(batch)).collect();
+            let attempt = format!("{:016x}", rand::random::<u64>());
+            let mut writer = TableWriter::new(lake, Table::Batch, &self.batches[0].batch_id, &attempt);
+            let mut mode = Mode::Append;
+            if !withdrawn.is_empty() {
+                mode = Mode::Overwrite;
+                for rows in batch_table(lake, ledger.version()).await? {
+                    let ids = rows.column(0).as_string::<i32>();
+                    let stays: BooleanArray = ids.iter().map(|id| Some(id.is_none_or(|id| !withdrawn.contains(id)))).collect();
+                    writer.push(&filter_record_batch(&rows, &stays).map_err(|e| encode(&e))?)?;
+                }
+            }
+            writer.push(&batch_rows(&self.batches)?)?;
+            // They must still be there when they count.
+            lake.refuse_stale(Table::Batch, self.oldest.unwrap_or(i64::MAX))?;
+            if let Some(version) = lake.commit_after(Table::Batch, ledger.version(), writer.finish()?.files, mode).await? {
+                ledger.committed(version);
+                return Ok(second);
+            }
+            pause(tried).await;
+            let added = ledger.read_again(lake, &self.batches).await?;
+            self.batches.retain(|batch| !added.contains(&batch.batch_id));
+            second.extend(added);
+            if self.batches.is_empty() {
+                return Ok(second);
             }
         }
-        if !adds.is_empty() {
-            lake.commit(Table::Reject, adds, Mode::Append).await?;
-        }
-        let mut writer = TableWriter::new(lake, Table::Batch, &self.batches[0].batch_id, &attempt);
-        let mut mode = Mode::Append;
-        if !self.withdrawn.is_empty() {
-            mode = Mode::Overwrite;
-            for rows in batch_table(lake).await? {
-                let ids = rows.column(0).as_string::<i32>();
-                let stays: BooleanArray = ids.iter().map(|id| Some(id.is_none_or(|id| !self.withdrawn.contains(id)))).collect();
-                writer.push(&filter_record_batch(&rows, &stays).map_err(|e| encode(&e))?)?;
-            }
-        }
-        writer.push(&batch_rows(&self.batches)?)?;
-        lake.commit(Table::Batch, writer.finish()?.files, mode).await?;
-        Ok(())
+        Err(LakeError::Contended { table: Table::Batch.name() }.into())
     }
 }
 
@@ -131,6 +138,7 @@ fn batch_rows(batches: &[Batch]) -> Result<RecordBatch, IngestError> {
         Arc::new(batches.iter().map(|b| b.run.as_ref().map(|run| run.name.as_str())).collect::<StringArray>()),
         Arc::new(made.with_timezone("UTC")),
         Arc::new(batches.iter().map(|b| b.months.as_ref().map(ToString::to_string)).collect::<StringArray>()),
+        text(batches.iter().map(|b| b.attempt.as_str())),
     ];
     rows(Table::Batch, columns)
 }

@@ -211,7 +211,7 @@ pub enum IngestError {
     },
     /// A store does not give it.
     #[error(transparent)]
-    Fetch(#[from] super::fetch::FetchError),
+    Fetch(#[from] crate::lake::store::StoreError),
     /// Another process is writing.
     #[error("another `shortfall` is writing to this lake; wait for it to end")]
     Locked,

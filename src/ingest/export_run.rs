@@ -261,7 +261,7 @@ pub async fn doubts(lake: &Lake, outcomes: &[(PathBuf, Outcome)]) -> Result<Vec<
     }
     // Of each month's folder: the runs, with what decides between them.
     let mut months: BTreeMap<(String, String), BTreeMap<String, (i64, i64)>> = BTreeMap::new();
-    for batch in super::ledger::batch_table(lake).await? {
+    for batch in super::ledger::batch_table(lake, None).await? {
         let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
         let time = |name: &str| batch.column_by_name(name).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
         let (Some(files), Some(systems), Some(runs)) = (text("file"), text("system"), text("run")) else { continue };

@@ -5,6 +5,7 @@ use super::export_run::Manifests;
 use super::mapped::{self, Mapped};
 use super::member::Member;
 use super::{Batch, IngestError, Options, arrival};
+use crate::lake::delta::DataFile;
 use crate::lake::scan::FileTable;
 use crate::lake::truth::TruthError;
 use crate::lake::{Lake, LakeError, Table, archive};
@@ -36,12 +37,17 @@ pub(super) struct Job {
     pub(super) is_always_known: bool,
 }
 
-/// What was ingested before, and in this run.
+/// What stands in `core/batch`, and what this run is about to add.
 #[derive(Debug)]
 pub(super) struct Ledger<'a> {
     options: &'a Options,
+    /// The version of the table that was read, or committed since; none if there was no table.
+    version: Option<u64>,
+    /// The batches that count, and those that are about to.
     known: HashSet<String>,
-    /// Batches by the hash of their content.
+    /// Batches of this run.
+    own: HashSet<String>,
+    /// Batches of other runs, by the hash of their content.
     earlier: HashMap<String, Vec<Earlier>>,
     /// Bytes of their files.
     sizes: HashSet<u64>,
@@ -54,17 +60,27 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// [`IngestError`] if `core.batch` cannot be read.
     pub(super) fn read(lake: Option<&Lake>, options: &'a Options, runtime: &Handle) -> Result<Self, IngestError> {
-        let rows = match lake.filter(|lake| lake.folder(Table::Batch).exists()) {
-            Some(lake) => runtime.block_on(batch_table(lake))?,
-            None => Vec::new(),
-        };
         let mut ledger = Self {
             options,
+            version: None,
             known: HashSet::new(),
+            own: HashSet::new(),
             earlier: HashMap::new(),
             sizes: HashSet::new(),
             manifests: Manifests::default(),
         };
+        if let Some(lake) = lake {
+            let (version, rows) = runtime.block_on(newest(lake))?;
+            ledger.stands(version, &rows);
+        }
+        Ok(ledger)
+    }
+
+    /// Takes what stands in a version of the table for what there is.
+    fn stands(&mut self, version: Option<u64>, rows: &[RecordBatch]) {
+        self.version = version;
+        self.known.clear();
+        self.earlier.clear();
         for batch in rows {
             let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
             let recorded = batch.column_by_name("recorded_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
@@ -75,27 +91,70 @@ impl<'a> Ledger<'a> {
                 continue;
             };
             for row in 0..batch.num_rows() {
-                ledger.known.insert(ids.value(row).to_owned());
-                ledger.sizes.insert(bytes.value(row).unsigned_abs());
-                ledger.earlier.entry(hashes.value(row).to_owned()).or_default().push(Earlier {
-                    batch_id: ids.value(row).to_owned(),
+                let batch_id = ids.value(row);
+                self.known.insert(batch_id.to_owned());
+                self.sizes.insert(bytes.value(row).unsigned_abs());
+                // What this run has committed is no earlier batch, whichever commit it went with.
+                if self.own.contains(batch_id) {
+                    continue;
+                }
+                self.earlier.entry(hashes.value(row).to_owned()).or_default().push(Earlier {
+                    batch_id: batch_id.to_owned(),
                     recorded_at: recorded.value(row),
                     mapping: mappings.is_valid(row).then(|| mappings.value(row).to_owned()),
                     run: runs.is_valid(row).then(|| runs.value(row).to_owned()),
                 });
             }
         }
-        Ok(ledger)
     }
 
-    /// The batches that count.
-    pub(super) fn known(&self) -> &HashSet<String> {
-        &self.known
+    /// Reads the table again, as another process has added to it. Returns which of `batches`, which are about to be committed, it has
+    /// added: they are no longer this run's.
+    ///
+    /// # Errors
+    /// [`IngestError`] if `core.batch` cannot be read.
+    pub(super) async fn read_again(&mut self, lake: &Lake, batches: &[Batch]) -> Result<HashSet<String>, IngestError> {
+        let (version, rows) = newest(lake).await?;
+        let ids = |rows: &RecordBatch| rows.column(0).as_string::<i32>().iter().flatten().map(str::to_owned).collect::<Vec<_>>();
+        let standing: HashSet<String> = rows.iter().flat_map(ids).collect();
+        let (added, still): (Vec<&Batch>, Vec<&Batch>) = batches.iter().partition(|batch| standing.contains(&batch.batch_id));
+        for batch in &added {
+            self.own.remove(&batch.batch_id);
+        }
+        self.stands(version, &rows);
+        for batch in still {
+            self.take(batch);
+        }
+        Ok(added.into_iter().map(|batch| batch.batch_id.clone()).collect())
+    }
+
+    /// The version of `core/batch` that what is known was read from.
+    pub(super) fn version(&self) -> Option<u64> {
+        self.version
+    }
+
+    /// What was about to be added stands there now.
+    pub(super) fn committed(&mut self, version: u64) {
+        self.version = Some(version);
+    }
+
+    /// Whether a batch counts, or is about to.
+    pub(super) fn has(&self, batch_id: &str) -> bool {
+        self.known.contains(batch_id)
     }
 
     /// From now on the batch is known.
     pub(super) fn enter(&mut self, batch_id: &str) {
         self.known.insert(batch_id.to_owned());
+    }
+
+    /// A batch is about to be added, in the place of those that it withdraws.
+    pub(super) fn take(&mut self, batch: &Batch) {
+        self.enter(&batch.batch_id);
+        self.own.insert(batch.batch_id.clone());
+        for withdrawn in self.withdrawn_by(batch) {
+            self.known.remove(&withdrawn);
+        }
     }
 
     /// Whether a file of so many bytes may be one that was ingested: one of another size cannot be.
@@ -150,6 +209,7 @@ impl<'a> Ledger<'a> {
         }
         let batch = Batch {
             batch_id,
+            attempt: format!("{:016x}", rand::random::<u64>()),
             sha256: sha256.to_owned(),
             bytes,
             file: file.name.display().to_string(),
@@ -169,7 +229,7 @@ impl<'a> Ledger<'a> {
 
     /// What the same content said through another mapping, for the same date, no longer counts: a mapping that was mended is the truth
     /// about the whole file. The rows stay where they are; without their batch nobody sees them. Returns the batches that go.
-    pub(super) fn withdraw(&mut self, batch: &Batch) -> Vec<String> {
+    pub(super) fn withdrawn_by(&self, batch: &Batch) -> Vec<String> {
         let run = batch.run.as_ref().map(|run| run.name.as_str());
         let is_unstated = |earlier: &str, mapping: Option<&str>| batch_id(&batch.sha256, None, run, mapping) == earlier;
         let is_undated = is_unstated(&batch.batch_id, batch.mapping_sha256.as_deref());
@@ -180,9 +240,7 @@ impl<'a> Ledger<'a> {
             is_other && is_same_statement
         };
         let earlier = self.earlier.get(&batch.sha256).map_or(&[][..], Vec::as_slice);
-        let gone: Vec<String> = earlier.iter().filter(is_replaced).map(|earlier| earlier.batch_id.clone()).collect();
-        gone.iter().for_each(|id| _ = self.known.remove(id));
-        gone
+        earlier.iter().filter(is_replaced).map(|earlier| earlier.batch_id.clone()).collect()
     }
 }
 
@@ -205,9 +263,20 @@ fn batch_id(sha256: &str, stated: Option<DateTime<Utc>>, run: Option<&str>, mapp
     if named == sha256 { sha256[..16].to_owned() } else { archive::hex(&Sha256::digest(named)[..8]) }
 }
 
-/// All rows of `core.batch`, in the columns of today.
-pub(super) async fn batch_table(lake: &Lake) -> Result<Vec<RecordBatch>, IngestError> {
-    let files = lake.files(Table::Batch, None).await?;
+/// The newest version of `core.batch`, none if there is no table, and its rows.
+async fn newest(lake: &Lake) -> Result<(Option<u64>, Vec<RecordBatch>), IngestError> {
+    match lake.newest(Table::Batch).await? {
+        Some(newest) => Ok((Some(newest.version), rows_of(lake, newest.files).await?)),
+        None => Ok((None, Vec::new())),
+    }
+}
+
+/// All rows of a version of `core.batch` (the newest if none), in the columns of today.
+pub(super) async fn batch_table(lake: &Lake, version: Option<u64>) -> Result<Vec<RecordBatch>, IngestError> {
+    rows_of(lake, lake.files(Table::Batch, version).await?).await
+}
+
+async fn rows_of(lake: &Lake, files: Vec<DataFile>) -> Result<Vec<RecordBatch>, IngestError> {
     let engine = |e: datafusion::common::DataFusionError| IngestError::Truth(TruthError::Engine(e));
     let table = Arc::new(FileTable::new(lake, Table::Batch, files));
     let rows = SessionContext::new().read_table(table).map_err(engine)?.collect().await.map_err(engine)?;

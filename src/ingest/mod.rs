@@ -79,6 +79,8 @@ pub enum Outcome {
 pub struct Batch {
     /// Names the content, and the date it was stated for.
     pub batch_id: String,
+    /// Names the files that this attempt to ingest it has written.
+    pub attempt: String,
     /// Hash of the content.
     pub sha256: String,
     /// Bytes of the file.

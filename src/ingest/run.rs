@@ -8,7 +8,7 @@
 //! file was looked at, and what was hashed is still in memory when it is read. What waits together is bounded by `FILES_PER_COMMIT`
 //! and [`WAITING_BYTES`]; each file that is read has its own buffers, one for each thread at most.
 
-use super::commit::{Pending, unfinished_batches};
+use super::commit::Pending;
 use super::ledger::{Job, Ledger};
 use super::member::{self, Member};
 use super::schedule::{self, Turn};
@@ -63,7 +63,6 @@ pub(super) struct Run<'a> {
     options: &'a Options,
     runtime: &'a Handle,
     progress: &'a dyn Progress,
-    unfinished: HashSet<(Table, String)>,
     ledger: Ledger<'a>,
     pending: Pending,
     waiting: Vec<Waiting>,
@@ -87,13 +86,11 @@ impl<'a> Run<'a> {
         progress: &'a dyn Progress,
     ) -> Result<Self, IngestError> {
         let ledger = Ledger::read(Some(lake), options, runtime)?;
-        let unfinished = runtime.block_on(unfinished_batches(lake, ledger.known()))?;
         Ok(Self {
             lake,
             options,
             runtime,
             progress,
-            unfinished,
             ledger,
             pending: Pending::default(),
             waiting: Vec::new(),
@@ -209,7 +206,7 @@ impl<'a> Run<'a> {
         if is_large || is_twin || bytes + job.batch.bytes > WAITING_BYTES {
             self.read_waiting()?;
             // Its twin may have been refused: then this one is tried, too.
-            if self.ledger.known().contains(&job.batch.batch_id) {
+            if self.ledger.has(&job.batch.batch_id) {
                 return self.done(whose, file.name, Outcome::Known, size);
             }
         }
@@ -246,8 +243,7 @@ impl<'a> Run<'a> {
         for (waiting, landed) in waiting.iter().zip(on_threads(side_by_side, &waiting, read)) {
             let outcome = match landed.unwrap_or_else(|| Err(stopped(&waiting.file.name))) {
                 Ok((batch, adds, rejects)) => {
-                    self.ledger.enter(&batch.batch_id);
-                    self.pending.withdrawn.extend(self.ledger.withdraw(&batch));
+                    self.ledger.take(&batch);
                     self.pending.take(batch.clone(), adds, rejects);
                     Outcome::Landed(batch)
                 }
@@ -264,8 +260,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Commits what has landed. What another process has landed meanwhile is known, as if it had been there before.
     fn commit(&mut self) -> Result<(), IngestError> {
-        self.runtime.block_on(std::mem::take(&mut self.pending).commit(self.lake, &self.unfinished))
+        let pending = std::mem::take(&mut self.pending);
+        let second = self.runtime.block_on(pending.commit(self.lake, &mut self.ledger))?;
+        for slot in &mut self.slots {
+            if matches!(&slot.outcome, Some(Outcome::Landed(batch)) if second.contains(&batch.batch_id)) {
+                slot.outcome = Some(Outcome::Known);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,15 +3,19 @@
 use crate::lake::Lake;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// Folder below the lake for such files. Only the process that holds the lake's lock writes there.
 const FOLDER: &str = "incoming";
 
-/// Where an ingest into `lake` keeps them.
+/// Where an ingest into `lake` keeps them: beside a lake in a folder, else in a folder of this process's own for temporary files.
 #[must_use]
 pub fn folder(lake: &Lake) -> PathBuf {
-    lake.root().join(FOLDER)
+    if lake.is_shared() { OWN.clone() } else { lake.root().join(FOLDER) }
 }
+
+static OWN: LazyLock<PathBuf> =
+    LazyLock::new(|| std::env::temp_dir().join(format!("shortfall-{}-{:016x}", std::process::id(), rand::random::<u64>())));
 
 /// Removes what a run that was killed left behind.
 pub fn clear(lake: &Lake) {

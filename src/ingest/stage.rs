@@ -165,8 +165,8 @@ impl<'a> Worker<'a> {
     ) -> Result<Self, IngestError> {
         let catalog =
             Catalog::load(options.queries.as_deref()).map_err(|e| staging_error(found, &found.recognised.staging(), &e))?;
-        // Attempts have names of their own: a file that a stopped run has committed is never written over.
-        let attempt = format!("{:08x}-{number}", rand::random::<u32>());
+        // Attempts have names of their own: a file that another run has committed is never written over, and never seen with these.
+        let attempt = format!("{}-{number}", batch.attempt);
         let outlet = |(table, name): (Table, String)| {
             let own = catalog.text(&format!("staging/{name}.sql"));
             let mapping = super::mapped::behind(found.recognised);

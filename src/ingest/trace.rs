@@ -13,6 +13,7 @@ use crate::lake::delta::DataFile;
 use crate::lake::scan::FileTable;
 use crate::lake::schema::TABLES;
 use crate::lake::truth::TruthError;
+use crate::lake::visible::Visible;
 use crate::lake::{Lake, LakeError, Table, archive};
 use crate::sources::{Shape, find};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -186,6 +187,11 @@ fn is_end_of(end: &str, path: &str) -> bool {
 async fn rows_of(lake: &Lake, table: Table, batch_id: &str, rows: &[u64]) -> Result<Vec<RecordBatch>, TraceError> {
     let mut files: Vec<DataFile> = lake.files(table, None).await?;
     files.retain(|file| file.parts.iter().any(|part| part.batch_id == batch_id));
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let visible = Visible::now(lake).await?;
+    visible.keep(&mut files);
     if files.is_empty() {
         return Ok(Vec::new());
     }

@@ -4,7 +4,7 @@ use super::delta::{Lake, LakeError};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Hash, in hex, and size of a file.
 ///
@@ -32,30 +32,33 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// Where originals lie, below the lake.
+pub(crate) const FOLDER: &str = "files";
 /// Bytes of the original in one zstd frame: frames compressed as a whole are faster than one long stream, and a file of
 /// several frames is a zstd file.
 const FRAME_BYTES: u64 = 8 << 20;
 
-fn place(lake: &Lake, sha256: &str) -> PathBuf {
-    lake.root().join("files").join(format!("{sha256}.zst"))
+fn place(sha256: &str) -> String {
+    format!("{FOLDER}/{sha256}.zst")
+}
+
+fn note(content: &str) -> String {
+    format!("{FOLDER}/{content}.mapping")
 }
 
 /// Keeps a copy of `source`, compressed, under its hash. A copy that is there already is left alone.
 ///
 /// # Errors
-/// [`LakeError::Io`] if it cannot be written.
+/// [`LakeError`] if it cannot be written.
 pub fn keep(lake: &Lake, source: &Path, sha256: &str) -> Result<(), LakeError> {
-    let target = place(lake, sha256);
-    if target.exists() {
+    let name = place(sha256);
+    if lake.place().size(&name)?.is_some() {
         return Ok(());
     }
-    let folder = lake.root().join("files");
     let write = |e| LakeError::io("archive", source, e);
-    std::fs::create_dir_all(&folder).map_err(write)?;
-    // Written beside and renamed, so that a killed run leaves no half copy under a valid name.
-    let partial = folder.join(format!("{sha256}.partial"));
     let mut input = File::open(source).map_err(write)?;
-    let mut output = File::create(&partial).map_err(write)?;
+    // It appears when it is finished, so that a killed run leaves no half copy under a valid name.
+    let mut output = lake.place().create(&name)?;
     let mut encoder = zstd::bulk::Compressor::new(1).map_err(write)?;
     let mut chunk = Vec::new();
     loop {
@@ -67,47 +70,41 @@ pub fn keep(lake: &Lake, source: &Path, sha256: &str) -> Result<(), LakeError> {
             break;
         }
     }
-    std::fs::rename(&partial, &target).map_err(write)
+    output.finish()
 }
 
 /// Keeps the mapping file through which a content was read, and notes which it is.
 ///
 /// # Errors
-/// [`LakeError::Io`] if it cannot be written.
+/// [`LakeError`] if it cannot be written.
 pub fn keep_mapping(lake: &Lake, content: &str, mapping: &str, text: &str) -> Result<(), LakeError> {
-    let folder = lake.root().join("files");
-    let write = |e| LakeError::io("archive a mapping in", &folder, e);
-    std::fs::create_dir_all(&folder).map_err(write)?;
-    for (target, bytes) in [
-        (place(lake, mapping), zstd::bulk::compress(text.as_bytes(), 1).map_err(write)?),
-        (folder.join(format!("{content}.mapping")), mapping.as_bytes().to_vec()),
-    ] {
-        let partial = target.with_extension("partial");
-        std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &target)).map_err(write)?;
-    }
-    Ok(())
+    let packed = zstd::bulk::compress(text.as_bytes(), 1).map_err(|e| LakeError::io("archive a mapping in", lake.root(), e))?;
+    lake.place().write(&place(mapping), packed)?;
+    lake.place().write(&note(content), mapping.as_bytes().to_vec())
 }
 
 /// The text of the mapping file through which a content was last read.
 ///
 /// # Errors
-/// [`LakeError::Io`] if one is noted, but not there.
+/// [`LakeError`] if one is noted, but not there.
 pub fn mapping_of(lake: &Lake, content: &str) -> Result<Option<String>, LakeError> {
-    let note = lake.root().join("files").join(format!("{content}.mapping"));
-    let Ok(mapping) = std::fs::read_to_string(&note) else { return Ok(None) };
+    let note = note(content);
+    let Some(mapping) = lake.place().read(&note)? else { return Ok(None) };
+    let failed = |e| LakeError::io("read the mapping of", &lake.root().join(&note), e);
+    let mapping = String::from_utf8(mapping).map_err(|e| failed(std::io::Error::other(e)))?;
     let mut text = String::new();
-    open(lake, mapping.trim())?.read_to_string(&mut text).map_err(|e| LakeError::io("read the mapping of", &note, e))?;
+    open(lake, mapping.trim())?.read_to_string(&mut text).map_err(failed)?;
     Ok(Some(text))
 }
 
 /// Reads an archived original.
 ///
 /// # Errors
-/// [`LakeError::Io`] if the archive lacks it.
+/// [`LakeError`] if the archive lacks it.
 pub fn open(lake: &Lake, sha256: &str) -> Result<Box<dyn Read + Send>, LakeError> {
-    let path = place(lake, sha256);
-    let file = File::open(&path).map_err(|e| LakeError::io("read", &path, e))?;
-    let decoder = zstd::Decoder::new(BufReader::new(file)).map_err(|e| LakeError::io("decompress", &path, e))?;
+    let name = place(sha256);
+    let file = BufReader::new(lake.place().open(&name)?);
+    let decoder = zstd::Decoder::with_buffer(file).map_err(|e| LakeError::io("decompress", &lake.root().join(&name), e))?;
     Ok(Box::new(decoder))
 }
 

@@ -148,7 +148,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn part(batch: &str, span: (i64, i64)) -> Part {
-        Part { batch_id: batch.to_owned(), period_start: Some(span), recorded_at: Some(span), is_invoiced: Some(false) }
+        Part {
+            batch_id: batch.to_owned(),
+            attempt: String::new(),
+            period_start: Some(span),
+            recorded_at: Some(span),
+            is_invoiced: Some(false),
+        }
     }
 
     fn merged(parts: Vec<Part>) -> DataFile {

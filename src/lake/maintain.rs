@@ -3,7 +3,8 @@
 //! A rewrite changes no row. It is committed as Delta's `OPTIMIZE`, so that [`Lake::content_version`] tells what a table *says* by version: an
 //! analysis names its inputs by that, and is the same analysis before and after.
 
-use super::delta::{Lake, LakeError, commit, views};
+use super::commit::{TRIES, pause};
+use super::delta::{Lake, LakeError};
 use super::schema::Table;
 use chrono::{DateTime, Utc};
 use deltalake_core::Path as StorePath;
@@ -14,14 +15,13 @@ use deltalake_core::protocol::checkpoints::create_checkpoint;
 use object_store::ObjectStoreExt as _;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
 
 /// Name of the operation in Delta's log.
 const REWRITE: &str = "OPTIMIZE";
 
 /// A data file as it lies there.
 #[derive(Clone, Debug)]
-pub struct Lying {
+pub struct LyingFile {
     /// Path below the table.
     pub path: String,
     /// Bytes.
@@ -32,31 +32,43 @@ pub struct Lying {
 
 impl Lake {
     /// Puts `adds` in the place of `removed` files, which hold the same rows, in one step: readers see the ones or the others. Without
-    /// either it only tells watchers that files have moved.
+    /// either it only tells watchers that files have moved. Nothing is done if the table does not name all of `removed` any more, as
+    /// another process has merged or replaced them.
     ///
     /// # Errors
-    /// [`LakeError`] if the table was never written, does not name one of `removed`, or its log cannot be written.
+    /// [`LakeError`] if the table was never written, its log cannot be written, or others commit to it again and again.
     pub async fn replace(
         &self,
         table: Table,
         removed: &HashSet<String>,
         adds: Vec<Add>,
         target_size: i64,
-    ) -> Result<u64, LakeError> {
-        let missing =
-            |detail: &str| LakeError::Encode { table: table.name(), action: "replace data files", detail: detail.to_owned() };
-        let opened = self.table(table, None).await?.ok_or_else(|| missing("it was never written"))?;
-        let mut actions: Vec<Action> = Vec::with_capacity(removed.len() + adds.len());
-        if !removed.is_empty() {
-            let views = views(table, &opened).await?;
-            let named = views.iter().filter(|view| removed.contains(view.object_store_path().as_ref()));
-            actions.extend(named.map(|view| Action::Remove(view.remove_action(false))));
-            if actions.len() != removed.len() {
-                return Err(missing("another process has removed some of them"));
+    ) -> Result<Option<u64>, LakeError> {
+        let adds: Vec<Add> = adds.into_iter().map(|add| Add { data_change: false, ..add }).collect();
+        for tried in 0..TRIES {
+            let missing = || LakeError::Encode {
+                table: table.name(),
+                action: "replace data files",
+                detail: "it was never written".to_owned(),
+            };
+            let opened = self.table(table, None).await?.ok_or_else(missing)?;
+            let mut actions: Vec<Action> = Vec::with_capacity(removed.len() + adds.len());
+            if !removed.is_empty() {
+                let views = self.views(table, &opened).await?;
+                let named = views.iter().filter(|view| removed.contains(view.object_store_path().as_ref()));
+                actions.extend(named.map(|view| Action::Remove(view.remove_action(false))));
+                if actions.len() != removed.len() {
+                    return Ok(None);
+                }
             }
+            actions.extend(adds.iter().cloned().map(Action::Add));
+            let operation = DeltaOperation::Optimize { predicate: None, target_size };
+            if let Some(version) = self.commit_actions(table, &opened, actions, operation).await? {
+                return Ok(Some(version));
+            }
+            pause(tried).await;
         }
-        actions.extend(adds.into_iter().map(|add| Action::Add(Add { data_change: false, ..add })));
-        commit(table, &opened, actions, DeltaOperation::Optimize { predicate: None, target_size }).await
+        Err(LakeError::Contended { table: table.name() })
     }
 
     /// Newest version of a table that changed what it says: rewrites are not counted.
@@ -64,18 +76,28 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Delta`] if the log is damaged.
     pub async fn content_version(&self, table: Table) -> Result<Option<u64>, LakeError> {
-        let Some(mut version) = self.version(table).await? else { return Ok(None) };
+        match self.version(table).await? {
+            Some(version) => self.content_version_at(table, version).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The version up to `version` that last changed what the table says.
+    ///
+    /// # Errors
+    /// [`LakeError::Delta`] if the log is damaged.
+    pub(super) async fn content_version_at(&self, table: Table, mut version: u64) -> Result<u64, LakeError> {
         let log = self.unopened(table)?.log_store();
         while version > 0 {
             // A version that stands in a checkpoint alone is taken as it is.
-            let Some(actions) = entry(table, &log, version).await? else { break };
+            let Some(actions) = self.entry(table, &log, version).await? else { break };
             let is_rewrite = actions.iter().any(|action| action["commitInfo"]["operation"] == REWRITE);
             if !is_rewrite {
                 break;
             }
             version -= 1;
         }
-        Ok(Some(version))
+        Ok(version)
     }
 
     /// Sums the log up to now, so that it opens fast, if it has grown by `commits` since it was last summed up. Whether it was.
@@ -86,7 +108,7 @@ impl Lake {
         let Some(opened) = self.table(table, None).await? else { return Ok(false) };
         let last = match opened.log_store().object_store(None).get(&StorePath::from("_delta_log/_last_checkpoint")).await {
             Ok(found) => {
-                let text = found.bytes().await.map_err(|e| LakeError::delta(table, "read the last checkpoint", e.into()))?;
+                let text = found.bytes().await.map_err(|e| self.delta(table, "read the last checkpoint", e.into()))?;
                 serde_json::from_slice::<Value>(&text).ok().and_then(|hint| hint["version"].as_u64())
             }
             Err(_) => None,
@@ -94,7 +116,7 @@ impl Lake {
         if opened.version().unwrap_or(0) < last.unwrap_or(0) + commits {
             return Ok(false);
         }
-        create_checkpoint(&opened, None).await.map_err(|e| LakeError::delta(table, "write a checkpoint", e))?;
+        create_checkpoint(&opened, None).await.map_err(|e| self.delta(table, "write a checkpoint", e))?;
         Ok(true)
     }
 
@@ -107,7 +129,7 @@ impl Lake {
         let Some(newest) = self.version(table).await? else { return Ok(Some(removed)) };
         let log = self.unopened(table)?.log_store();
         for version in (0..=newest).rev() {
-            let Some(actions) = entry(table, &log, version).await? else { return Ok(None) };
+            let Some(actions) = self.entry(table, &log, version).await? else { return Ok(None) };
             let at = actions.iter().find_map(|action| action["commitInfo"]["timestamp"].as_i64());
             if at.is_some_and(|at| at <= since.timestamp_millis()) {
                 break;
@@ -120,59 +142,41 @@ impl Lake {
         Ok(Some(removed))
     }
 
-    /// Opens a data file.
+    /// The data files below a table, whether a version names them or not, by path.
     ///
     /// # Errors
-    /// [`LakeError::Io`] if it is not there.
-    pub fn open_data(&self, table: Table, path: &str) -> Result<File, LakeError> {
-        let path = self.folder(table).join(path);
-        File::open(&path).map_err(|e| LakeError::io("read", &path, e))
+    /// [`LakeError`] if they cannot be listed.
+    pub fn lying(&self, table: Table) -> Result<BTreeMap<String, LyingFile>, LakeError> {
+        let folder = format!("{}/", table.path());
+        let data = self.place().list(&table.path())?.into_iter().filter(|file| file.name.ends_with(".parquet"));
+        let of_table = data.filter_map(|file| {
+            let path = file.name.strip_prefix(&folder)?.to_owned();
+            Some((path.clone(), LyingFile { path, size: file.size, modified: file.modified }))
+        });
+        Ok(of_table.collect())
     }
 
-    /// The data files in a table's folder, whether a version names them or not, by path.
+    /// Removes data files that no version needs.
     ///
     /// # Errors
-    /// [`LakeError::Io`] if the folder cannot be read.
-    pub fn lying(&self, table: Table) -> Result<BTreeMap<String, Lying>, LakeError> {
-        let folder = self.folder(table);
-        let mut found = BTreeMap::new();
-        if !folder.is_dir() {
-            return Ok(found);
-        }
-        for entry in walkdir::WalkDir::new(&folder).into_iter().filter_entry(|entry| entry.file_name() != "_delta_log") {
-            let entry = entry.map_err(|e| LakeError::io("list", &folder, e.into()))?;
-            let is_data = entry.file_type().is_file() && entry.path().extension().is_some_and(|kind| kind == "parquet");
-            if let (true, Ok(path)) = (is_data, entry.path().strip_prefix(&folder)) {
-                let meta = entry.metadata().map_err(|e| LakeError::io("list", entry.path(), e.into()))?;
-                let modified = meta.modified().map_err(|e| LakeError::io("list", entry.path(), e))?;
-                let path = path.to_string_lossy().replace('\\', "/");
-                found.insert(path.clone(), Lying { path, size: meta.len(), modified: modified.into() });
-            }
-        }
-        Ok(found)
+    /// [`LakeError`] if one cannot be removed.
+    pub fn remove_data<'a>(&self, table: Table, paths: impl Iterator<Item = &'a str>) -> Result<(), LakeError> {
+        let names: Vec<String> = paths.map(|path| format!("{}/{path}", table.path())).collect();
+        self.place().remove_all(&names)
     }
 
-    /// Removes a data file that no version needs.
-    ///
-    /// # Errors
-    /// [`LakeError::Io`] if it cannot be removed.
-    pub fn remove_data(&self, table: Table, path: &str) -> Result<(), LakeError> {
-        let path = self.folder(table).join(path);
-        std::fs::remove_file(&path).map_err(|e| LakeError::io("remove", &path, e))
+    /// The actions of one version; nothing if its entry is gone.
+    async fn entry(&self, table: Table, log: &LogStoreRef, version: u64) -> Result<Option<Vec<Value>>, LakeError> {
+        let bytes = log.read_commit_entry(version).await.map_err(|e| self.delta(table, "read the table log", e))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        // Adds are many, and nobody here asks for them.
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"{\"add\""));
+        let parsed: Result<Vec<Value>, _> = lines.map(serde_json::from_slice).collect();
+        let damaged = |e: serde_json::Error| LakeError::Encode {
+            table: table.name(),
+            action: "read the table log",
+            detail: format!("version {version}: {e}"),
+        };
+        parsed.map(Some).map_err(damaged)
     }
-}
-
-/// The actions of one version; nothing if its entry is gone.
-async fn entry(table: Table, log: &LogStoreRef, version: u64) -> Result<Option<Vec<Value>>, LakeError> {
-    let bytes = log.read_commit_entry(version).await.map_err(|e| LakeError::delta(table, "read the table log", e))?;
-    let Some(bytes) = bytes else { return Ok(None) };
-    // Adds are many, and nobody here asks for them.
-    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"{\"add\""));
-    let parsed: Result<Vec<Value>, _> = lines.map(serde_json::from_slice).collect();
-    let damaged = |e: serde_json::Error| LakeError::Encode {
-        table: table.name(),
-        action: "read the table log",
-        detail: format!("version {version}: {e}"),
-    };
-    parsed.map(Some).map_err(damaged)
 }

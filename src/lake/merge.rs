@@ -20,6 +20,7 @@ use super::delivery::Deliveries;
 use super::delta::{DataFile, Lake, LakeError};
 use super::part;
 use super::schema::Table;
+use super::visible::Visible;
 use super::write::{MAX_BUFFERED_BYTES, MAX_BUFFERED_ROWS, PartitionValues, TableWriter, Written};
 use arrow::array::{RecordBatch, new_null_array};
 use arrow::compute::cast;
@@ -28,7 +29,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Type as Physical;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Encoded bytes to those in memory where a file does not say how long its texts are.
@@ -56,13 +57,13 @@ pub struct Merge {
     pub bytes: usize,
 }
 
-/// What can be merged of a table's `files`; `visible` are the complete batches.
+/// What can be merged of a table's `files`: such as hold complete batches only, each of the attempt that counts.
 ///
 /// # Errors
 /// [`LakeError`] if a file's footer cannot be read.
-pub fn plan(lake: &Lake, table: Table, mut files: Vec<DataFile>, visible: &HashSet<String>) -> Result<Vec<Merge>, LakeError> {
+pub fn plan(lake: &Lake, table: Table, mut files: Vec<DataFile>, visible: &Visible) -> Result<Vec<Merge>, LakeError> {
     if is_of_batches(table) {
-        files.retain(|file| !file.parts.is_empty() && file.parts.iter().all(|part| visible.contains(&part.batch_id)));
+        files.retain(|file| visible.has_all(file));
     }
     let mut groups: BTreeMap<(PartitionValues, &'static str), Vec<DataFile>> = BTreeMap::new();
     for (class, files) in classes(table, files) {
@@ -156,7 +157,7 @@ fn one(lake: &Lake, table: Table, merge: &Merge) -> Result<Written, LakeError> {
 
 /// The rows of a file in the table's columns: what older versions did not know is empty.
 fn read(lake: &Lake, table: Table, file: &DataFile, schema: &SchemaRef) -> Result<Vec<RecordBatch>, LakeError> {
-    let parquet = lake.open_data(table, &file.path)?;
+    let parquet = lake.place().parquet(&name(table, file), file.size, true)?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(parquet).map_err(|e| failed(table, file, &e))?;
     if let Some(unknown) = builder.schema().fields().iter().find(|field| schema.field_with_name(field.name()).is_err()) {
         let what = format!("its column `{}` is not known to this version of Shortfall", unknown.name());
@@ -173,13 +174,18 @@ fn read(lake: &Lake, table: Table, file: &DataFile, schema: &SchemaRef) -> Resul
     reader.map(|rows| rows.and_then(conformed)).collect::<Result<_, _>>().map_err(|e| failed(table, file, &e))
 }
 
+/// Its name below the lake.
+fn name(table: Table, file: &DataFile) -> String {
+    format!("{}/{}", table.path(), file.path)
+}
+
 fn failed(table: Table, file: &DataFile, detail: &dyn std::fmt::Display) -> LakeError {
     LakeError::Encode { table: table.name(), action: "merge data files", detail: format!("{}: {detail}", file.path) }
 }
 
 /// Bytes of a file's rows in Arrow, by what its footer says.
 fn bytes_in_memory(lake: &Lake, table: Table, file: &DataFile) -> Result<usize, LakeError> {
-    let parquet = lake.open_data(table, &file.path)?;
+    let parquet = lake.place().parquet(&name(table, file), file.size, false)?;
     let footer: ParquetMetaData = ParquetMetaDataReader::new().parse_and_finish(&parquet).map_err(|e| failed(table, file, &e))?;
     let schema = table.schema();
     let mut bytes = 0;

@@ -4,11 +4,11 @@
 //! of those was, so far as planning asks, stands with the file in the table log (the tag [`TAG`]). Readers then decide about its
 //! parts as they decided about the files (see [`super::contest`]), so that merging changes no answer.
 //!
-//! Cost: some 50 bytes of log per merged file, about what the log said of it before.
+//! Cost: some 70 bytes of log per merged file, about what the log said of it before.
 
 use super::delta::DataFile;
 use super::schema::Table;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 /// Name of the tag that lists the parts.
 pub const TAG: &str = "shortfall.parts";
@@ -18,6 +18,8 @@ pub const TAG: &str = "shortfall.parts";
 pub struct Part {
     /// Their batch.
     pub batch_id: String,
+    /// The attempt to ingest it that wrote them; empty where it was not noted, in lakes of former versions.
+    pub attempt: String,
     /// Smallest and largest `period_start`, in microseconds; none if some rows have none.
     pub period_start: Option<(i64, i64)>,
     /// Smallest and largest `recorded_at`, in microseconds; none if some rows have none.
@@ -26,7 +28,7 @@ pub struct Part {
     pub is_invoiced: Option<bool>,
 }
 
-/// The parts of a merged file as a tag: batch, first and last period, first and last `recorded_at`, whether invoiced (1 or 0), with commas,
+/// The parts of a merged file as a tag: batch, first and last period, first and last `recorded_at`, whether invoiced (1 or 0), attempt, with commas,
 /// empty where there is none; `;` between them.
 ///
 /// Where the key of the table holds no period, versions are looked for among all rows, and one part for each batch and instant is enough.
@@ -42,7 +44,7 @@ pub fn tag(table: Table, files: &[DataFile]) -> String {
     let ends = |span: Option<(i64, i64)>| format!("{},{}", number(span.map(|span| span.0)), number(span.map(|span| span.1)));
     let text = |part: &Part| {
         let is_invoiced = number(part.is_invoiced.map(i64::from));
-        format!("{},{},{},{is_invoiced}", part.batch_id, ends(part.period_start), ends(part.recorded_at))
+        format!("{},{},{},{is_invoiced},{}", part.batch_id, ends(part.period_start), ends(part.recorded_at), part.attempt)
     };
     parts.iter().map(text).collect::<Vec<_>>().join(";")
 }
@@ -57,6 +59,8 @@ pub fn from_tags(tags: Option<&HashMap<String, Option<String>>>) -> Option<Vec<P
 fn part(text: &str) -> Option<Part> {
     let mut cells = text.split(',');
     let batch_id = cells.next()?.to_owned();
+    // What was merged before attempts were noted ends here.
+    let attempt = text.split(',').nth(6).unwrap_or_default().to_owned();
     let mut number = || match cells.next()? {
         "" => Some(None),
         digits => digits.parse().ok().map(Some),
@@ -64,23 +68,7 @@ fn part(text: &str) -> Option<Part> {
     let mut span = || Some(number()?.zip(number()?));
     let (period_start, recorded_at) = (span()?, span()?);
     let is_invoiced = number()?.map(|flag| flag == 1);
-    Some(Part { batch_id, period_start, recorded_at, is_invoiced })
-}
-
-/// Keeps the files, and of merged ones the parts, that belong to `visible` batches. Returns the batches whose rows stand in files that
-/// are kept and must not be seen: such whose mapping was mended since, and such that another process has ingested since `visible` was read.
-pub fn keep_visible(files: &mut Vec<DataFile>, visible: &HashSet<String>) -> BTreeSet<String> {
-    let mut hidden = BTreeSet::new();
-    files.retain_mut(|file| {
-        let is_seen = |part: &Part| visible.contains(&part.batch_id);
-        if !file.parts.iter().any(is_seen) {
-            return false;
-        }
-        hidden.extend(file.parts.iter().filter(|part| !is_seen(part)).map(|part| part.batch_id.clone()));
-        file.parts.retain(is_seen);
-        true
-    });
-    hidden
+    Some(Part { batch_id, attempt, period_start, recorded_at, is_invoiced })
 }
 
 #[cfg(test)]
@@ -91,11 +79,12 @@ mod tests {
     prop_compose! {
         fn any_part()(
             batch in "[0-9a-f]{16}",
+            attempt in "[0-9a-f]{16}|",
             period in prop::option::of(any::<(i64, i64)>()),
             recorded in prop::option::of(any::<(i64, i64)>()),
             is_invoiced: Option<bool>,
         ) -> Part {
-            Part { batch_id: batch, period_start: period, recorded_at: recorded, is_invoiced }
+            Part { batch_id: batch, attempt, period_start: period, recorded_at: recorded, is_invoiced }
         }
     }
 
@@ -113,11 +102,15 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_is_not_visible_is_hidden_where_its_rows_cannot_be_left_out_with_their_file() {
-        let part = |batch: &str| Part { batch_id: batch.to_owned(), period_start: None, recorded_at: None, is_invoiced: None };
-        let mut files = vec![file(vec![part("a"), part("gone")]), file(vec![part("unfinished")]), file(vec![part("b")])];
-        let hidden = keep_visible(&mut files, &HashSet::from(["a".to_owned(), "b".to_owned()]));
-        assert_eq!(hidden, BTreeSet::from(["gone".to_owned()]));
-        assert_eq!(files.iter().map(|file| file.parts.clone()).collect::<Vec<_>>(), [vec![part("a")], vec![part("b")]]);
+    fn what_was_merged_before_attempts_were_noted_is_read() {
+        let tags = HashMap::from([(TAG.to_owned(), Some("0123456789abcdef,1,2,3,3,1".to_owned()))]);
+        let part = Part {
+            batch_id: "0123456789abcdef".to_owned(),
+            attempt: String::new(),
+            period_start: Some((1, 2)),
+            recorded_at: Some((3, 3)),
+            is_invoiced: Some(true),
+        };
+        assert_eq!(from_tags(Some(&tags)), Some(vec![part]));
     }
 }

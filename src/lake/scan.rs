@@ -1,10 +1,13 @@
 //! Data files as a DataFusion table: the one place where the Delta log meets the query engine.
 //!
 //! The files are resolved by the caller, so every reader of a plan (also on another machine) reads the same version. Text columns
-//! are read as views, which group and join without copying.
+//! are read as views, which group and join without copying. A plan names files by URLs of their store, and makes the store known to the session
+//! that runs it; a worker elsewhere must know the store by the same URL.
 
 use super::delta::{DataFile, Lake};
+use super::place::Place;
 use super::schema::Table;
+use super::store::Client;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
@@ -14,23 +17,67 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DataFusionError, Result, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::listing::{ListingTableUrl, PartitionedFile};
+use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_expr::expressions::{self as physical, Column as PhysicalColumn};
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::filter::FilterExecBuilder;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use deltalake_core::Path as StorePath;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use url::Position;
 
-/// Some files of one table, readable by DataFusion.
+/// The column that says whose a row is.
+const BATCH: &str = "batch_id";
+
+/// Some files of one table, readable by DataFusion: all their rows but those of batches that a file hides.
 #[derive(Debug)]
 pub struct FileTable {
-    folder: String,
+    root: Root,
     table_schema: TableSchema,
     files: Vec<DataFile>,
+}
+
+/// Where the table lies.
+#[derive(Debug)]
+enum Root {
+    Folder(String),
+    Store { client: Arc<Client>, table: StorePath },
+}
+
+impl Root {
+    fn of(lake: &Lake, table: Table) -> Self {
+        match lake.place() {
+            Place::Folder(_) => Self::Folder(lake.folder(table).to_string_lossy().into_owned()),
+            Place::Store(client) => Self::Store { client: Arc::clone(client), table: client.at(&table.path()) },
+        }
+    }
+
+    fn path(&self, file: &DataFile) -> Result<StorePath> {
+        let path = match self {
+            Self::Folder(folder) => StorePath::from_absolute_path(format!("{folder}/{}", file.path)),
+            Self::Store { table, .. } => StorePath::parse(format!("{table}/{}", file.path)),
+        };
+        path.map_err(|e| DataFusionError::External(Box::new(e)))
+    }
+
+    /// The store that the engine reads from, made known to it: sessions know of disks alone.
+    fn register(&self, runtime: &RuntimeEnv) -> Result<ObjectStoreUrl> {
+        match self {
+            Self::Folder(_) => Ok(ObjectStoreUrl::local_filesystem()),
+            Self::Store { client, .. } => {
+                let url = ObjectStoreUrl::parse(&client.url[..Position::BeforePath])?;
+                runtime.register_object_store(url.as_ref(), Arc::clone(&client.store));
+                Ok(url)
+            }
+        }
+    }
 }
 
 impl FileTable {
@@ -44,7 +91,7 @@ impl FileTable {
         let file_schema = Arc::new(Schema::new(inside.into_iter().map(as_view).collect::<Vec<_>>()));
         let partition_fields: Vec<FieldRef> = outside.into_iter().map(|field| Arc::new(as_view(field))).collect();
         Self {
-            folder: lake.folder(table).to_string_lossy().into_owned(),
+            root: Root::of(lake, table),
             table_schema: TableSchema::builder(file_schema).with_table_partition_cols(partition_fields).build(),
             files,
         }
@@ -85,8 +132,7 @@ impl FileTable {
     }
 
     fn partitioned_file(&self, file: &DataFile) -> Result<PartitionedFile> {
-        let path = StorePath::from_absolute_path(format!("{}/{}", self.folder, file.path))
-            .map_err(|e| DataFusionError::External(Box::new(e)))?;
+        let path = self.root.path(file)?;
         let values = self
             .table_schema
             .table_partition_cols()
@@ -160,21 +206,67 @@ impl TableProvider for FileTable {
         if files.is_empty() {
             return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema(), projection)?)));
         }
-        let groups = balanced(&files, state.config().target_partitions())
+        let mut by_hidden: BTreeMap<&BTreeSet<String>, Vec<&DataFile>> = BTreeMap::new();
+        for file in files {
+            by_hidden.entry(&file.hidden).or_default().push(file);
+        }
+        let mut scans = Vec::with_capacity(by_hidden.len());
+        for (hidden, files) in by_hidden {
+            scans.push(match hidden.is_empty() {
+                true => self.rows(state, &files, projection.cloned(), limit).await?,
+                false => self.rows_without(state, &files, projection, hidden).await?,
+            });
+        }
+        UnionExec::try_new(scans)
+    }
+}
+
+impl FileTable {
+    /// The rows of some files.
+    async fn rows(
+        &self,
+        state: &dyn Session,
+        files: &[&DataFile],
+        projection: Option<Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let groups = balanced(files, state.config().target_partitions())
             .into_iter()
             .map(|files| files.iter().map(|file| self.partitioned_file(file)).collect::<Result<Vec<_>>>())
             .map(|files| files.map(FileGroup::new))
             .collect::<Result<Vec<_>>>()?;
-        let url = ListingTableUrl::parse(format!("file://{}/", self.folder))
-            .map(|url| url.object_store())
-            .unwrap_or_else(|_| ObjectStoreUrl::local_filesystem());
+        let url = self.root.register(state.runtime_env())?;
         let source = Arc::new(ParquetSource::new(self.table_schema.clone()));
         let config = FileScanConfigBuilder::new(url, source)
             .with_file_groups(groups)
-            .with_projection_indices(projection.cloned())?
+            .with_projection_indices(projection)?
             .with_limit(limit)
             .build();
         ParquetFormat::default().create_physical_plan(state, config).await
+    }
+
+    /// The same, without the rows of batches that must not be seen.
+    async fn rows_without(
+        &self,
+        state: &dyn Session,
+        files: &[&DataFile],
+        projection: Option<&Vec<usize>>,
+        hidden: &BTreeSet<String>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let schema = self.schema();
+        let wanted = projection.cloned().unwrap_or_else(|| (0..schema.fields().len()).collect());
+        let (mut read, batch) = (wanted.clone(), schema.index_of(BATCH)?);
+        let at = wanted.iter().position(|&column| column == batch).unwrap_or_else(|| {
+            // Behind what is asked for.
+            read.push(batch);
+            wanted.len()
+        });
+        let rows = self.rows(state, files, Some(read), None).await?;
+        let batch: Arc<dyn PhysicalExpr> = Arc::new(PhysicalColumn::new(BATCH, at));
+        let hidden = hidden.iter().map(|id| physical::lit(ScalarValue::Utf8View(Some(id.clone())))).collect();
+        let is_seen = physical::in_list(batch, hidden, &true, &rows.schema())?;
+        let asked = (0..wanted.len()).collect::<Vec<_>>();
+        Ok(Arc::new(FilterExecBuilder::new(is_seen, rows).apply_projection(Some(asked))?.build()?))
     }
 }
 

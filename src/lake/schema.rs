@@ -121,6 +121,12 @@ pub fn instant() -> DataType {
 }
 
 impl Table {
+    /// Where it lies below the lake, such as `core/batch`.
+    #[must_use]
+    pub fn path(self) -> String {
+        format!("{}/{}", self.area(), self.name())
+    }
+
     /// Schema in SQL: `core` for what was ingested, `marts` for what was computed.
     #[must_use]
     pub fn area(self) -> &'static str {
@@ -506,6 +512,8 @@ impl Table {
                 ("run_at", instant()),
                 // The months and days that its rows speak of (`ingest::calendar`); nothing where its rows have no service month.
                 ("months", TEXT),
+                // The attempt whose files hold its rows: `lake::visible`.
+                ("attempt", TEXT),
             ],
             Self::Reject => {
                 vec![("batch_id", TEXT), ("source_row", COUNT), ("column_name", TEXT), ("value", TEXT), ("reason", TEXT)]

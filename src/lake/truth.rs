@@ -21,16 +21,16 @@
 use super::contest::{self, Split};
 use super::delivery::{self, Deliveries};
 use super::delta::{DataFile, Lake, LakeError};
-use super::part;
 use super::scan::FileTable;
 use super::schema::{TABLES, Table};
+use super::visible::Visible;
 use super::{usage_sum, version_span};
-use arrow::array::{AsArray, RecordBatch};
 use chrono::{DateTime, Utc};
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::common::{DataFusionError, TableReference};
-use datafusion::prelude::{SessionContext, col, in_list, lit};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use datafusion::prelude::SessionContext;
+use futures::future::join_all;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Schemas of a session; [`register`] fills the first three.
@@ -51,36 +51,57 @@ pub type Versions = BTreeMap<String, u64>;
 pub async fn register(ctx: &SessionContext, lake: &Lake, as_of: Option<DateTime<Utc>>) -> Result<Versions, TruthError> {
     register_schemas(ctx)?;
     let mut versions = Versions::new();
-    let visible = visible_batches(lake).await?;
+    // It is committed last, so it is read first: whatever stands in it is complete in the tables that are read after it.
+    let batches = read(lake, Table::Batch).await?;
+    versions.extend(batches.said_by(Table::Batch));
+    let visible = Visible::of(lake, batches.files.clone()).await?;
     // When a batch arrived decides between versions, so its table comes first.
-    let batches = FileTable::new(lake, Table::Batch, lake.files(Table::Batch, None).await?);
+    let batches = FileTable::new(lake, Table::Batch, batches.files);
     ctx.register_table(TableReference::partial("core", Table::Batch.name()), Arc::new(batches))?;
     let deliveries = delivery::register(ctx).await?;
-    for &table in TABLES.iter().filter(|table| table.area() == "core") {
+    let core: Vec<Table> = TABLES.iter().copied().filter(|table| table.area() == "core" && *table != Table::Batch).collect();
+    // A store answers after some time; all tables are asked at once. All answers are waited for, also where one is an error: a process
+    // that ends meanwhile makes the Delta library's threads panic.
+    let opened = join_all(core.iter().map(|&table| read(lake, table))).await;
+    let mut found: BTreeMap<Table, Vec<DataFile>> = BTreeMap::new();
+    for (table, opened) in core.into_iter().zip(opened) {
+        let mut opened = opened?;
         // Sums are no table of their own to readers: only those of files that count as a whole are true.
-        if table == Table::UsageSum {
-            continue;
+        if table != Table::UsageSum {
+            versions.extend(opened.said_by(table));
+            visible.keep(&mut opened.files);
         }
-        if let Some(version) = lake.content_version(table).await? {
-            versions.insert(table.name().to_owned(), version);
-        }
-        if table == Table::Batch {
-            continue;
-        }
-        let mut files = lake.files(table, None).await?;
-        let hidden = part::keep_visible(&mut files, &visible);
+        found.insert(table, opened.files);
+    }
+    let sums = found.remove(&Table::UsageSum).unwrap_or_default();
+    for (table, files) in found {
         if !table.is_ingested() {
-            let mut rows: Arc<dyn TableProvider> = Arc::new(FileTable::new(lake, table, files));
-            if !hidden.is_empty() {
-                let hidden = hidden.into_iter().map(lit).collect();
-                rows = ctx.read_table(rows)?.filter(in_list(col("batch_id"), hidden, true))?.into_view();
-            }
-            ctx.register_table(TableReference::partial("core", table.name()), rows)?;
+            let rows = FileTable::new(lake, table, files);
+            ctx.register_table(TableReference::partial("core", table.name()), Arc::new(rows))?;
             continue;
         }
-        register_versions(ctx, lake, table, files, &deliveries, &hidden, as_of).await?;
+        register_versions(ctx, lake, table, files, &deliveries, &sums, as_of).await?;
     }
     Ok(versions)
+}
+
+/// The files of a table, and the version that last changed what it says: of the same moment, whoever writes or optimises meanwhile.
+#[derive(Default)]
+struct Read {
+    version: Option<u64>,
+    files: Vec<DataFile>,
+}
+
+impl Read {
+    fn said_by(&self, table: Table) -> Option<(String, u64)> {
+        self.version.map(|version| (table.name().to_owned(), version))
+    }
+}
+
+async fn read(lake: &Lake, table: Table) -> Result<Read, LakeError> {
+    let Some(newest) = lake.newest(table).await? else { return Ok(Read::default()) };
+    let version = lake.content_version_at(table, newest.version).await?;
+    Ok(Read { version: Some(version), files: newest.files })
 }
 
 /// Makes the schemas of the lake known to a session.
@@ -110,39 +131,13 @@ pub enum TruthError {
     Engine(#[from] DataFusionError),
 }
 
-/// Ids of the batches whose ingest was completed.
-///
-/// # Errors
-/// [`TruthError`] if the batch table cannot be read.
-pub async fn visible_batches(lake: &Lake) -> Result<HashSet<String>, TruthError> {
-    batches_at(lake, None).await
-}
-
-/// The same by what a version of the batch table says, or the newest.
-///
-/// # Errors
-/// [`TruthError`] if the batch table cannot be read.
-pub async fn batches_at(lake: &Lake, version: Option<u64>) -> Result<HashSet<String>, TruthError> {
-    let ctx = SessionContext::new();
-    let files = lake.files(Table::Batch, version).await?;
-    let frame = ctx.read_table(Arc::new(FileTable::new(lake, Table::Batch, files)))?;
-    let rows = frame.select_columns(&["batch_id"])?.collect().await?;
-    Ok(texts(&rows))
-}
-
-fn texts(rows: &[RecordBatch]) -> HashSet<String> {
-    rows.iter()
-        .flat_map(|batch| batch.column(0).as_string_view().iter().flatten().map(str::to_owned).collect::<Vec<_>>())
-        .collect()
-}
-
 async fn register_versions(
     ctx: &SessionContext,
     lake: &Lake,
     table: Table,
     mut files: Vec<DataFile>,
     deliveries: &Deliveries,
-    hidden: &BTreeSet<String>,
+    sums: &[DataFile],
     as_of: Option<DateTime<Utc>>,
 ) -> Result<(), TruthError> {
     let limit = as_of.map(|t| t.timestamp_micros());
@@ -153,17 +148,17 @@ async fn register_versions(
     }
     let needs_filter = limit.is_some_and(|limit| files.iter().any(|file| file.recorded_at.is_none_or(|(_, last)| last > limit)));
     let moment = as_of.map(|as_of| format!("TIMESTAMP '{}'", as_of.format("%Y-%m-%dT%H:%M:%S%.6fZ")));
-    let mut filter = format!("WHERE {}", not_of(hidden));
-    if let Some(moment) = moment.as_ref().filter(|_| needs_filter) {
-        filter += &format!(" AND (recorded_at <= {moment} OR is_always_known)");
-    }
+    let filter = match moment.as_ref().filter(|_| needs_filter) {
+        Some(moment) => format!("(recorded_at <= {moment} OR is_always_known)"),
+        None => "true".to_owned(),
+    };
     let (stated, files) = files.into_iter().partition(|file| file.is_stated);
     let Split { plain, contested, mixed, is_contested } = contest::split(table, files, deliveries, skipped_from);
     let name = table.name();
     let (has_mixed, has_stated) = (!mixed.is_empty(), !stated.is_empty());
     let has_contested = has_mixed || !contested.is_empty();
     let whole = |file: &DataFile| limit.is_none_or(|limit| file.recorded_at.is_some_and(|(_, last)| last <= limit));
-    let summed = if table == usage_sum::OF { Some(Summed::of(lake, &plain, whole).await?) } else { None };
+    let summed = (table == usage_sum::OF).then(|| Summed::of(&plain, sums, whole));
     for (part, files) in [("plain", plain), ("contested", contested), ("mixed", mixed), ("stated", stated)] {
         let reference = TableReference::partial("core_history", format!("_{name}_{part}"));
         ctx.register_table(reference, Arc::new(FileTable::new(lake, table, files)))?;
@@ -171,13 +166,13 @@ async fn register_versions(
     let columns: Vec<String> = table.schema().fields().iter().map(|f| f.name().clone()).collect();
     let columns = columns.join(", ");
     let rows = |part: &str| {
-        let whole = format!("SELECT {columns} FROM core_history._{name}_{part} {filter}");
+        let whole = format!("SELECT {columns} FROM core_history._{name}_{part} WHERE {filter}");
         let of_mixed = match part {
             "plain" | "unsummed" if has_mixed => format!("NOT ({is_contested})"),
             "contested" if has_mixed => format!("({is_contested})"),
             _ => return whole,
         };
-        format!("{whole} UNION ALL SELECT {columns} FROM core_history._{name}_mixed {filter} AND {of_mixed}")
+        format!("{whole} UNION ALL SELECT {columns} FROM core_history._{name}_mixed WHERE {filter} AND {of_mixed}")
     };
     let (mut history, mut known) = (vec![rows("plain")], vec![rows("plain")]);
     if has_contested {
@@ -199,8 +194,7 @@ async fn register_versions(
             let reference = TableReference::partial("core_history", format!("_{name}_{part}"));
             ctx.register_table(reference, Arc::new(FileTable::new(lake, of, files)))?;
         }
-        // Of files that count as a whole; but a merged one may hold rows of a batch that is hidden.
-        let of_sums = format!("core_history._{name}_sums WHERE {}", not_of(hidden));
+        let of_sums = format!("core_history._{name}_sums");
         let arrived = |of: &str| format!("SELECT system, provider, service_month, batch_id, recorded_at FROM {of}");
         let mut arrivals = arrived(&of_sums);
         if has_unsummed {
@@ -217,15 +211,6 @@ async fn register_versions(
     view(ctx, "known", name, &known.join(" UNION ALL ")).await
 }
 
-/// The condition that a row's batch is not hidden.
-fn not_of(hidden: &BTreeSet<String>) -> String {
-    if hidden.is_empty() {
-        return "true".to_owned();
-    }
-    let hidden: Vec<String> = hidden.iter().map(|id| format!("'{id}'")).collect();
-    format!("batch_id NOT IN ({})", hidden.join(", "))
-}
-
 /// Uncontested files of usage: the files of sums of those that have one and count as a whole, and the others themselves.
 struct Summed {
     sums: Vec<DataFile>,
@@ -233,17 +218,17 @@ struct Summed {
 }
 
 impl Summed {
-    async fn of(lake: &Lake, plain: &[DataFile], is_whole: impl Fn(&DataFile) -> bool) -> Result<Self, LakeError> {
-        let sums = lake.files(Table::UsageSum, None).await?;
-        let mut sums: HashMap<String, DataFile> = sums.into_iter().map(|file| (file.path.clone(), file)).collect();
+    fn of(plain: &[DataFile], sums: &[DataFile], is_whole: impl Fn(&DataFile) -> bool) -> Self {
+        let sums: HashMap<&str, &DataFile> = sums.iter().map(|file| (file.path.as_str(), file)).collect();
         let mut summed = Self { sums: Vec::new(), unsummed: Vec::new() };
         for file in plain {
-            match sums.remove(&file.path).filter(|_| is_whole(file)) {
-                Some(found) => summed.sums.push(found),
+            match sums.get(file.path.as_str()).filter(|_| is_whole(file)) {
+                // A merged file may hold rows of a batch that is hidden, and so may its sums.
+                Some(&found) => summed.sums.push(DataFile { hidden: file.hidden.clone(), ..found.clone() }),
                 None => summed.unsummed.push(file.clone()),
             }
         }
-        Ok(summed)
+        summed
     }
 }
 

@@ -21,7 +21,6 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::sync::Arc;
 
 /// Buffered bytes of one writer before its largest buffer is flushed.
@@ -200,12 +199,12 @@ impl TableWriter {
         };
         let bytes = encoded(self.table, &self.file_schema, &buffer.batches, order)
             .map_err(|e| self.encode_error("encode Parquet", &e))?;
-        self.written.files.push(self.place(self.table, partition, &path, stats(&buffer), &bytes)?);
+        self.written.files.push(self.place(self.table, partition, &path, stats(&buffer), bytes)?);
         if let Some(sums) = sums {
             let stats = serde_json::json!({ "numRecords": sums.num_rows() });
             let bytes = encoded(Table::UsageSum, &usage_sum::file_schema(), &[sums], None)
                 .map_err(|e| self.encode_error("encode Parquet", &e))?;
-            self.written.sums.push(self.place(Table::UsageSum, partition, &path, stats, &bytes)?);
+            self.written.sums.push(self.place(Table::UsageSum, partition, &path, stats, bytes)?);
         }
         Ok(())
     }
@@ -249,18 +248,15 @@ impl TableWriter {
         partition: &PartitionValues,
         path: &str,
         stats: serde_json::Value,
-        bytes: &[u8],
+        bytes: Vec<u8>,
     ) -> Result<Add, LakeError> {
-        let target = self.lake.folder(table).join(path);
-        if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder).map_err(|e| LakeError::io("create", folder, e))?;
-        }
-        fs::write(&target, bytes).map_err(|e| LakeError::io("write", &target, e))?;
+        let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        self.lake.place().write_data(&format!("{}/{path}", table.path()), bytes)?;
         Ok(Add {
             path: path.to_owned(),
             partition_values: partition.clone().into_iter().collect(),
-            size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-            modification_time: 0,
+            size,
+            modification_time: written_now(),
             data_change: true,
             stats: Some(stats.to_string()),
             ..Add::default()
@@ -332,6 +328,15 @@ fn partition_value(array: &ArrayRef, row: usize) -> Option<PartitionValue<'_>> {
         DataType::Utf8 => Some(PartitionValue::Text(array.as_string::<i32>().value(row))),
         _ => None,
     }
+}
+
+/// When a file is written, in milliseconds: how long it may wait for its commit depends on it, and no row does.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how old a file is when it is committed is told by the clock; no result depends on it"
+)]
+pub(crate) fn written_now() -> i64 {
+    chrono::Utc::now().timestamp_millis()
 }
 
 /// Delta's per-file statistics, for the columns that planning prunes by.

@@ -5,14 +5,13 @@
 //! analysis that tells this receiver compares with runs up to that number only.
 
 use super::target::Target;
-use crate::lake::Lake;
-use std::io;
-use std::path::{Path, PathBuf};
+use crate::lake::{Lake, LakeError};
 
 /// The mark of one receiver.
 #[derive(Debug)]
 pub struct Unsent {
-    path: PathBuf,
+    lake: Lake,
+    name: String,
     is_new: bool,
     /// Number of the newest run that counts as told.
     pub until: usize,
@@ -22,42 +21,35 @@ impl Unsent {
     /// Sets the mark to `newest`, the number of the newest run, or keeps an older one.
     ///
     /// # Errors
-    /// If the file cannot be read or written.
-    pub fn mark(lake: &Lake, target: &Target, newest: usize) -> io::Result<Self> {
-        let folder = lake.root().join(".unsent");
-        let path = folder.join(target.fingerprint());
-        match std::fs::read_to_string(&path) {
+    /// [`LakeError`] if the file cannot be read or written.
+    pub fn mark(lake: &Lake, target: &Target, newest: usize) -> Result<Self, LakeError> {
+        let name = format!(".unsent/{}", target.fingerprint());
+        let earlier = lake.place().read(&name)?;
+        let is_new = earlier.is_none();
+        let until = match earlier {
             // A text that is no number tells more than needed, never less.
-            Ok(text) => Ok(Self { path, is_new: false, until: text.trim().parse().unwrap_or(0).min(newest) }),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(&folder)?;
-                write(&path, newest)?;
-                Ok(Self { path, is_new: true, until: newest })
+            Some(text) => String::from_utf8_lossy(&text).trim().parse().unwrap_or(0).min(newest),
+            None => {
+                lake.place().write(&name, newest.to_string().into_bytes())?;
+                newest
             }
-            Err(e) => Err(e),
-        }
+        };
+        Ok(Self { lake: lake.clone(), name, is_new, until })
     }
 
     /// The receiver is in step.
     ///
     /// # Errors
-    /// If the file cannot be removed.
-    pub fn told(self) -> io::Result<()> {
-        std::fs::remove_file(&self.path)
+    /// [`LakeError`] if the file cannot be removed.
+    pub fn told(self) -> Result<(), LakeError> {
+        self.lake.place().remove(&self.name)
     }
 
     /// Nothing was analysed: an older mark stands, this one goes.
     pub fn forget(self) {
         if self.is_new {
             // One that stays makes the next alert say more, not less.
-            let _ = std::fs::remove_file(&self.path);
+            let _ = self.lake.place().remove(&self.name);
         }
     }
-}
-
-/// Whole or not at all.
-fn write(path: &Path, number: usize) -> io::Result<()> {
-    let beside = path.with_extension("part");
-    std::fs::write(&beside, number.to_string())?;
-    std::fs::rename(beside, path)
 }

@@ -309,7 +309,12 @@ fn after_every_kill_a_beginning_of_the_history_stands() {
     }
     assert!(seen.iter().any(|&count| count < order.len()), "no run was killed before its end");
     on_lake(&killed, &["ingest", &folder.display().to_string()]).says(1, &[]);
-    let comparable = |lake: &Path| -> BTreeSet<BTreeMap<String, String>> { rows(lake, Table::Batch).into_iter().collect() };
+    let comparable = |lake: &Path| -> BTreeSet<BTreeMap<String, String>> {
+        let mut batches = rows(lake, Table::Batch);
+        // Named by lot.
+        batches.iter_mut().for_each(|batch| drop(batch.remove("attempt")));
+        batches.into_iter().collect()
+    };
     assert_eq!(comparable(&killed), comparable(&whole));
     on_lake(&killed, &["check"]).says(0, &["the lake is whole"]);
     for view in ["source_month", "watermark", "calendar_gap"] {

@@ -21,7 +21,7 @@ fn ingest(lake: &Path, exports: &Path) -> std::process::Command {
 }
 
 /// A small book with every kind of export, and a file with rejects.
-fn exports(place: &Place) -> std::path::PathBuf {
+pub fn exports(place: &Place) -> std::path::PathBuf {
     let all = place.path("msp").display().to_string();
     shortfall(&["synth", "--out", &all, "--customers", "3", "--months", "12"]).says(0, &[]);
     let exports = place.path("msp/exports");
@@ -49,6 +49,8 @@ fn visible(lake: &Path) -> BTreeMap<&'static str, Vec<BTreeMap<String, String>>>
     let of_table = |&table: &Table| {
         let mut all = rows(lake, table);
         all.retain(|row| ids.contains(&&row["batch_id"]));
+        // Named by lot.
+        all.iter_mut().for_each(|row| drop(row.remove("attempt")));
         all.sort();
         (table.name(), all)
     };

@@ -1,5 +1,6 @@
 //! The `shortfall` command on files: good ones, broken ones, corrected ones, and when it is killed.
 
+mod attempts;
 mod autotask;
 mod backfill;
 mod bad_input;
@@ -13,13 +14,16 @@ mod exports;
 mod fuzz;
 mod halo;
 mod kill;
+mod lake_on_s3;
 mod mapping;
 mod object_store;
 mod optimize;
+mod optimize_on_s3;
 mod quirks;
 mod real_data;
 mod repeat;
 mod runs;
+mod s3;
 mod support;
 mod trace;
 mod truth;

@@ -1,68 +1,16 @@
 //! Exports in an object store, read from a real S3 server in this process.
 
 use super::containers::zipped;
-use super::support::{Place, Ran, command, rows};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
-use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
-use s3s_fs::FileSystem;
+use super::s3::{SECRET, Server};
+use super::support::{Place, Ran, rows};
 use shortfall::lake::Table;
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
 const FX: &str = "date,from_currency,to_currency,rate,source\n";
-const SECRET: &str = "wJalrXUtnFEMI-secret-of-this-test";
-
-/// A server with one bucket; it goes with the value.
-struct Server {
-    folder: TempDir,
-    endpoint: String,
-    _runtime: Runtime,
-}
 
 impl Server {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::create_dir(folder.path().join("bucket")).expect("a bucket");
-        let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("a folder"));
-        service.set_auth(SimpleAuth::from_single("key-id", SECRET));
-        let service = service.build();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        runtime.spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                let service = service.clone();
-                tokio::spawn(async move {
-                    let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await;
-                });
-            }
-        });
-        Self { folder, endpoint, _runtime: runtime }
-    }
-
-    fn put(&self, key: &str, content: impl AsRef<[u8]>) {
-        let path = self.folder.path().join("bucket").join(key);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        std::fs::write(path, content).expect("an object");
-    }
-
     #[track_caller]
     fn ingest(&self, place: &Place, url: &str, secret: &str) -> Ran {
-        let lake = place.lake().display().to_string();
-        let output = command(&["ingest", "--lake", &lake, url])
-            .env("AWS_ENDPOINT_URL", &self.endpoint)
-            .env("AWS_ALLOW_HTTP", "true")
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "key-id")
-            .env("AWS_SECRET_ACCESS_KEY", secret)
-            .output()
-            .expect("the binary starts");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-        let ran = Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) };
-        assert!(!ran.out.contains(secret) && !ran.err.contains(secret) && !ran.err.contains("panicked"), "{ran}");
-        ran
+        self.run_as(secret, &["ingest", "--lake", &place.lake().display().to_string(), url])
     }
 }
 

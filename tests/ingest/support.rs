@@ -3,9 +3,11 @@
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
+use shortfall::lake::delta::DataFile;
+use shortfall::lake::part::Part;
 use shortfall::lake::schema::TABLES;
 use shortfall::lake::{Lake, Table};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -196,26 +198,41 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sources")
 }
 
-/// Every row of a table's files, as text by column; read without SQL, which costs a debug build a quarter of a second.
+/// Every row of a table's files, as text by column; read without SQL, which costs a debug build a quarter of a second. Of a batch that is
+/// visible only the files of its attempt count.
 #[track_caller]
 pub fn rows(lake: &Path, table: Table) -> Vec<BTreeMap<String, String>> {
     let lake = Lake::open(lake).expect("a lake");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let files = runtime.block_on(lake.files(table, None)).expect("a table log");
+    let files = |table| runtime.block_on(lake.files(table, None)).expect("a table log");
+    let batches: Vec<_> = files(Table::Batch).iter().flat_map(|file| rows_of(&lake, Table::Batch, file)).collect();
+    if table == Table::Batch {
+        return batches;
+    }
+    // Of a merged file the rows of another attempt are left out, of any other the file.
+    let attempts: BTreeMap<&String, &String> = batches.iter().map(|batch| (&batch["batch_id"], &batch["attempt"])).collect();
+    let is_other = |part: &&Part| attempts.get(&part.batch_id).is_some_and(|attempt| **attempt != part.attempt);
     let mut rows = Vec::new();
-    for file in files {
-        let parquet = std::fs::File::open(lake.folder(table).join(&file.path)).expect("a data file");
-        let reader = ParquetRecordBatchReaderBuilder::try_new(parquet).and_then(|b| b.build()).expect("Parquet");
-        for batch in reader.map(|batch| batch.expect("rows")) {
-            let schema = batch.schema();
-            let options = FormatOptions::default();
-            for at in 0..batch.num_rows() {
-                let cell = |column: usize| {
-                    let cells = ArrayFormatter::try_new(batch.column(column), &options).expect("a printable type");
-                    (schema.field(column).name().clone(), cells.value(at).to_string())
-                };
-                rows.push((0..batch.num_columns()).map(cell).collect());
-            }
+    for file in files(table) {
+        let others: BTreeSet<String> = file.parts.iter().filter(is_other).map(|part| part.batch_id.clone()).collect();
+        rows.extend(rows_of(&lake, table, &file).into_iter().filter(|row| !others.contains(&row["batch_id"])));
+    }
+    rows
+}
+
+fn rows_of(lake: &Lake, table: Table, file: &DataFile) -> Vec<BTreeMap<String, String>> {
+    let mut rows = Vec::new();
+    let parquet = std::fs::File::open(lake.folder(table).join(&file.path)).expect("a data file");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(parquet).and_then(|b| b.build()).expect("Parquet");
+    for batch in reader.map(|batch| batch.expect("rows")) {
+        let schema = batch.schema();
+        let options = FormatOptions::default();
+        for at in 0..batch.num_rows() {
+            let cell = |column: usize| {
+                let cells = ArrayFormatter::try_new(batch.column(column), &options).expect("a printable type");
+                (schema.field(column).name().clone(), cells.value(at).to_string())
+            };
+            rows.push((0..batch.num_columns()).map(cell).collect());
         }
     }
     rows

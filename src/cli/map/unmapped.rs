@@ -17,8 +17,7 @@ pub(in crate::cli) struct UnmappedMoney {
 
 /// What is unmapped in the lake; nothing is read where no vendor and no invoice is in it.
 pub(in crate::cli) fn unmapped_money(context: &Context, lake: &Lake) -> Result<Vec<UnmappedMoney>, Failure> {
-    let has_rows = |table: Table| lake.folder(table).exists();
-    if !has_rows(Table::VendorUsage) && !has_rows(Table::InvoiceLine) {
+    if !lake.has(Table::VendorUsage)? && !lake.has(Table::InvoiceLine)? {
         return Ok(Vec::new());
     }
     let reader = Reader::open(context, lake)?;
