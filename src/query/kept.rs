@@ -5,10 +5,11 @@
 //!                    └──> from then on the whole fact goes to temporary Parquet files, one of each partition; they go with the table
 //! ```
 //! Without a limit everything stays in memory. What is on disk costs decoding, and of that only the columns that a query asks for.
-//! Texts of a batch refer to larger buffers; they are copied out of them first, so that what is counted is what is held.
+//! Batches refer to larger buffers; they are copied out of them first ([`super::compact`]), so that what is counted is what is held.
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, SchemaRef};
+use super::compact::compact;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
@@ -147,15 +148,6 @@ async fn part(
         return Ok(Part::Disk(file.finish()?));
     }
     Ok(Part::Memory(batches, held))
-}
-
-/// The batch without what its texts do not need of the buffers behind them.
-fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
-    let columns = batch.columns().iter().map(|column| match column.data_type() {
-        DataType::Utf8View => Arc::new(column.as_string_view().gc()) as ArrayRef,
-        _ => Arc::clone(column),
-    });
-    Ok(RecordBatch::try_new(batch.schema(), columns.collect())?)
 }
 
 /// A temporary Parquet file; it is deleted when this is dropped.
