@@ -24,8 +24,8 @@ pub fn context(partitions: usize) -> SessionContext {
 /// # Errors
 /// DataFusion's, if the place for temporary files cannot be used.
 pub fn within(partitions: usize, memory: usize) -> datafusion::common::Result<SessionContext> {
-    // A sort needs room for a batch at least.
-    let config = configuration(partitions).with_batch_size((memory / (128 << 10)).clamp(512, 8192));
+    // A sort needs room for a batch at least, and a merge for one of each run.
+    let config = configuration(partitions).with_batch_size((memory / (512 << 10)).clamp(256, 8192));
     let mut config = config.with_extension(Arc::new(Room::new(memory / 4)));
     // What each sort keeps to merge what it has written. A plan of many joins has a hundred sorts at once.
     config.options_mut().execution.sort_spill_reservation_bytes = (memory / 1024).clamp(16 << 10, 10 << 20);
