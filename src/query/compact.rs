@@ -2,26 +2,31 @@
 //!
 //! A sum, a fact in memory and a join give slices of large arrays: 8,192 rows that refer to the buffers of a million. An operator that holds them
 //! asks the memory pool for the million rows each time, and fails at once where it would need little. So below every sort, and below the
-//! side of a hash join that is held, each batch is copied out of its buffers if they are more than twice what its rows need.
+//! side of a join that is held, each batch is copied out of its buffers if they are more than twice what its rows need.
+//!
+//! A nested loop join whose held side does not fit asks for that side anew, to put it on disk. What was dealt out to threads comes only once, and
+//! the engine panics (DataFusion 55.2, `RepartitionExec`): here it is an error, that memory is short.
 //!
 //! Cost: one copy of the rows that are sorted or held, only within `--memory-limit`.
 
 use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, RecordBatch, make_array};
 use arrow::datatypes::DataType;
-use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
-use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec};
+use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt as _;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Puts [`CompactExec`] where batches are held.
 #[derive(Debug)]
@@ -30,12 +35,14 @@ pub(super) struct CompactWhatIsHeld;
 impl PhysicalOptimizerRule for CompactWhatIsHeld {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|plan| {
-            // A sort has one input; of a hash join the first is held.
-            if !plan.is::<SortExec>() && !plan.is::<HashJoinExec>() {
+            // A sort has one input; of these joins the first is held.
+            let is_loop = plan.is::<NestedLoopJoinExec>();
+            if !is_loop && !plan.is::<SortExec>() && !plan.is::<HashJoinExec>() {
                 return Ok(Transformed::no(plan));
             }
             let mut inputs: Vec<Arc<dyn ExecutionPlan>> = plan.children().into_iter().map(Arc::clone).collect();
-            inputs[0] = Arc::new(CompactExec { input: Arc::clone(&inputs[0]) });
+            let comes_once = is_loop && inputs[0].exists(|below| Ok(below.is::<RepartitionExec>()))?;
+            inputs[0] = Arc::new(CompactExec::new(Arc::clone(&inputs[0]), comes_once));
             let same = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
             Ok(Transformed::yes(plan.replace_children(inputs, same)?))
         })
@@ -55,6 +62,14 @@ impl PhysicalOptimizerRule for CompactWhatIsHeld {
 #[derive(Debug)]
 struct CompactExec {
     input: Arc<dyn ExecutionPlan>,
+    /// Where the input can be asked for once: the partitions that were.
+    asked: Option<Mutex<BTreeSet<usize>>>,
+}
+
+impl CompactExec {
+    fn new(input: Arc<dyn ExecutionPlan>, comes_once: bool) -> Self {
+        Self { input, asked: comes_once.then(Mutex::default) }
+    }
 }
 
 impl DisplayAs for CompactExec {
@@ -96,14 +111,20 @@ impl ExecutionPlan for CompactExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self { input: children.swap_remove(0) }))
+        Ok(Arc::new(Self::new(children.swap_remove(0), self.asked.is_some())))
     }
 
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self { input: children.swap_remove(0) }))
+        Ok(Arc::new(Self::new(children.swap_remove(0), self.asked.is_some())))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        if let Some(asked) = &self.asked
+            && !asked.lock().unwrap_or_else(PoisonError::into_inner).insert(partition)
+        {
+            let message = "the side of a nested loop join that is held in memory does not fit".to_owned();
+            return Err(DataFusionError::ResourcesExhausted(message));
+        }
         let rows = self.input.execute(partition, context)?;
         let schema = rows.schema();
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows.map(|batch| compact(&batch?)))))
@@ -185,5 +206,15 @@ mod tests {
             let shown = displayable(plan.as_ref()).indent(false).to_string();
             assert_eq!(shown.matches("CompactExec").count(), compacts, "{shown}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_nested_loop_join_that_does_not_fit_is_an_error() {
+        // The held side is dealt out to threads by its sum, and is far larger than all memory.
+        let sql = "SELECT count(*) FROM (SELECT n, sum(n) AS s FROM (SELECT unnest(generate_series(1, 300000)) AS n) GROUP BY n) AS a
+                   JOIN (SELECT n, sum(n) AS s FROM (SELECT unnest(generate_series(1, 300001)) AS n) GROUP BY n) AS b ON a.n + a.s < b.s - 599990";
+        let ctx = session::within(2, 4 << 20).expect("a session");
+        let error = ctx.sql(sql).await.expect("a plan").collect().await.expect_err("memory is short");
+        assert!(matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)), "{error}");
     }
 }
