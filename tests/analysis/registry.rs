@@ -336,9 +336,12 @@ fn every_fact_and_signal_runs_on_a_lake_without_rows() {
             let plan = frame.create_physical_plan().await.expect("a plan");
             let plan = displayable(plan.as_ref()).indent(false).to_string();
             let by_pairs = plan.lines().filter(|line| {
-                line.contains("JoinExec") && line.split_once("filter=").is_some_and(|(_, filter)| filter.contains("normalise_id("))
+                line.contains("JoinExec")
+                    && line.split_once("filter=").is_some_and(|(_, filter)| filter.contains("normalise_id("))
             });
-            wrong.extend(by_pairs.map(|line| format!("{}: an id is normalised for every pair of rows: {}", query.path, line.trim())));
+            wrong.extend(
+                by_pairs.map(|line| format!("{}: an id is normalised for every pair of rows: {}", query.path, line.trim())),
+            );
         }
         // Those that compare read two such lakes.
         for (name, query) in catalog.folder("history").filter(|(name, _)| !name.starts_with("compare")) {
