@@ -16,7 +16,6 @@ use arrow::datatypes::{DataType, Date32Type, Int64Type};
 use chrono::{Duration, NaiveDate};
 use datafusion::common::TableReference;
 use datafusion::prelude::SessionContext;
-use deltalake_core::kernel::Add;
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -79,25 +78,40 @@ pub fn conform(table: Table, batch: &RecordBatch) -> Result<RecordBatch, LakeErr
     RecordBatch::try_new(schema, columns).map_err(failed)
 }
 
-/// Writes one mart for a run and returns its new version, in which its files are those of this run, whoever writes at the same time.
-///
-/// # Errors
-/// [`LakeError`] if it cannot be written.
-pub async fn publish(lake: &Lake, table: Table, run_id: &str, quarter: &str, batches: &[RecordBatch]) -> Result<u64, LakeError> {
-    let mode = match table {
-        Table::FactMonthly => Mode::Overwrite,
-        _ => Mode::ReplacePartition("quarter", quarter.to_owned()),
-    };
-    lake.commit(table, written(lake, table, run_id, batches)?, mode).await
+/// One mart of a run on its way: rows go to files as they come, and are seen when it is published.
+pub struct Mart<'a> {
+    lake: &'a Lake,
+    table: Table,
+    writer: TableWriter,
 }
 
-fn written(lake: &Lake, table: Table, id: &str, batches: &[RecordBatch]) -> Result<Vec<Add>, LakeError> {
-    let attempt = format!("{:016x}", rand::random::<u64>());
-    let mut writer = TableWriter::new(lake, table, id, &attempt);
-    for batch in batches {
-        writer.push(&conform(table, batch)?)?;
+impl<'a> Mart<'a> {
+    /// An empty mart.
+    #[must_use]
+    pub fn new(lake: &'a Lake, table: Table, run_id: &str) -> Self {
+        let attempt = format!("{:016x}", rand::random::<u64>());
+        Self { lake, table, writer: TableWriter::new(lake, table, run_id, &attempt) }
     }
-    Ok(writer.finish()?.files)
+
+    /// Takes rows; columns by name.
+    ///
+    /// # Errors
+    /// [`LakeError`] if they cannot be written.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
+        self.writer.push(&conform(self.table, batch)?)
+    }
+
+    /// Makes them the mart of their quarter and returns its new version, in which its files are those of this run, whoever writes at the same time.
+    ///
+    /// # Errors
+    /// [`LakeError`] if they cannot be written.
+    pub async fn publish(self, quarter: &str) -> Result<u64, LakeError> {
+        let mode = match self.table {
+            Table::FactMonthly => Mode::Overwrite,
+            _ => Mode::ReplacePartition("quarter", quarter.to_owned()),
+        };
+        self.lake.commit(self.table, self.writer.finish()?.files, mode).await
+    }
 }
 
 /// Appends a row that follows from those that are there (a number, say) to the version of the table that they were read from; `false` if the
@@ -106,8 +120,9 @@ fn written(lake: &Lake, table: Table, id: &str, batches: &[RecordBatch]) -> Resu
 /// # Errors
 /// [`LakeError`] if it cannot be written.
 pub async fn append_after(lake: &Lake, table: Table, read: Option<u64>, id: &str, row: &RecordBatch) -> Result<bool, LakeError> {
-    let adds = written(lake, table, id, std::slice::from_ref(row))?;
-    Ok(lake.commit_after(table, read, adds, Mode::Append).await?.is_some())
+    let mut rows = Mart::new(lake, table, id);
+    rows.push(row)?;
+    Ok(lake.commit_after(table, read, rows.writer.finish()?.files, Mode::Append).await?.is_some())
 }
 
 /// Every run, oldest first.

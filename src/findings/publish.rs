@@ -5,7 +5,7 @@ use super::cell::Cell;
 use super::coverage::Coverage;
 use super::error::AnalyzeError;
 use super::fold::Folded;
-use super::marts::{self, Run};
+use super::marts::{self, Mart, Run};
 use super::read::{date_days, month_days, to_batch};
 use super::recoverable::Money;
 use super::recovered::{Key, Recovered};
@@ -23,6 +23,7 @@ use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::prelude::SessionContext;
+use futures::TryStreamExt as _;
 use rust_decimal::Decimal;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -58,25 +59,35 @@ pub(super) async fn publish(ctx: &SessionContext, lake: &Lake, results: Results<
     }
     let encode = AnalyzeError::arrow("writing the marts");
     let failed = AnalyzeError::engine("writing the marts");
-    let facts = ctx.table("facts.fact_monthly").await.map_err(&failed)?.collect().await.map_err(&failed)?;
     let bridge = format!(
         "SELECT *, '{quarter}' AS quarter, '{run_id}' AS run_id FROM facts.gap_bridge ORDER BY customer_key, service_key, currency, month, cause"
     );
-    let bridge = super::analyze::texts(ctx, &bridge).await?;
     let mut marts_versions = Versions::new();
     let began = written_now();
+    let mut publish = async |table: Table, mart: Mart<'_>| -> Result<(), AnalyzeError> {
+        marts_versions.insert(table.name().to_owned(), mart.publish(&quarter).await?);
+        Ok(())
+    };
+    // These two grow with the book: they are never in memory as a whole.
+    for (table, sql) in [(Table::FactMonthly, "SELECT * FROM facts.fact_monthly"), (Table::GapBridge, &bridge)] {
+        let mut mart = Mart::new(lake, table, run_id);
+        let mut rows = ctx.sql(sql).await.map_err(&failed)?.execute_stream().await.map_err(&failed)?;
+        while let Some(batch) = rows.try_next().await.map_err(&failed)? {
+            mart.push(&batch)?;
+        }
+        publish(table, mart).await?;
+    }
     for (table, rows) in [
-        (Table::FactMonthly, facts),
-        (Table::GapBridge, bridge),
-        (Table::Finding, vec![findings(results.folded, run_id).map_err(&encode)?]),
-        (Table::FindingEvidence, vec![evidence(results, &quarter).map_err(&encode)?]),
-        (Table::FindingCause, vec![causes(results.causes, &quarter, run_id).map_err(&encode)?]),
-        (Table::Recovered, vec![recovered(results.recovered, &quarter, run_id).map_err(&encode)?]),
-        (Table::Scorecard, vec![scorecard(results.scorecard, &quarter, run_id).map_err(&encode)?]),
-        (Table::Coverage, vec![coverage(results.coverage, &quarter, run_id).map_err(&encode)?]),
+        (Table::Finding, findings(results.folded, run_id).map_err(&encode)?),
+        (Table::FindingEvidence, evidence(results, &quarter).map_err(&encode)?),
+        (Table::FindingCause, causes(results.causes, &quarter, run_id).map_err(&encode)?),
+        (Table::Recovered, recovered(results.recovered, &quarter, run_id).map_err(&encode)?),
+        (Table::Scorecard, scorecard(results.scorecard, &quarter, run_id).map_err(&encode)?),
+        (Table::Coverage, coverage(results.coverage, &quarter, run_id).map_err(&encode)?),
     ] {
-        let version = marts::publish(lake, table, run_id, &quarter, &rows).await?;
-        marts_versions.insert(table.name().to_owned(), version);
+        let mut mart = Mart::new(lake, table, run_id);
+        mart.push(&rows)?;
+        publish(table, mart).await?;
     }
     // Its number makes it the newest, so it must be the newest when it is committed: another analysis may end at the same time.
     for tried in 0..TRIES {

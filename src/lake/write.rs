@@ -30,6 +30,9 @@ pub(super) const MAX_BUFFERED_ROWS: usize = 4 << 20;
 /// Rows of a row group: the unit of pruning and of parallel reading.
 const ROW_GROUP_ROWS: usize = 256 << 10;
 
+/// Rows that are put in order at a time: a copy of them is all that sorting adds to what is buffered.
+const ORDERED_ROWS: usize = 32 << 10;
+
 pub(super) type PartitionValues = BTreeMap<String, Option<String>>;
 
 /// Writes the rows of one table that come from one batch.
@@ -277,8 +280,8 @@ fn encoded(
         None => batches.iter().try_for_each(|rows| writer.write(rows))?,
         Some(order) => {
             let batches: Vec<&RecordBatch> = batches.iter().collect();
-            for group in order.chunks(ROW_GROUP_ROWS) {
-                writer.write(&interleave_record_batch(&batches, group)?)?;
+            for rows in order.chunks(ORDERED_ROWS) {
+                writer.write(&interleave_record_batch(&batches, rows)?)?;
             }
         }
     }
