@@ -4,9 +4,9 @@
     python run.py                                             # 100,000 and 1,000,000 rows: some minutes
     python run.py --rows 1000000,10000000,100000000 --readme  # the table and plot in the README
 
-The rows are those of `../peers/generate.py`: 36 months of a cloud bill by day, a file a month; more rows are more customers. Each file is
-written, ingested in a process of its own, and deleted: a hundred million rows are 40 GB of CSV. Seconds, CPU seconds (user and system) and peak memory
-are those of the processes of `shortfall`, from start to end.
+The rows are those of `../peers/generate.py`: 36 months of a cloud bill by day, a file a month; more rows are more customers. Files are
+written until they fill `--disk`, ingested by one process, and deleted: a hundred million rows are 40 GB of CSV. Seconds, CPU seconds (user and system)
+and peak memory are those of the processes of `shortfall`, from start to end.
 
 Projection: seconds per row of the largest size, times a billion. It holds if what the table shows goes on: that the cost of a row is flat.
 Memory is not projected for ingest, whose buffers are bounded; that of an analysis grows with its cells (customer, service, month), and
@@ -74,12 +74,21 @@ def measure(rows: int, arguments: argparse.Namespace) -> Size:
         shutil.rmtree(folder, ignore_errors=True)
     (data / "usage").mkdir(parents=True)
     base = [str(arguments.shortfall), "--threads", str(arguments.threads)]
-    ingest, written = Cost(), 0
+    ingest, written, waiting = Cost(), 0, []
+
+    def land() -> None:
+        nonlocal ingest
+        ingest = ingest.plus(process([*base, "ingest", str(data), "--lake", str(lake)])[0])
+        for file in waiting:
+            file.unlink()
+        waiting.clear()
+
     for file, height in months(rows, data, arguments.seed):
-        ingest = ingest.plus(process([*base, "ingest", str(file), "--lake", str(lake)])[0])
         written += height
-        file.unlink()
-    process([*base, "ingest", str(data), "--lake", str(lake)])
+        waiting.append(file)
+        if sum(file.stat().st_size for file in waiting) >= arguments.disk << 30:
+            land()
+    land()
     runs = []
     for _ in range(arguments.runs):
         # An analysis that was made before is only shown again: its marts go first.
@@ -158,6 +167,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "shortfall-growth", help="folder for files and lakes")
     parser.add_argument("--shortfall", type=Path, default=HERE / "../../target/release/shortfall", help="the release binary")
+    parser.add_argument("--disk", type=int, default=8, help="GiB of files that lie on the disk at a time")
     parser.add_argument("--keep", action="store_true", help="leave the lakes in the work folder")
     parser.add_argument("--readme", action="store_true", help="write the table and the plot into the README")
     parser.add_argument("analyze", nargs="*", help="options for `analyze`, after `--`")
