@@ -26,7 +26,7 @@ pub use manifest::{Change, ChangeKind};
 use crate::bi;
 use crate::findings::marts::newest_runs;
 use crate::lake::Lake;
-use crate::lake::delta::lock;
+use crate::lake::lock::lock;
 use crate::query::catalog::Catalog;
 use crate::query::session;
 use crate::steps::{Silent, Steps};

@@ -5,6 +5,7 @@
 //! lists both ([`super::part`]). A batch is visible once it stands in `core/batch` (or `marts/run`), which is committed last, and of its files
 //! those of the attempt that stands there: readers see all of it once or nothing, also after a `kill -9`, and also where two processes have ingested one file.
 
+use super::lock::{WriteLock, lock};
 use super::part::{self, Part};
 use super::place::Place;
 use super::schema::Table;
@@ -142,12 +143,6 @@ pub struct Lake {
     place: Place,
 }
 
-/// The right to write to a lake; it ends when it is dropped.
-#[derive(Debug)]
-pub struct WriteLock {
-    _file: Option<std::fs::File>,
-}
-
 impl Lake {
     /// The lake at `root`, a folder or a URL, which need not exist yet.
     ///
@@ -196,8 +191,8 @@ impl Lake {
     /// [`LakeError::Io`] if the lock file cannot be made.
     pub fn lock(&self) -> Result<Option<WriteLock>, LakeError> {
         match &self.place {
-            Place::Folder(folder) => Ok(lock(folder)?.map(|file| WriteLock { _file: Some(file) })),
-            Place::Store(_) => Ok(Some(WriteLock { _file: None })),
+            Place::Folder(folder) => lock(folder),
+            Place::Store(_) => Ok(Some(WriteLock::of_store())),
         }
     }
 
@@ -404,17 +399,6 @@ impl Lake {
             .collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
-    }
-}
-
-/// Takes a folder's lock; nothing if another process holds it. It is free again when the file is dropped, or its process ends.
-pub(crate) fn lock(folder: &Path) -> Result<Option<std::fs::File>, LakeError> {
-    let path = folder.join(".lock");
-    let file = std::fs::File::create(&path).map_err(|e| LakeError::io("create", &path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-        Err(std::fs::TryLockError::Error(e)) => Err(LakeError::io("lock", &path, e)),
     }
 }
 

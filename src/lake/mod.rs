@@ -5,6 +5,7 @@ pub(crate) mod commit;
 pub mod contest;
 pub mod delivery;
 pub mod delta;
+pub(crate) mod lock;
 pub mod maintain;
 pub mod merge;
 pub(crate) mod object;
