@@ -4,6 +4,7 @@
 pub mod bi;
 pub mod check;
 pub mod cli;
+pub mod cluster;
 pub mod export;
 pub mod findings;
 pub mod foreign;
@@ -24,3 +25,4 @@ pub mod sources;
 pub mod spreadsheet;
 pub mod steps;
 pub mod synth;
+pub mod text_view;

@@ -1,4 +1,4 @@
-//! Where the rows of a fact are kept while others read them: in memory, or on disk where memory is limited.
+//! Where the rows of a fact are kept while others read them: in memory, or on disk where memory is limited. (On a cluster: [`super::shared`].)
 //!
 //! ```text
 //! rows of a partition ──> memory, as long as all facts together stay within their share of the limit
@@ -7,8 +7,9 @@
 //! Without a limit everything stays in memory. What is on disk costs decoding, and of that only the columns that a query asks for.
 //! Texts of a batch refer to larger buffers; they are copied out of them first, so that what is counted is what is held.
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, SchemaRef};
+use crate::text_view::compact;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
@@ -149,15 +150,6 @@ async fn part(
     Ok(Part::Memory(batches, held))
 }
 
-/// The batch without what its texts do not need of the buffers behind them.
-fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
-    let columns = batch.columns().iter().map(|column| match column.data_type() {
-        DataType::Utf8View => Arc::new(column.as_string_view().gc()) as ArrayRef,
-        _ => Arc::clone(column),
-    });
-    Ok(RecordBatch::try_new(batch.schema(), columns.collect())?)
-}
-
 /// A temporary Parquet file; it is deleted when this is dropped.
 struct File {
     /// Its place, as long as this is held.
@@ -247,13 +239,7 @@ impl TableProvider for Kept {
                 Ok(FileGroup::new(vec![planned.with_statistics(Arc::new(statistics))]))
             })
             .collect::<Result<Vec<_>>>()?;
-        let source = Arc::new(ParquetSource::new(schema.clone()));
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
-            .with_file_groups(groups)
-            .with_projection_indices(projection.cloned())?
-            .with_limit(limit)
-            .build();
-        ParquetFormat::default().create_physical_plan(state, config).await
+        scan_files(state, schema, ObjectStoreUrl::local_filesystem(), groups, projection, limit).await
     }
 
     fn statistics(&self) -> Option<Statistics> {
@@ -262,6 +248,24 @@ impl TableProvider for Kept {
             Self::OnDisk(..) => None,
         }
     }
+}
+
+/// A scan of Parquet files.
+pub(super) async fn scan_files(
+    state: &dyn Session,
+    schema: &TableSchema,
+    url: ObjectStoreUrl,
+    files: Vec<FileGroup>,
+    projection: Option<&Vec<usize>>,
+    limit: Option<usize>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let source = Arc::new(ParquetSource::new(schema.clone()));
+    let config = FileScanConfigBuilder::new(url, source)
+        .with_file_groups(files)
+        .with_projection_indices(projection.cloned())?
+        .with_limit(limit)
+        .build();
+    ParquetFormat::default().create_physical_plan(state, config).await
 }
 
 #[cfg(test)]

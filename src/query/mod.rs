@@ -5,6 +5,7 @@ pub mod header;
 mod kept;
 pub mod run;
 pub mod session;
+mod shared;
 pub mod views;
 
 /// A text as a literal of SQL.

@@ -5,6 +5,7 @@ mod alerts;
 mod autotask;
 mod bridge;
 mod clients;
+mod cluster;
 mod compare;
 mod coverage;
 mod detection;

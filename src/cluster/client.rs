@@ -1,0 +1,252 @@
+//! The side that asks: plans that read much go to the scheduler, what comes back is kept below the lake where every executor can read it.
+//!
+//! Ballista runs a task again whose executor is gone. What it cannot save is a job that was done when the executor which holds its last rows went: they are
+//! fetched afterwards. Such a job is asked for again, [`ATTEMPTS`] times in all; nothing of an attempt counts before its last row has arrived.
+
+use super::build::{self, Build};
+use super::fit::{bytes, fit, is_whole};
+use super::work::Work;
+use super::{ClusterError, LARGEST_MESSAGE};
+use ballista_core::execution_plans::execute_physical_plan;
+use ballista_core::extension::SessionConfigExt as _;
+use ballista_core::serde::BallistaPhysicalExtensionCodec;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::SessionConfig;
+use datafusion_proto::protobuf::PhysicalPlanNode;
+use object_store::path::Path as StorePath;
+use reqwest::StatusCode;
+use reqwest::header::SERVER;
+use std::error::Error as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// How often a job is asked for.
+const ATTEMPTS: usize = 3;
+/// How long a scheduler may take to say whether it is ready.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Folder below the lake for what lasts as long as an analysis.
+const WORK: &str = ".work";
+
+/// Which cluster, and how it is used.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// URL of the scheduler.
+    pub url: String,
+    /// Parts that work is cut into: as many as the executors have threads together, or a few times that.
+    pub partitions: usize,
+    /// Plans that read fewer bytes of files are run by the client itself.
+    pub least_bytes: u64,
+}
+
+/// A cluster that answered, and what one analysis keeps for its executors.
+#[derive(Debug)]
+pub struct Cluster {
+    url: String,
+    partitions: usize,
+    least_bytes: u64,
+    work: Work,
+    place: StorePath,
+}
+
+impl Cluster {
+    /// Asks the scheduler whether it and an executor are there, and makes a work folder below the lake.
+    ///
+    /// # Errors
+    /// [`ClusterError`] that names the URL.
+    pub async fn connect(target: &Target, lake: &Path) -> Result<Arc<Self>, ClusterError> {
+        let url = address(&target.url)?;
+        ready(&url).await?;
+        let work = Work::new(&lake.join(WORK))?;
+        let place = StorePath::from_absolute_path(work.folder()).map_err(|e| ClusterError::Folder {
+            action: "name as URL",
+            path: work.folder().to_owned(),
+            detail: e.to_string(),
+        })?;
+        let url = url.as_str().trim_end_matches('/').to_owned();
+        Ok(Arc::new(Self { url, partitions: target.partitions.max(1), least_bytes: target.least_bytes, work, place }))
+    }
+
+    /// The cluster of a session.
+    #[must_use]
+    pub fn of(config: &SessionConfig) -> Option<Arc<Self>> {
+        config.get_extension::<Self>()
+    }
+
+    /// Settings of a session whose plans may go to this cluster: without what works within one process only.
+    #[must_use]
+    pub fn configure(self: &Arc<Self>, config: SessionConfig) -> SessionConfig {
+        let mut config = config
+            .with_target_partitions(self.partitions)
+            .upgrade_for_ballista()
+            .with_option_extension(Build::of_this())
+            .with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE as usize)
+            .with_extension(Arc::clone(self));
+        let options = config.options_mut();
+        // Stages cannot be cut through the other kind of union.
+        options.optimizer.prefer_existing_union = true;
+        // Texts and joins as they are on one machine: a stage copies its texts out, and a join that does not fit is done again by sorting.
+        options.optimizer.prefer_hash_join = true;
+        options.execution.parquet.schema_force_view_types = true;
+        options.sql_parser.map_string_types_to_utf8view = true;
+        config
+    }
+
+    /// Where files of this analysis go that all executors can read: a store, and a folder in it.
+    #[must_use]
+    pub fn place(&self) -> (ObjectStoreUrl, &StorePath) {
+        (ObjectStoreUrl::local_filesystem(), &self.place)
+    }
+
+    /// Whether a plan reads enough for a job of its own, and can travel.
+    fn takes(&self, plan: &Arc<dyn ExecutionPlan>) -> bool {
+        if bytes(plan) < self.least_bytes {
+            return false;
+        }
+        let is_whole = is_whole(plan);
+        if !is_whole {
+            log::info!("a plan has window functions that cannot travel, and runs here");
+        }
+        is_whole
+    }
+
+    /// Runs a plan, here or there, and has `work` do something with all its rows; `work` is told which attempt it is.
+    ///
+    /// # Errors
+    /// Those of the plan and of `work`, or [`ClusterError::Job`] as an external one.
+    pub async fn run<T>(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+        work: impl AsyncFn(usize, SendableRecordBatchStream) -> Result<T>,
+    ) -> Result<T> {
+        if !self.takes(&plan) {
+            return work(0, execute_stream(plan, context)?).await;
+        }
+        let plan = fit(plan)?;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let (error, may_pass) = match self.submit(&plan, &context).await {
+                Ok(rows) => match work(attempt, rows).await {
+                    Ok(done) => return Ok(done),
+                    // The rows are fetched from the executors that made them.
+                    Err(error) => (error, true),
+                },
+                Err(error) => {
+                    let may_pass = may_pass(&error.to_string());
+                    (error, may_pass)
+                }
+            };
+            if attempt == ATTEMPTS || !may_pass {
+                return Err(self.failed(&error));
+            }
+            log::warn!("attempt {attempt} of a job failed and is repeated: {}", first_line(&error));
+        }
+    }
+
+    async fn submit(&self, plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let config = context.session_config().clone();
+        let codec = BallistaPhysicalExtensionCodec::default();
+        let (url, session) = (self.url.clone(), context.session_id());
+        execute_physical_plan::<PhysicalPlanNode>(url, &config.ballista_config(), Arc::clone(plan), &codec, session, config).await
+    }
+
+    fn failed(&self, error: &DataFusionError) -> DataFusionError {
+        let detail = first_line(error);
+        if detail.contains("Resources exhausted") {
+            return DataFusionError::ResourcesExhausted(detail);
+        }
+        DataFusionError::External(Box::new(ClusterError::Job { url: self.url.clone(), detail }))
+    }
+}
+
+/// Whether a job failed for what may be otherwise the next time: executors and connections come and go, a query stays what it is.
+fn may_pass(detail: &str) -> bool {
+    const SIGNS: [&str; 6] = ["Fetch", "fetch", "transport error", "Connection", "IO error", "executor"];
+    !detail.contains(build::REFUSED)
+        && !detail.contains("runtime execution error")
+        && SIGNS.iter().any(|sign| detail.contains(sign))
+}
+
+fn first_line(error: &DataFusionError) -> String {
+    let text = error.strip_backtrace();
+    text.lines().next().unwrap_or_default().chars().take(2000).collect()
+}
+
+/// The URL of a scheduler: `http://host:port`.
+pub(super) fn address(text: &str) -> Result<Url, ClusterError> {
+    // The text may hold a password.
+    let failed = |detail: &str| ClusterError::Address {
+        url: text.rsplit('@').next().unwrap_or_default().to_owned(),
+        detail: detail.to_owned(),
+    };
+    let url = Url::parse(text).map_err(|e| failed(&e.to_string()))?;
+    if url.scheme() != "http" {
+        return Err(failed("it begins with http://"));
+    }
+    if url.host_str().is_none_or(str::is_empty) || url.path() != "/" || url.query().is_some() || !url.username().is_empty() {
+        return Err(failed("it has a host and a port, and nothing else"));
+    }
+    Ok(url)
+}
+
+/// Whether a scheduler with an executor answers.
+async fn ready(url: &Url) -> Result<(), ClusterError> {
+    let shown = || url.as_str().trim_end_matches('/').to_owned();
+    let answer = ask(url, "readyz").await?;
+    // Ballista says who it is in a header of its own.
+    let is_scheduler =
+        answer.headers().get(SERVER).and_then(|name| name.to_str().ok()).is_some_and(|name| name.starts_with("ballista/"));
+    match answer.status() {
+        StatusCode::OK if is_scheduler => Ok(()),
+        StatusCode::SERVICE_UNAVAILABLE if is_scheduler => Err(ClusterError::NoExecutor { url: shown() }),
+        _ => Err(ClusterError::NotAScheduler { url: shown() }),
+    }
+}
+
+/// Asks the scheduler's page for health checks.
+pub(super) async fn ask(url: &Url, page: &str) -> Result<reqwest::Response, ClusterError> {
+    let failed = |e: reqwest::Error| {
+        // The last cause says what the network said.
+        let mut cause: &dyn std::error::Error = &e;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        let detail = if e.is_timeout() { "no answer in time".to_owned() } else { cause.to_string() };
+        ClusterError::Unreachable { url: url.as_str().trim_end_matches('/').to_owned(), detail }
+    };
+    let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().map_err(failed)?;
+    client.get(format!("{url}{page}")).send().await.map_err(|e| {
+        if e.source().is_none() {
+            return ClusterError::NotAScheduler { url: url.as_str().trim_end_matches('/').to_owned() };
+        }
+        failed(e)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_those_of_schedulers() {
+        assert!(address("http://127.0.0.1:50050").is_ok() && address("http://scheduler:50050/").is_ok());
+        for wrong in ["127.0.0.1:50050", "https://host:1", "http://host/path", "http://user@host:1", "s3://bucket", ""] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+        let said = address("https://user:secret@host:1").expect_err("no such address").to_string();
+        assert!(!said.contains("secret"), "{said}");
+    }
+
+    #[test]
+    fn what_a_query_does_wrong_is_not_asked_for_again() {
+        assert!(may_pass("Job failed: FetchFailed(executor a)"));
+        assert!(!may_pass("Task failed due to runtime execution error: Arithmetic overflow on executor a"));
+        assert!(!may_pass(&format!("executor: {}the client is x", build::REFUSED)));
+    }
+}

@@ -1,0 +1,68 @@
+//! Makes a plan fit for several machines, and says how much it reads.
+//!
+//! Within one process, threads that share a join's left side agree on which of its rows found a partner. Tasks do not: each would report the rows that
+//! *its* part of the right side did not match. Ballista sees to that for joins by keys, not for those by other conditions (its planner knows
+//! `HashJoinExec` alone): their right side is brought together, so that one task does the join.
+
+use super::window;
+use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion};
+use datafusion::common::{JoinType, Result};
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::joins::NestedLoopJoinExec;
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties as _, replace_children_if_necessary};
+use std::sync::Arc;
+
+/// The plan with joins as tasks can do them.
+pub(super) fn fit(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    plan.transform_up(|node| {
+        let Some(join) = node.downcast_ref::<NestedLoopJoinExec>() else { return Ok(Transformed::no(node)) };
+        let (left, right) = (Arc::clone(join.left()), Arc::clone(join.right()));
+        let tells_of_left = !matches!(
+            join.join_type(),
+            JoinType::Inner | JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark
+        );
+        if !tells_of_left || right.output_partitioning().partition_count() == 1 {
+            return Ok(Transformed::no(node));
+        }
+        let together: Arc<dyn ExecutionPlan> = Arc::new(CoalescePartitionsExec::new(right));
+        Ok(Transformed::yes(replace_children_if_necessary(node, vec![left, together])?))
+    })
+    .data()
+}
+
+/// Whether nothing of a plan is lost on its way.
+pub(super) fn is_whole(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let has_lost = plan.exists(|node| {
+        let windows = match (node.downcast_ref::<BoundedWindowAggExec>(), node.downcast_ref::<WindowAggExec>()) {
+            (Some(node), _) => node.window_expr(),
+            (None, Some(node)) => node.window_expr(),
+            (None, None) => return Ok(false),
+        };
+        Ok(windows.iter().any(|function| !window::is_whole(function.as_ref())))
+    });
+    matches!(has_lost, Ok(false))
+}
+
+/// Bytes of the files that a plan reads.
+pub(super) fn bytes(plan: &Arc<dyn ExecutionPlan>) -> u64 {
+    let mut bytes = 0;
+    let counted = plan.apply(|node| {
+        if let Some(scan) = node.downcast_ref::<DataSourceExec>()
+            && let Some(files) = scan.data_source().downcast_ref::<FileScanConfig>()
+        {
+            // A large file is cut into ranges.
+            bytes += files
+                .file_groups
+                .iter()
+                .flat_map(|group| group.iter())
+                .map(|file| file.range.as_ref().map_or(file.object_meta.size, |range| range.end.abs_diff(range.start)))
+                .sum::<u64>();
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    // Counting cannot fail; if it did, the plan would count as large.
+    if counted.is_ok() { bytes } else { u64::MAX }
+}
