@@ -1,6 +1,6 @@
 //! `shortfall analyze`.
 
-use super::cluster::ClusterArguments;
+use super::cluster::{self, ClusterArguments};
 use super::ingest::instant;
 use super::progress::Counter;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, notify, render, summary};
@@ -84,9 +84,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     if context.output == OutputFormat::Json {
         let mut document = summary::document(&analysis);
         document["alerts"] = told.iter().map(notify::Told::document).collect();
+        if let Some(shares) = &analysis.shares {
+            document["cluster"] = cluster::document(shares);
+        }
         render::document(&document);
     } else {
         summary::print(&analysis, &arguments.lake.lake);
+        analysis.shares.iter().for_each(cluster::say);
     }
     for told in &told {
         told.say(context);

@@ -2,11 +2,11 @@
 
 use super::serve::{address, stopped};
 use super::{Context, Exit, Failure, OutputFormat, render};
-use crate::cluster::{ExecutorOptions, SchedulerOptions, Target, run_executor, run_scheduler};
+use crate::cluster::{ExecutorOptions, LITTLE, SchedulerOptions, Shares, Target, run_executor, run_scheduler};
 use bytesize::ByteSize;
 use clap::{Args, Subcommand};
 use log::{LevelFilter, Metadata, Record};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -90,6 +90,20 @@ impl ClusterArguments {
     pub(super) fn target(&self) -> Option<Target> {
         let url = self.cluster.clone()?;
         Some(Target { url, partitions: self.cluster_partitions, least_bytes: self.cluster_from.as_u64() })
+    }
+}
+
+/// What ran where, for programs.
+pub(super) fn document(shares: &Shares) -> Value {
+    json!({ "there": shares.there, "here": shares.here })
+}
+
+/// The same for people; what reads little needs no names.
+pub(super) fn say(shares: &Shares) {
+    let (little, others): (Vec<_>, Vec<_>) = shares.here.iter().partition(|(_, why)| *why == LITTLE);
+    render::note(&format!("{} queries ran on the cluster; {} here, as each {LITTLE}", shares.there.len(), little.len()));
+    for (what, why) in others {
+        render::note(&format!("{what} ran here: it {why}"));
     }
 }
 

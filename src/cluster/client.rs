@@ -4,14 +4,16 @@
 //! fetched afterwards. Such a job is asked for again, [`ATTEMPTS`] times in all; nothing of an attempt counts before its last row has arrived.
 
 use super::build::{self, Build};
-use super::fit::{bytes, fit, is_whole};
-use super::work::Work;
+use super::fit::{bytes, fit, obstacle};
+use super::place::Shelf;
 use super::{ClusterError, LARGEST_MESSAGE};
+use crate::lake::Lake;
 use ballista_core::execution_plans::execute_physical_plan;
 use ballista_core::extension::SessionConfigExt as _;
 use ballista_core::serde::BallistaPhysicalExtensionCodec;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
@@ -19,9 +21,9 @@ use datafusion_proto::protobuf::PhysicalPlanNode;
 use object_store::path::Path as StorePath;
 use reqwest::StatusCode;
 use reqwest::header::SERVER;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
-use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use url::Url;
 
@@ -29,8 +31,6 @@ use url::Url;
 const ATTEMPTS: usize = 3;
 /// How long a scheduler may take to say whether it is ready.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Folder below the lake for what lasts as long as an analysis.
-const WORK: &str = ".work";
 
 /// Which cluster, and how it is used.
 #[derive(Clone, Debug)]
@@ -49,26 +49,42 @@ pub struct Cluster {
     url: String,
     partitions: usize,
     least_bytes: u64,
-    work: Work,
-    place: StorePath,
+    shelf: Shelf,
+    shares: Mutex<Shares>,
 }
 
+/// What of an analysis ran where.
+#[derive(Clone, Debug, Default)]
+pub struct Shares {
+    /// Queries that the cluster ran.
+    pub there: BTreeSet<String>,
+    /// Queries that the client ran itself, and why.
+    pub here: BTreeMap<String, String>,
+}
+
+impl Shares {
+    fn add(&mut self, what: &str, stays: Option<&String>) {
+        match stays {
+            Some(reason) => _ = self.here.insert(what.to_owned(), reason.clone()),
+            None => _ = self.there.insert(what.to_owned()),
+        }
+    }
+}
+
+/// Why most queries of a small lake stay.
+pub const LITTLE: &str = "reads too little for a job";
+
 impl Cluster {
-    /// Asks the scheduler whether it and an executor are there, and makes a work folder below the lake.
+    /// Asks the scheduler whether it and an executor are there, and makes a place for its files below the lake.
     ///
     /// # Errors
     /// [`ClusterError`] that names the URL.
-    pub async fn connect(target: &Target, lake: &Path) -> Result<Arc<Self>, ClusterError> {
+    pub async fn connect(target: &Target, lake: &Lake) -> Result<Arc<Self>, ClusterError> {
         let url = address(&target.url)?;
         ready(&url).await?;
-        let work = Work::new(&lake.join(WORK))?;
-        let place = StorePath::from_absolute_path(work.folder()).map_err(|e| ClusterError::Folder {
-            action: "name as URL",
-            path: work.folder().to_owned(),
-            detail: e.to_string(),
-        })?;
+        let shelf = Shelf::below(lake)?;
         let url = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Arc::new(Self { url, partitions: target.partitions.max(1), least_bytes: target.least_bytes, work, place }))
+        Ok(Arc::new(Self { url, partitions: target.partitions.max(1), least_bytes: target.least_bytes, shelf, shares: Mutex::default() }))
     }
 
     /// The cluster of a session.
@@ -99,35 +115,43 @@ impl Cluster {
     /// Where files of this analysis go that all executors can read: a store, and a folder in it.
     #[must_use]
     pub fn place(&self) -> (ObjectStoreUrl, &StorePath) {
-        (ObjectStoreUrl::local_filesystem(), &self.place)
+        (self.shelf.url.clone(), &self.shelf.path)
     }
 
-    /// Whether a plan reads enough for a job of its own, and can travel.
-    fn takes(&self, plan: &Arc<dyn ExecutionPlan>) -> bool {
+    /// Makes the store of those files known to a session.
+    pub fn register(&self, runtime: &RuntimeEnv) {
+        self.shelf.register(runtime);
+    }
+
+    /// How the queries of this analysis were shared out so far.
+    #[must_use]
+    pub fn shares(&self) -> Shares {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The plan as it can travel, or why it stays here.
+    fn offered(&self, plan: &Arc<dyn ExecutionPlan>, context: &TaskContext) -> Result<Arc<dyn ExecutionPlan>, String> {
         if bytes(plan) < self.least_bytes {
-            return false;
+            return Err(LITTLE.to_owned());
         }
-        let is_whole = is_whole(plan);
-        if !is_whole {
-            log::info!("a plan has window functions that cannot travel, and runs here");
-        }
-        is_whole
+        let fitting = fit(Arc::clone(plan)).map_err(|e| e.strip_backtrace())?;
+        obstacle(&fitting, context).map_or(Ok(fitting), Err)
     }
 
-    /// Runs a plan, here or there, and has `work` do something with all its rows; `work` is told which attempt it is.
+    /// Runs a plan, the one of `what`, here or there, and has `work` do something with all its rows; `work` is told which attempt it is.
     ///
     /// # Errors
     /// Those of the plan and of `work`, or [`ClusterError::Job`] as an external one.
     pub async fn run<T>(
         &self,
+        what: &str,
         plan: Arc<dyn ExecutionPlan>,
         context: Arc<TaskContext>,
         work: impl AsyncFn(usize, SendableRecordBatchStream) -> Result<T>,
     ) -> Result<T> {
-        if !self.takes(&plan) {
-            return work(0, execute_stream(plan, context)?).await;
-        }
-        let plan = fit(plan)?;
+        let offered = self.offered(&plan, &context);
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner).add(what, offered.as_ref().err());
+        let Ok(plan) = offered else { return work(0, execute_stream(plan, context)?).await };
         let mut attempt = 0;
         loop {
             attempt += 1;

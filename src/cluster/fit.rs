@@ -5,14 +5,19 @@
 //! `HashJoinExec` alone): their right side is brought together, so that one task does the join.
 
 use super::window;
+use ballista_core::serde::BallistaPhysicalExtensionCodec;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion};
-use datafusion::common::{JoinType, Result};
+use datafusion::common::{DataFusionError, JoinType, Result};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::TaskContext;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::displayable;
 use datafusion::physical_plan::joins::NestedLoopJoinExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties as _, replace_children_if_necessary};
+use datafusion_proto::physical_plan::AsExecutionPlan as _;
+use datafusion_proto::protobuf::PhysicalPlanNode;
 use std::sync::Arc;
 
 /// The plan with joins as tasks can do them.
@@ -33,7 +38,32 @@ pub(super) fn fit(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>
     .data()
 }
 
-/// Whether nothing of a plan is lost on its way.
+/// Why a plan would not be the same on the other side, if so: what the wire is known to lose, and whatever does not come back as it was.
+pub(super) fn obstacle(plan: &Arc<dyn ExecutionPlan>, context: &TaskContext) -> Option<String> {
+    if !is_whole(plan) {
+        return Some("holds a window function that loses its meaning on the wire".to_owned());
+    }
+    let codec = BallistaPhysicalExtensionCodec::default();
+    let failed = |e: DataFusionError| e.strip_backtrace().lines().next().unwrap_or_default().to_owned();
+    let sent = match PhysicalPlanNode::try_from_physical_plan(Arc::clone(plan), &codec) {
+        Ok(sent) => sent,
+        Err(error) => return Some(format!("cannot be sent: {}", failed(error))),
+    };
+    let text = |plan: &dyn ExecutionPlan| displayable(plan).indent(true).to_string();
+    match sent.try_into_physical_plan(context, &codec) {
+        Ok(read) => difference(&text(plan.as_ref()), &text(read.as_ref())),
+        Err(error) => Some(format!("cannot be read back: {}", failed(error))),
+    }
+}
+
+/// The first line in which a plan has changed.
+fn difference(sent: &str, read: &str) -> Option<String> {
+    let (line, changed) = sent.lines().zip(read.lines()).find(|(sent, read)| sent != read)?;
+    let short = |line: &str| line.trim().chars().take(300).collect::<String>();
+    Some(format!("changes on the wire: {} becomes {}", short(line), short(changed)))
+}
+
+/// Whether nothing of a plan's window functions is lost on its way.
 pub(super) fn is_whole(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let has_lost = plan.exists(|node| {
         let windows = match (node.downcast_ref::<BoundedWindowAggExec>(), node.downcast_ref::<WindowAggExec>()) {

@@ -22,12 +22,13 @@ mod engine;
 mod error;
 mod executor;
 mod fit;
+mod place;
 mod scheduler;
 mod stores;
 mod window;
 mod work;
 
-pub use client::{Cluster, Target};
+pub use client::{Cluster, LITTLE, Shares, Target};
 pub use error::ClusterError;
 pub use executor::ExecutorOptions;
 pub use scheduler::SchedulerOptions;

@@ -1,13 +1,12 @@
-//! Stores by the URL that a plan names: this machine's disks, and object stores with the credentials of this machine's own environment.
+//! Stores by the URL that a plan names: this machine's disks, and object stores with the credentials of this machine's own environment
+//! ([`crate::lake::store`]).
 
+use crate::lake::store;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry};
-use object_store::{ObjectStore, parse_url_opts};
+use object_store::ObjectStore;
 use std::sync::Arc;
 use url::Url;
-
-/// Beginnings of the environment variables that say how to reach a store.
-const SETTINGS: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
 
 /// Makes a client for a store when it is first asked for.
 #[derive(Debug, Default)]
@@ -28,19 +27,10 @@ impl ObjectStoreRegistry for Stores {
         if let Ok(known) = self.known.get_store(url) {
             return Ok(known);
         }
-        let store = client(url)?;
+        let store = store::client(url.as_str()).map_err(|e| DataFusionError::External(Box::new(e)))?.store;
         self.known.register_store(url, Arc::clone(&store));
         Ok(store)
     }
-}
-
-/// A client for the store of a URL. Nothing is asked of the store yet.
-fn client(url: &Url) -> Result<Arc<dyn ObjectStore>> {
-    let settings = std::env::vars()
-        .filter(|(name, _)| SETTINGS.iter().any(|start| name.starts_with(start)))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value));
-    let (store, _) = parse_url_opts(url, settings).map_err(|e| DataFusionError::ObjectStore(Box::new(e)))?;
-    Ok(Arc::from(store))
 }
 
 #[cfg(test)]

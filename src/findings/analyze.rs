@@ -18,7 +18,7 @@ use super::scorecard::{Score, scorecard};
 use super::signal::Signal;
 use super::status::{self, Tested};
 use super::unmapped::{Unmapped, unmapped};
-use crate::cluster::{Cluster, Target};
+use crate::cluster::{Cluster, Shares, Target};
 use crate::lake::truth::{self, Versions};
 use crate::lake::{Lake, LakeError, Table};
 use crate::money::round_to_minor_unit;
@@ -100,6 +100,8 @@ pub struct Analysis {
     pub lines_without_currency: u64,
     /// What each fact cost.
     pub timings: Vec<FactTiming>,
+    /// What ran where, with a cluster.
+    pub shares: Option<Shares>,
 }
 
 /// Analyses a quarter and publishes the result.
@@ -227,6 +229,7 @@ pub async fn analyze_in_steps(lake: &Lake, request: &Request, steps: &dyn Steps)
         has_invoices,
         lines_without_currency,
         timings,
+        shares: Cluster::of(&ctx.copied_config()).map(|cluster| cluster.shares()),
     })
 }
 
@@ -234,7 +237,7 @@ pub async fn analyze_in_steps(lake: &Lake, request: &Request, steps: &dyn Steps)
 async fn session(lake: &Lake, request: &Request) -> Result<SessionContext, AnalyzeError> {
     let failed = AnalyzeError::engine("setting up a limit of memory");
     if let Some(target) = &request.cluster {
-        let cluster = Cluster::connect(target, lake.root()).await?;
+        let cluster = Cluster::connect(target, lake).await?;
         return session::clustered(&cluster, request.memory).map_err(failed);
     }
     match request.memory {

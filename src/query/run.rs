@@ -161,7 +161,8 @@ pub async fn rows(
         let context = frame.task_ctx();
         let Some(cluster) = Cluster::of(context.session_config()) else { return Ok((schema, frame.collect().await?)) };
         let all = async |_: usize, rows: SendableRecordBatchStream| collect(rows).await;
-        Ok((schema, cluster.run(frame.create_physical_plan().await?, Arc::new(context), all).await?))
+        let plan = frame.create_physical_plan().await?;
+        Ok((schema, cluster.run(&query.path, plan, Arc::new(context), all).await?))
     };
     with_spare_joins(ctx, query, parameters, collect).await
 }
@@ -180,14 +181,11 @@ async fn with_spare_joins<T>(
     if !is_short || !(kept::is_limited(ctx) || Cluster::of(ctx.state_ref().read().config()).is_some()) {
         return first.map_err(|e| failed(&e));
     }
-    let prefer = |hash_joins: bool| ctx.state_ref().write().config_mut().options_mut().optimizer.prefer_hash_join = hash_joins;
-    prefer(false);
-    let second = match plan(ctx, query, parameters).await {
-        Ok(frame) => work(frame).await.map_err(|e| failed(&e)),
-        Err(error) => Err(error),
-    };
-    prefer(true);
-    second
+    // Others are planned side by side with this one: their session stays as it is.
+    let mut state = ctx.state();
+    state.config_mut().options_mut().optimizer.prefer_hash_join = false;
+    let spare = plan(&SessionContext::new_with_state(state), query, parameters).await?;
+    work(spare).await.map_err(|e| failed(&e))
 }
 
 /// What a fact cost.

@@ -27,6 +27,7 @@ pub fn clustered(there: &Arc<Cluster>, memory: Option<usize>) -> datafusion::com
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(memory)));
     }
     let ctx = set_up(there.configure(configuration(1)), runtime.build_arc()?);
+    there.register(&ctx.runtime_env());
     cluster::prepare(&ctx)?;
     Ok(ctx)
 }

@@ -54,7 +54,7 @@ pub(super) async fn keep(
         parts.take(rows).await?;
         Ok(parts.files)
     };
-    let files = cluster.run(plan, context, write).await?;
+    let files = cluster.run(&format!("facts.{name}"), plan, context, write).await?;
     let rows = files.iter().map(|file| file.rows).sum();
     Ok((Arc::new(Shared { schema: TableSchema::builder(schema).build(), url, files }), rows))
 }

@@ -26,6 +26,7 @@ mod receiver;
 mod recovery;
 mod registry;
 mod replay;
+mod s3;
 mod scorecard;
 mod serve;
 mod support;
