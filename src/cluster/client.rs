@@ -84,7 +84,13 @@ impl Cluster {
         ready(&url).await?;
         let shelf = Shelf::below(lake)?;
         let url = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Arc::new(Self { url, partitions: target.partitions.max(1), least_bytes: target.least_bytes, shelf, shares: Mutex::default() }))
+        Ok(Arc::new(Self {
+            url,
+            partitions: target.partitions.max(1),
+            least_bytes: target.least_bytes,
+            shelf,
+            shares: Mutex::default(),
+        }))
     }
 
     /// The cluster of a session.

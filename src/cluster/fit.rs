@@ -56,11 +56,20 @@ pub(super) fn obstacle(plan: &Arc<dyn ExecutionPlan>, context: &TaskContext) -> 
     }
 }
 
-/// The first line in which a plan has changed.
+/// What is different about a plan that was read back: the first line that has changed.
 fn difference(sent: &str, read: &str) -> Option<String> {
-    let (line, changed) = sent.lines().zip(read.lines()).find(|(sent, read)| sent != read)?;
-    let short = |line: &str| line.trim().chars().take(300).collect::<String>();
-    Some(format!("changes on the wire: {} becomes {}", short(line), short(changed)))
+    if sent == read {
+        return None;
+    }
+    let short = |line: Option<&str>| line.unwrap_or("nothing").trim().chars().take(300).collect::<String>();
+    let (mut sent, mut read) = (sent.lines(), read.lines());
+    loop {
+        match (sent.next(), read.next()) {
+            (None, None) => return Some("changes on the wire".to_owned()),
+            (a, b) if a != b => return Some(format!("changes on the wire: `{}` becomes `{}`", short(a), short(b))),
+            _ => {}
+        }
+    }
 }
 
 /// Whether nothing of a plan's window functions is lost on its way.

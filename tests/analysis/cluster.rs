@@ -55,12 +55,8 @@ struct Part {
 impl Part {
     /// Starts it and waits until it says where it is.
     fn start(mut command: Command) -> Self {
-        let mut process = command
-            .args(["--output", "json"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the command runs");
+        let mut process =
+            command.args(["--output", "json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the command runs");
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
         let mut text = String::new();
         while serde_json::from_str::<Value>(&text).is_err() {

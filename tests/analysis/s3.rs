@@ -40,7 +40,8 @@ impl Server {
                         let service = Arc::clone(&service);
                         async move {
                             // The storage looks first and writes then: one at a time, as real stores do it.
-                            let _one = if request.headers().contains_key("if-none-match") { Some(service.1.lock().await) } else { None };
+                            let _one =
+                                if request.headers().contains_key("if-none-match") { Some(service.1.lock().await) } else { None };
                             service.0.call(request.map(Body::from)).await
                         }
                     });
