@@ -8,6 +8,7 @@ use super::fit::{bytes, fit, obstacle};
 use super::place::Shelf;
 use super::{ClusterError, LARGEST_MESSAGE};
 use crate::lake::Lake;
+use arrow::array::RecordBatch;
 use ballista_core::execution_plans::execute_physical_plan;
 use ballista_core::extension::SessionConfigExt as _;
 use ballista_core::serde::BallistaPhysicalExtensionCodec;
@@ -15,9 +16,12 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::common::collect;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::PhysicalPlanNode;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use object_store::path::Path as StorePath;
 use reqwest::StatusCode;
 use reqwest::header::SERVER;
@@ -144,46 +148,36 @@ impl Cluster {
         obstacle(&fitting, context).map_or(Ok(fitting), Err)
     }
 
-    /// Runs a plan, the one of `what`, here or there, and has `work` do something with all its rows; `work` is told which attempt it is.
+    /// The work of a plan, the one of `what`.
+    #[must_use]
+    pub fn job(self: &Arc<Self>, what: &str, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Job {
+        let offered = self.offered(&plan, &context);
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner).add(what, offered.as_ref().err());
+        let is_there = offered.is_ok();
+        Job { cluster: Arc::clone(self), plan: offered.unwrap_or(plan), context, is_there, attempt: 0 }
+    }
+
+    /// All rows of a plan, the one of `what`.
     ///
     /// # Errors
-    /// Those of the plan and of `work`, or [`ClusterError::Job`] as an external one.
-    pub async fn run<T>(
-        &self,
+    /// Those of the plan, or [`ClusterError::Job`] as an external one.
+    pub fn rows(
+        self: &Arc<Self>,
         what: &str,
         plan: Arc<dyn ExecutionPlan>,
         context: Arc<TaskContext>,
-        work: impl AsyncFn(usize, SendableRecordBatchStream) -> Result<T>,
-    ) -> Result<T> {
-        let offered = self.offered(&plan, &context);
-        self.shares.lock().unwrap_or_else(PoisonError::into_inner).add(what, offered.as_ref().err());
-        let Ok(plan) = offered else { return work(0, execute_stream(plan, context)?).await };
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let (error, may_pass) = match self.submit(&plan, &context).await {
-                Ok(rows) => match work(attempt, rows).await {
-                    Ok(done) => return Ok(done),
-                    // The rows are fetched from the executors that made them.
-                    Err(error) => (error, true),
-                },
-                Err(error) => {
-                    let may_pass = may_pass(&error.to_string());
-                    (error, may_pass)
+    ) -> BoxFuture<'static, Result<Vec<RecordBatch>>> {
+        let mut job = self.job(what, plan, context);
+        async move {
+            loop {
+                let rows = job.rows().await?;
+                match collect(rows).await {
+                    Ok(rows) => return Ok(rows),
+                    Err(error) => job.lost(error)?,
                 }
-            };
-            if attempt == ATTEMPTS || !may_pass {
-                return Err(self.failed(&error));
             }
-            log::warn!("attempt {attempt} of a job failed and is repeated: {}", first_line(&error));
         }
-    }
-
-    async fn submit(&self, plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let config = context.session_config().clone();
-        let codec = BallistaPhysicalExtensionCodec::default();
-        let (url, session) = (self.url.clone(), context.session_id());
-        execute_physical_plan::<PhysicalPlanNode>(url, &config.ballista_config(), Arc::clone(plan), &codec, session, config).await
+        .boxed()
     }
 
     fn failed(&self, error: &DataFusionError) -> DataFusionError {
@@ -192,6 +186,71 @@ impl Cluster {
             return DataFusionError::ResourcesExhausted(detail);
         }
         DataFusionError::External(Box::new(ClusterError::Job { url: self.url.clone(), detail }))
+    }
+}
+
+/// The work of one plan, here or there.
+#[derive(Debug)]
+pub struct Job {
+    cluster: Arc<Cluster>,
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    is_there: bool,
+    attempt: usize,
+}
+
+impl Job {
+    /// Runs it: its rows, none of which counts before the last has arrived.
+    ///
+    /// # Errors
+    /// Those of the plan, or [`ClusterError::Job`] as an external one.
+    pub async fn rows(&mut self) -> Result<SendableRecordBatchStream> {
+        if !self.is_there {
+            return execute_stream(Arc::clone(&self.plan), Arc::clone(&self.context));
+        }
+        loop {
+            self.attempt += 1;
+            match self.submit().await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => {
+                    let may_pass = may_pass(&error.to_string());
+                    self.again(&error, may_pass)?;
+                }
+            }
+        }
+    }
+
+    /// Which attempt the rows are of.
+    #[must_use]
+    pub fn attempt(&self) -> usize {
+        self.attempt
+    }
+
+    /// Says that the rows did not all arrive. They can be asked for again: the executors that made them give them to whoever comes.
+    ///
+    /// # Errors
+    /// If they cannot.
+    pub fn lost(&mut self, error: DataFusionError) -> Result<()> {
+        if self.is_there { self.again(&error, true) } else { Err(error) }
+    }
+
+    fn again(&self, error: &DataFusionError, may_pass: bool) -> Result<()> {
+        if self.attempt == ATTEMPTS || !may_pass {
+            return Err(self.cluster.failed(error));
+        }
+        log::warn!("attempt {} of a job failed and is repeated: {}", self.attempt, first_line(error));
+        Ok(())
+    }
+
+    fn submit(&self) -> BoxFuture<'static, Result<SendableRecordBatchStream>> {
+        let config = self.context.session_config().clone();
+        let (url, session, plan) = (self.cluster.url.clone(), self.context.session_id(), Arc::clone(&self.plan));
+        async move {
+            let codec = BallistaPhysicalExtensionCodec::default();
+            let ballista = config.ballista_config();
+            execute_physical_plan::<PhysicalPlanNode>(url, &ballista, plan, &codec, session, config).await
+        }
+        .boxed()
     }
 }
 

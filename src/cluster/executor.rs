@@ -4,11 +4,11 @@
 //! own environment.
 
 use super::client::{address, ask};
+use super::connections::Connections;
 use super::engine::Engine;
 use super::work::Work;
 use super::{ClusterError, LARGEST_MESSAGE, runtime, settings, state};
 use ballista_core::registry::BallistaFunctionRegistry;
-use ballista_executor::client_pool::DefaultBallistaClientPool;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use datafusion::prelude::SessionConfig;
 use std::net::{IpAddr, SocketAddr};
@@ -16,8 +16,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a connection to another executor is kept for the next request.
-const KEPT: Duration = Duration::from_secs(30);
 /// Pause between two attempts to reach the scheduler.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often shuffled rows of jobs are looked for that nobody removed, and how old they are then, in seconds.
@@ -86,7 +84,6 @@ pub async fn run(options: ExecutorOptions, starts: impl FnOnce(SocketAddr)) -> R
         .enable_all()
         .build()
         .map_err(|e| failed(e.to_string()))?;
-    let connections = DefaultBallistaClientPool::with_eviction_thread(KEPT);
     let config = ExecutorProcessConfig {
         bind_host: if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() },
         external_host: options.advertise,
@@ -102,7 +99,7 @@ pub async fn run(options: ExecutorOptions, starts: impl FnOnce(SocketAddr)) -> R
         grpc_max_encoding_message_size: LARGEST_MESSAGE,
         executor_heartbeat_interval_seconds: options.heartbeat.max(1),
         memory_pool_size: options.memory,
-        override_execution_engine: Some(Arc::new(Engine::new(Arc::new(connections), threads.handle().clone()))),
+        override_execution_engine: Some(Arc::new(Engine::new(Arc::new(Connections::default()), threads.handle().clone()))),
         override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&known))),
         override_config_producer: Some(Arc::new(settings)),
         override_runtime_producer: Some(Arc::new(move |_: &SessionConfig| runtime(Some(&spilled)))),

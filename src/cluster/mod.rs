@@ -18,6 +18,7 @@
 
 mod build;
 mod client;
+mod connections;
 mod engine;
 mod error;
 mod executor;
@@ -28,7 +29,7 @@ mod stores;
 mod window;
 mod work;
 
-pub use client::{Cluster, LITTLE, Shares, Target};
+pub use client::{Cluster, Job, LITTLE, Shares, Target};
 pub use error::ClusterError;
 pub use executor::ExecutorOptions;
 pub use scheduler::SchedulerOptions;

@@ -12,8 +12,6 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use chrono::{Months, NaiveDate};
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::common::collect;
 use datafusion::prelude::{DataFrame, SessionContext};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -160,9 +158,8 @@ pub async fn rows(
         let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
         let context = frame.task_ctx();
         let Some(cluster) = Cluster::of(context.session_config()) else { return Ok((schema, frame.collect().await?)) };
-        let all = async |_: usize, rows: SendableRecordBatchStream| collect(rows).await;
         let plan = frame.create_physical_plan().await?;
-        Ok((schema, cluster.run(&query.path, plan, Arc::new(context), all).await?))
+        Ok((schema, cluster.rows(&query.path, plan, Arc::new(context)).await?))
     };
     with_spare_joins(ctx, query, parameters, collect).await
 }

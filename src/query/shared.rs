@@ -21,7 +21,8 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use futures::TryStreamExt as _;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, TryStreamExt as _};
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path as StorePath;
@@ -39,24 +40,39 @@ const ROW_GROUP_ROWS: usize = 128 << 10;
 ///
 /// # Errors
 /// Those of the plan, of the cluster and of the store.
-pub(super) async fn keep(
-    cluster: &Cluster,
+pub(super) fn keep(
+    cluster: &Arc<Cluster>,
     name: &str,
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
     schema: SchemaRef,
-) -> Result<(Arc<dyn TableProvider>, usize)> {
+) -> BoxFuture<'static, Result<(Arc<dyn TableProvider>, usize)>> {
     let (url, place) = cluster.place();
-    let store = context.runtime_env().object_store(&url)?;
     let folder = place.clone().join("facts").join(name);
-    let write = async |attempt: usize, rows: SendableRecordBatchStream| {
-        let mut parts = Parts { store: &store, schema: &schema, folder: &folder, attempt, open: None, files: Vec::new() };
-        parts.take(rows).await?;
-        Ok(parts.files)
-    };
-    let files = cluster.run(&format!("facts.{name}"), plan, context, write).await?;
-    let rows = files.iter().map(|file| file.rows).sum();
-    Ok((Arc::new(Shared { schema: TableSchema::builder(schema).build(), url, files }), rows))
+    let store = context.runtime_env().object_store(&url);
+    let mut job = cluster.job(&format!("facts.{name}"), plan, context);
+    async move {
+        let store = store?;
+        let files = loop {
+            let rows = job.rows().await?;
+            let mut parts = Parts {
+                store: Arc::clone(&store),
+                schema: Arc::clone(&schema),
+                folder: folder.clone(),
+                attempt: job.attempt(),
+                open: None,
+                files: Vec::new(),
+            };
+            match parts.take(rows).await {
+                Ok(()) => break parts.files,
+                Err(error) => job.lost(error)?,
+            }
+        };
+        let rows = files.iter().map(|file| file.rows).sum();
+        let table: Arc<dyn TableProvider> = Arc::new(Shared { schema: TableSchema::builder(schema).build(), url, files });
+        Ok((table, rows))
+    }
+    .boxed()
 }
 
 /// One file of a fact.
@@ -68,16 +84,16 @@ struct File {
 }
 
 /// The files of one attempt.
-struct Parts<'a> {
-    store: &'a Arc<dyn ObjectStore>,
-    schema: &'a SchemaRef,
-    folder: &'a StorePath,
+struct Parts {
+    store: Arc<dyn ObjectStore>,
+    schema: SchemaRef,
+    folder: StorePath,
     attempt: usize,
     open: Option<(StorePath, AsyncArrowWriter<BufWriter>, usize)>,
     files: Vec<File>,
 }
 
-impl Parts<'_> {
+impl Parts {
     async fn take(&mut self, mut rows: SendableRecordBatchStream) -> Result<()> {
         while let Some(batch) = rows.try_next().await? {
             if batch.num_rows() > 0 {
@@ -88,15 +104,15 @@ impl Parts<'_> {
     }
 
     async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let batch = batch.clone().with_schema(Arc::clone(self.schema))?;
+        let batch = batch.clone().with_schema(Arc::clone(&self.schema))?;
         if self.open.is_none() {
             let path = self.folder.clone().join(format!("{}-{}.parquet", self.attempt, self.files.len()));
             let properties = WriterProperties::builder()
                 .set_compression(Compression::LZ4_RAW)
                 .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
                 .build();
-            let file = BufWriter::new(Arc::clone(self.store), path.clone());
-            self.open = Some((path, AsyncArrowWriter::try_new(file, Arc::clone(self.schema), Some(properties))?, 0));
+            let file = BufWriter::new(Arc::clone(&self.store), path.clone());
+            self.open = Some((path, AsyncArrowWriter::try_new(file, Arc::clone(&self.schema), Some(properties))?, 0));
         }
         let Some((_, writer, rows)) = &mut self.open else { return Ok(()) };
         writer.write(&batch).await?;
