@@ -13,6 +13,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use chrono::{Months, NaiveDate};
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
 use datafusion::prelude::{DataFrame, SessionContext};
+use futures::FutureExt as _;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -262,14 +263,20 @@ struct Waiting {
 async fn build_fact(ctx: SessionContext, fact: Waiting, parameters: Parameters) -> Result<FactTiming, QueryError> {
     let Waiting { name, query, .. } = fact;
     let started = std::time::Instant::now();
-    let keep = async |frame: DataFrame| {
-        let schema = nullable(frame.schema().as_arrow());
-        let context = Arc::new(frame.task_ctx());
-        let plan = frame.create_physical_plan().await?;
-        match Cluster::of(context.session_config()) {
-            Some(cluster) => shared::keep(&cluster, &name, plan, context, schema).await,
-            None => kept::keep(plan, context, schema).await,
+    // Futures that borrow from what a closure holds could not go to another thread (rust-lang/rust#102211).
+    let kept_as = name.clone();
+    let keep = move |frame: DataFrame| {
+        let name = kept_as.clone();
+        async move {
+            let schema = nullable(frame.schema().as_arrow());
+            let context = Arc::new(frame.task_ctx());
+            let plan = frame.create_physical_plan().await?;
+            match Cluster::of(context.session_config()) {
+                Some(cluster) => shared::keep(&cluster, &name, plan, context, schema).await,
+                None => kept::keep(plan, context, schema).await,
+            }
         }
+        .boxed()
     };
     let (table, rows) = with_spare_joins(&ctx, &query, parameters, keep).await?;
     let place = TableReference::partial("facts", name.as_str());
