@@ -25,4 +25,3 @@ pub mod sources;
 pub mod spreadsheet;
 pub mod steps;
 pub mod synth;
-pub mod text_view;

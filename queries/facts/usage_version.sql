@@ -6,39 +6,15 @@
 --   customer, SKU and period was reported before. So is what stands beside rows that are all said again to the digit. Assumed (inference), where
 --   a source does not say what corrects: a row for just the subscription and period, longer than a day, that the regular report had charged
 --   restates it. What the regular report said counts as known since the month began
--- reads: core_history.usage_arrival, core_history.vendor_usage_version, facts.usage_report, known.vendor_usage
+-- reads: facts.usage_changed, known.vendor_usage
 WITH
--- Files in which something came, or was replaced, after the report of its month: mostly none, and then no row of usage is read.
-late AS (
-  SELECT DISTINCT arrival.batch_id
-  FROM facts.usage_report AS report
-  JOIN core_history.usage_arrival AS arrival
-    ON report.system = arrival.system AND report.entity = arrival.entity AND report.provider = coalesce(arrival.provider, '')
-    AND report.service_month = arrival.service_month
-  WHERE arrival.known_from > report.reported_at OR arrival.known_to > report.reported_at
-),
-version AS (
-  SELECT usage.system, usage.customer_native_id, usage.native_sku, usage.service_month, usage.currency, usage.measure, usage.category, usage.subject_id,
-         usage.period_start, coalesce(usage.period_end, usage.period_start + INTERVAL '1 day') AS period_end, usage.quantity, usage.cost,
-         usage.is_correction, usage.known_from, usage.known_to, usage.first_known_at, report.reported_at,
-         usage.known_from <= report.reported_at AS was_reported,
-         min(usage.known_from) OVER (PARTITION BY usage.system, usage.customer_native_id, usage.native_sku, usage.service_month,
-                                                   usage.period_start, usage.period_end) AS first_said_at
-  FROM late
-  JOIN core_history.vendor_usage_version AS usage ON late.batch_id = usage.batch_id
-  JOIN facts.usage_report AS report
-    ON report.system = usage.system AND report.entity = usage.entity AND report.provider = coalesce(usage.provider, '')
-    AND report.service_month = usage.service_month
-  WHERE usage.service_month BETWEEN $year_start AND $last_month
-    AND (usage.known_from > report.reported_at OR usage.known_to > report.reported_at)
-),
 -- Equal rows of one delivery are told apart by their number, and those that the regular report had are the first ones.
 numbered AS (
   SELECT *, count(*) FILTER (WHERE was_reported) OVER (PARTITION BY system, customer_native_id, native_sku, service_month, period_start, period_end,
                                                          subject_id, currency, category, quantity, cost) AS equal_before,
          row_number() OVER (PARTITION BY system, customer_native_id, native_sku, service_month, period_start, period_end,
                                          subject_id, currency, category, quantity, cost, known_from ORDER BY known_to) AS number
-  FROM version
+  FROM facts.usage_changed
 ),
 beside AS (
   SELECT *, count(*) FILTER (WHERE was_reported) OVER (PARTITION BY system, customer_native_id, native_sku, service_month, period_start, period_end) AS said_before,
@@ -50,7 +26,7 @@ beside AS (
 ),
 charged AS (
   SELECT DISTINCT version.system, version.customer_native_id, version.native_sku, version.subject_id, version.period_start, version.period_end
-  FROM version
+  FROM facts.usage_changed AS version
   JOIN known.vendor_usage AS usage
     ON version.system = usage.system AND version.customer_native_id = usage.customer_native_id AND version.native_sku = usage.native_sku
     AND version.subject_id = usage.subject_id AND version.service_month = usage.service_month AND version.period_start = usage.period_start

@@ -1,7 +1,7 @@
 -- identity: unmapped_money
 -- grain: currency
 -- meaning: cost and charges of all time whose customer or service nothing resolves, with the number of such ids
--- reads: known.vendor_usage, known.invoice_line, facts.customer_alias, facts.service_alias
+-- reads: known.usage_sum, known.invoice_line, facts.customer_alias, facts.service_alias
 WITH sold AS (
   SELECT system, customer_native_id, coalesce(native_product, native_sku) AS main_sku, native_sku AS other_sku, currency, amount
   FROM known.invoice_line
@@ -11,7 +11,7 @@ WITH sold AS (
 seen AS (
   SELECT system, customer_native_id, native_sku AS main_sku, native_sku AS other_sku, currency, sum(cost) AS cost,
          CAST(NULL AS DECIMAL(38, 18)) AS amount
-  FROM known.vendor_usage GROUP BY system, customer_native_id, native_sku, currency
+  FROM known.usage_sum GROUP BY system, customer_native_id, native_sku, currency
   UNION ALL
   SELECT system, customer_native_id, main_sku, other_sku, currency, CAST(NULL AS DECIMAL(38, 18)) AS cost, sum(amount) AS amount
   FROM sold GROUP BY system, customer_native_id, main_sku, other_sku, currency

@@ -7,7 +7,7 @@
 //! carry what thousands of other rows say; it is copied out before.
 
 use super::build;
-use crate::text_view::compact;
+use crate::query::compact::compact;
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use ballista_core::JobId;

@@ -5,9 +5,9 @@
 //!                    └──> from then on the whole fact goes to temporary Parquet files, one of each partition; they go with the table
 //! ```
 //! Without a limit everything stays in memory. What is on disk costs decoding, and of that only the columns that a query asks for.
-//! Texts of a batch refer to larger buffers; they are copied out of them first, so that what is counted is what is held.
+//! Batches refer to larger buffers; they are copied out of them first ([`super::compact`]), so that what is counted is what is held.
 
-use crate::text_view::compact;
+use super::compact::compact;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;

@@ -1,8 +1,10 @@
 //! Queries: finding them, reading their headers, running them in the order of their dependencies.
 
 pub mod catalog;
+pub(crate) mod compact;
 pub mod header;
 mod kept;
+mod memory;
 pub mod run;
 pub mod session;
 mod shared;

@@ -1,10 +1,12 @@
 //! The query engine as Shortfall sets it up: its functions, its limits, and error messages that point into the SQL.
 
+use super::compact::CompactWhatIsHeld;
 use super::kept::Room;
+use super::memory::Floors;
 use crate::cluster::{self, Cluster};
 use datafusion::execution::context::SessionConfig;
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ pub fn context(partitions: usize) -> SessionContext {
 pub fn clustered(there: &Arc<Cluster>, memory: Option<usize>) -> datafusion::common::Result<SessionContext> {
     let mut runtime = RuntimeEnvBuilder::new();
     if let Some(memory) = memory {
-        runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(memory)));
+        runtime = runtime.with_memory_pool(Arc::new(Floors::new(memory)));
     }
     let ctx = set_up(there.configure(configuration(1)), runtime.build_arc()?);
     there.register(&ctx.runtime_env());
@@ -38,11 +40,15 @@ pub fn clustered(there: &Arc<Cluster>, memory: Option<usize>) -> datafusion::com
 /// # Errors
 /// DataFusion's, if the place for temporary files cannot be used.
 pub fn within(partitions: usize, memory: usize) -> datafusion::common::Result<SessionContext> {
-    let mut config = configuration(partitions).with_extension(Arc::new(Room::new(memory / 4)));
+    // A sort needs room for a batch at least, and a merge for one of each run.
+    let config = configuration(partitions).with_batch_size((memory / (512 << 10)).clamp(256, 8192));
+    let mut config = config.with_extension(Arc::new(Room::new(memory / 4)));
     // What each sort keeps to merge what it has written. A plan of many joins has a hundred sorts at once.
     config.options_mut().execution.sort_spill_reservation_bytes = (memory / 1024).clamp(16 << 10, 10 << 20);
-    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory / 2))).build_arc()?;
-    Ok(set_up(config, runtime))
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(Floors::new(memory / 2))).build_arc()?;
+    let ctx = set_up(config, runtime);
+    let state = SessionStateBuilder::new_from_existing(ctx.state()).with_physical_optimizer_rule(Arc::new(CompactWhatIsHeld));
+    Ok(SessionContext::new_with_state(state.build()))
 }
 
 fn configuration(partitions: usize) -> SessionConfig {

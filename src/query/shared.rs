@@ -5,7 +5,7 @@
 
 use super::kept::scan_files;
 use crate::cluster::Cluster;
-use crate::text_view::compact;
+use super::compact::compact;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
