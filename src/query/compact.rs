@@ -9,7 +9,7 @@
 //!
 //! Cost: one copy of the rows that are sorted or held, only within `--memory-limit`.
 
-use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, RecordBatch, make_array};
+use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, RecordBatch, RecordBatchOptions, make_array};
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion};
@@ -137,7 +137,8 @@ impl ExecutionPlan for CompactExec {
 /// Arrow's, if the columns do not fit the schema; they are what they were.
 pub(super) fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
     let columns = batch.columns().iter().map(own).collect::<Result<_>>()?;
-    Ok(RecordBatch::try_new(batch.schema(), columns)?)
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(batch.schema(), columns, &rows)?)
 }
 
 fn own(column: &ArrayRef) -> Result<ArrayRef> {
@@ -193,6 +194,8 @@ mod tests {
             let (held, of) = (column.get_buffer_memory_size(), before.get_buffer_memory_size());
             assert!(held < of / 20, "{}: {held} of {of} bytes", column.data_type());
         }
+        let none = before.project(&[]).expect("a batch without columns");
+        assert_eq!(compact(&none).expect("a batch").num_rows(), before.num_rows());
         let again = compact(&after).expect("a batch");
         assert!(again.columns().iter().zip(after.columns()).all(|(again, after)| Arc::ptr_eq(again, after)), "copied twice");
     }
