@@ -3,9 +3,9 @@
 //! The client writes them, from the rows that a job returns, in parts of [`ROWS`] rows, so that those who read them share the work. A job that is
 //! asked for again writes other files; the table names only those of the attempt that came to its end. The folder goes with the analysis.
 
+use super::compact::compact;
 use super::kept::scan_files;
 use crate::cluster::Cluster;
-use super::compact::compact;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
