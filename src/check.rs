@@ -13,6 +13,7 @@ use crate::findings::marts;
 use crate::lake::archive::{self, hex};
 use crate::lake::delta::DataFile;
 use crate::lake::object::ParquetFile;
+use crate::lake::place::Lying;
 use crate::lake::scan::FileTable;
 use crate::lake::schema::TABLES;
 use crate::lake::truth::TruthError;
@@ -275,22 +276,23 @@ fn leftovers(
         let sizes: Vec<u64> = unnamed(lying, named.get(&table)).into_iter().map(|file| file.size).collect();
         found.extend(leftover(table.path(), &sizes));
     }
-    let mappings = mappings(lake)?;
+    let lying = lake.place().list(archive::FOLDER)?;
+    let mappings = mappings(lake, &lying)?;
     let is_unnamed = |name: &str| match name.rsplit('/').next().and_then(|name| name.split_once('.')) {
         Some((_, "partial")) => true,
         // Mapping files are kept like originals, and named by notes beside them.
         Some((sha256, "zst")) => !originals.contains_key(sha256) && !mappings.contains(sha256),
         _ => false,
     };
-    let lying = lake.place().list(archive::FOLDER)?.into_iter().filter(|file| is_unnamed(&file.name));
+    let lying = lying.iter().filter(|file| is_unnamed(&file.name));
     found.extend(leftover(archive::FOLDER.to_owned(), &lying.map(|file| file.size).collect::<Vec<_>>()));
     Ok(found)
 }
 
-/// Hashes of the mapping files that originals were read through.
-fn mappings(lake: &Lake) -> Result<BTreeSet<String>, LakeError> {
+/// Hashes of the mapping files that originals were read through, from the notes among what lies there.
+fn mappings(lake: &Lake, lying: &[Lying]) -> Result<BTreeSet<String>, LakeError> {
     let mut mappings = BTreeSet::new();
-    for note in lake.place().list(archive::FOLDER)?.into_iter().filter(|file| file.name.ends_with(".mapping")) {
+    for note in lying.iter().filter(|file| file.name.ends_with(".mapping")) {
         let text = lake.place().read(&note.name)?.unwrap_or_default();
         mappings.insert(String::from_utf8_lossy(&text).trim().to_owned());
     }

@@ -38,6 +38,18 @@ impl Held {
     fn total(&self) -> usize {
         self.fixed + self.spillable.values().sum::<usize>()
     }
+
+    /// What counts against an operator's share: its own, or nothing where it has none.
+    fn own(&self, consumer: &MemoryConsumer) -> usize {
+        self.spillable.get(&consumer.id()).copied().unwrap_or(0)
+    }
+
+    fn of(&mut self, consumer: &MemoryConsumer) -> &mut usize {
+        match consumer.can_spill() {
+            true => self.spillable.entry(consumer.id()).or_insert(0),
+            false => &mut self.fixed,
+        }
+    }
 }
 
 impl Floors {
@@ -55,11 +67,10 @@ impl Floors {
         if !consumer.can_spill() {
             return free;
         }
-        let own = held.spillable.get(&consumer.id()).copied().unwrap_or(0);
         let floor = self.bytes / 2 / held.spillable.len().max(1);
         let others = held.spillable.iter().filter(|(id, _)| **id != consumer.id()).map(|(_, held)| (*held).max(floor));
         let kept = others.sum::<usize>() + held.fixed.max(self.bytes / HEADROOM);
-        self.bytes.saturating_sub(kept).max(floor).min(own + free)
+        self.bytes.saturating_sub(kept).max(floor).min(held.own(consumer) + free)
     }
 }
 
@@ -87,25 +98,18 @@ impl MemoryPool for Floors {
     }
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
-        let (mut held, consumer) = (self.held(), reservation.consumer());
-        match consumer.can_spill() {
-            true => *held.spillable.entry(consumer.id()).or_insert(0) += additional,
-            false => held.fixed += additional,
-        }
+        *self.held().of(reservation.consumer()) += additional;
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
-        let (mut held, consumer) = (self.held(), reservation.consumer());
-        let of = match consumer.can_spill() {
-            true => held.spillable.entry(consumer.id()).or_insert(0),
-            false => &mut held.fixed,
-        };
+        let mut held = self.held();
+        let of = held.of(reservation.consumer());
         *of = of.saturating_sub(shrink);
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let (mut held, consumer) = (self.held(), reservation.consumer());
-        let own = if consumer.can_spill() { held.spillable.get(&consumer.id()).copied().unwrap_or(0) } else { 0 };
+        let own = held.own(consumer);
         let most = self.most(&held, consumer);
         if own + additional > most {
             return Err(DataFusionError::ResourcesExhausted(format!(
@@ -117,10 +121,7 @@ impl MemoryPool for Floors {
                 human_readable_size(most),
             )));
         }
-        match consumer.can_spill() {
-            true => *held.spillable.entry(consumer.id()).or_insert(0) += additional,
-            false => held.fixed += additional,
-        }
+        *held.of(consumer) += additional;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Of a batch only the files of one attempt are seen: that which `core/batch` names, or all where none is named.
 
-use super::support::{Place, on_lake};
+use super::support::{RATES, on_lake, place_of_rates};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -11,19 +11,10 @@ use shortfall::lake::{Lake, Table};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-const RATES: &str = "date,from_currency,to_currency,rate\n2024-01-01,EUR,USD,1.1\nnever,EUR,USD,1.1\n2024-01-02,USD,EUR,0.9\n";
-
-fn place() -> Place {
-    let place = Place::new();
-    let file = place.write("fx_2024-01-01.csv", RATES);
-    place.ingest(&[&file], &[]).says(1, &[]);
-    place
-}
-
 /// Rejects that a process has committed which then came second, or was killed.
 #[test]
 fn rows_of_another_attempt_at_the_same_file_are_seen_nowhere() {
-    let place = place();
+    let place = place_of_rates();
     let id = place.sql("SELECT batch_id FROM core.batch")[0]["batch_id"].as_str().expect("an id").to_owned();
     let lake = Lake::open(&place.lake()).expect("a lake");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -50,7 +41,7 @@ fn rows_of_another_attempt_at_the_same_file_are_seen_nowhere() {
 /// A lake of the time before attempts: `core/batch` without the column.
 #[test]
 fn in_a_lake_of_a_former_version_all_files_of_a_batch_are_seen() {
-    let place = place();
+    let place = place_of_rates();
     let before = [place.sql("SELECT * FROM core_history.fx ORDER BY source_row"), place.sql("SELECT * FROM core.reject")];
     let files: Vec<PathBuf> = std::fs::read_dir(place.lake().join("core/batch"))
         .expect("a table")

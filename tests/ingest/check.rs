@@ -1,17 +1,8 @@
 //! `check`: a lake that is whole, and one in which something was changed behind its back.
 
-use super::support::{Place, on_lake};
+use super::support::{Place, RATES, on_lake, place_of_rates};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-
-const RATES: &str = "date,from_currency,to_currency,rate\n2024-01-01,EUR,USD,1.1\nnever,EUR,USD,1.1\n2024-01-02,USD,EUR,0.9\n";
-
-fn place() -> Place {
-    let place = Place::new();
-    let file = place.write("fx_2024-01-01.csv", RATES);
-    place.ingest(&[&file], &[]).says(1, &[]);
-    place
-}
 
 /// The only file below a folder of the lake with this ending.
 fn only(folder: PathBuf, ending: &str) -> PathBuf {
@@ -44,7 +35,7 @@ fn text(value: &Value) -> String {
 
 #[test]
 fn a_whole_lake_is_whole_and_its_rows_are_conserved() {
-    let place = place();
+    let place = place_of_rates();
     let ran = on_lake(&place.lake(), &["check", "--rows", "--output", "json"]);
     let said = ran.says(0, &[]).json();
     let counts = ["batches", "rows_in", "rows_accepted", "rows_rejected", "originals"].map(|name| said[name].as_u64());
@@ -55,7 +46,7 @@ fn a_whole_lake_is_whole_and_its_rows_are_conserved() {
 
 #[test]
 fn a_data_file_that_is_cut_gone_or_spoilt_is_named() {
-    let place = place();
+    let place = place_of_rates();
     let file = only(place.lake().join("core/fx"), "parquet");
     let good = std::fs::read(&file).expect("a file");
 
@@ -79,7 +70,7 @@ fn a_data_file_that_is_cut_gone_or_spoilt_is_named() {
 
 #[test]
 fn rejects_that_are_gone_break_the_conservation_of_rows() {
-    let place = place();
+    let place = place_of_rates();
     let kept = place.path("without");
     // A table of rejects from a lake that had none: its own log is in order.
     let other = Place::new();
@@ -96,7 +87,7 @@ fn rejects_that_are_gone_break_the_conservation_of_rows() {
 
 #[test]
 fn an_original_that_is_another_or_gone_is_named() {
-    let place = place();
+    let place = place_of_rates();
     let original = only(place.lake().join("files"), "zst");
     let good = std::fs::read(&original).expect("a file");
     std::fs::write(&original, zstd::encode_all(RATES.replace("1.1", "1.2").as_bytes(), 1).expect("packed")).expect("written");
@@ -110,7 +101,7 @@ fn an_original_that_is_another_or_gone_is_named() {
 
 #[test]
 fn what_a_stopped_run_left_is_listed_and_is_no_fault() {
-    let place = place();
+    let place = place_of_rates();
     let file = only(place.lake().join("core/fx"), "parquet");
     std::fs::copy(&file, file.with_file_name("part-0123456789abcdef-0.parquet")).expect("copied");
     std::fs::write(place.lake().join("files/0123.partial"), "half").expect("written");
@@ -123,7 +114,7 @@ fn what_a_stopped_run_left_is_listed_and_is_no_fault() {
 
 #[test]
 fn a_broken_log_is_one_fault_and_the_rest_is_still_checked() {
-    let place = place();
+    let place = place_of_rates();
     let log = place.lake().join("core/fx/_delta_log/00000000000000000001.json");
     std::fs::write(&log, "{ no json").expect("written");
     let found = faults(&place, &[]);

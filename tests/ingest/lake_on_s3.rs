@@ -2,7 +2,7 @@
 
 use super::kill::exports;
 use super::s3::{Faults, SECRET, Server, ran};
-use super::support::{Place, Ran, on_lake};
+use super::support::{Place, Ran, SEATS, on_lake};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
@@ -337,27 +337,11 @@ fn of_two_mappings_of_one_file_at_the_same_time_one_counts() {
     // Both have read an empty register when the first may write to it.
     let faults = Faults { gathers: Some((FIRST_BATCH, 2)), ..Faults::default() };
     let (server, place) = (Server::with(faults), Place::new());
-    let text = r#"
-system = "rmm"
-[[export]]
-name = "seats"
-table = "vendor_usage"
-file = { format = "csv" }
-[export.columns]
-customer_native_id = "client"
-native_sku = "sku"
-measure = { constant = "level" }
-quantity = "seats"
-cost = "price"
-currency = { constant = "USD" }
-period_start = { arrival = "month_start" }
-period_end = { arrival = "month_end" }
-"#;
     let csv =
         place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\nB,x,z,4,14\n").display().to_string();
     let mappings = [
-        place.write("first.toml", text),
-        place.write("mended.toml", text.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#)),
+        place.write("first.toml", SEATS),
+        place.write("mended.toml", SEATS.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#)),
     ];
     let writers = mappings.each_ref().map(|mapping| {
         let mut command = server.command_as(SECRET, &["ingest", "--lake", LAKE, &csv, "--mapping"]);

@@ -1,7 +1,7 @@
 //! Exports that no source knows, read through a mapping file: what its cells mean, what it refuses, and what becomes of rows when it is mended.
 
 use super::containers::zipped;
-use super::support::{Place, Ran, rows};
+use super::support::{Place, Ran, SEATS, rows};
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use shortfall::ingest::mapped::{self, Mapped};
 use shortfall::lake::{Lake, Table};
@@ -173,30 +173,14 @@ fn a_distributors_workbook_means_what_its_mapping_says() {
 #[test]
 fn a_mended_mapping_takes_the_place_of_the_one_before() {
     let place = Place::new();
-    let text = r#"
-system = "rmm"
-[[export]]
-name = "seats"
-table = "vendor_usage"
-file = { format = "csv" }
-[export.columns]
-customer_native_id = "client"
-native_sku = "sku"
-measure = { constant = "level" }
-quantity = "seats"
-cost = "price"
-currency = { constant = "USD" }
-period_start = { arrival = "month_start" }
-period_end = { arrival = "month_end" }
-"#;
     let csv = place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\nB,x,z,4,14\n");
-    let first = place.write("first.toml", text);
+    let first = place.write("first.toml", SEATS);
     with_mapping(&place, &[&csv], &first).says(0, &[]);
     assert_eq!(
         cells(&place, "SELECT sum(cost) AS c, min(period_end) AS e FROM core.vendor_usage"),
         [["24.5", "2026-06-01T00:00:00Z"]]
     );
-    let mended = place.write("mended.toml", text.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#));
+    let mended = place.write("mended.toml", SEATS.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#));
     with_mapping(&place, &[&csv], &mended).says(0, &["seats"]);
     let found = cells(&place, "SELECT native_sku, cost FROM core_history.vendor_usage ORDER BY native_sku");
     assert_eq!(found, [["y", "10.5"], ["z", "14"]]);

@@ -1,6 +1,6 @@
 //! `optimize`: fewer files, and a lake that says what it said; also when it is killed, and whatever is ingested afterwards.
 
-use super::support::{Place, command, on_lake, rows, shortfall};
+use super::support::{Place, SEATS, command, on_lake, rows, shortfall};
 use super::truth::{self, Cut, DATES, History, RUNTIME, midnight, new_lake};
 use chrono::{DateTime, Duration, Utc};
 use proptest::prelude::*;
@@ -216,26 +216,10 @@ fn one_writer_at_a_time_and_whoever_looks_may_look() {
 #[test]
 fn what_was_withdrawn_after_it_was_merged_is_not_seen() {
     let place = Place::new();
-    let text = r#"
-system = "rmm"
-[[export]]
-name = "seats"
-table = "vendor_usage"
-file = { format = "csv" }
-[export.columns]
-customer_native_id = "client"
-native_sku = "sku"
-measure = { constant = "level" }
-quantity = "seats"
-cost = "price"
-currency = { constant = "USD" }
-period_start = { arrival = "month_start" }
-period_end = { arrival = "month_end" }
-"#;
     let one = place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\nA,x,y,many,10.5\n");
     let other = place.write("seats_2026-05-05.csv", "client,sku,code,seats,price\nB,x,z,4,14\nB,x,z,many,14\n");
-    let first = place.write("first.toml", text);
-    let mended = place.write("mended.toml", text.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#));
+    let first = place.write("first.toml", SEATS);
+    let mended = place.write("mended.toml", SEATS.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#));
     let lake = new_lake(&place);
     let with = |mapping: &Path, files: &[&Path]| {
         place.ingest(files, &["--mapping", &mapping.display().to_string()]);

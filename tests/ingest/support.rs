@@ -173,6 +173,37 @@ impl Place {
     }
 }
 
+/// A file of exchange rates, of which one line is rejected.
+pub const RATES: &str =
+    "date,from_currency,to_currency,rate\n2024-01-01,EUR,USD,1.1\nnever,EUR,USD,1.1\n2024-01-02,USD,EUR,0.9\n";
+
+/// A lake of these rates.
+#[track_caller]
+pub fn place_of_rates() -> Place {
+    let place = Place::new();
+    let file = place.write("fx_2024-01-01.csv", RATES);
+    place.ingest(&[&file], &[]).says(1, &[]);
+    place
+}
+
+/// A mapping file for lists of seats (`client,sku,code,seats,price`).
+pub const SEATS: &str = r#"
+system = "rmm"
+[[export]]
+name = "seats"
+table = "vendor_usage"
+file = { format = "csv" }
+[export.columns]
+customer_native_id = "client"
+native_sku = "sku"
+measure = { constant = "level" }
+quantity = "seats"
+cost = "price"
+currency = { constant = "USD" }
+period_start = { arrival = "month_start" }
+period_end = { arrival = "month_end" }
+"#;
+
 #[track_caller]
 pub fn on_lake(lake: &Path, arguments: &[&str]) -> Ran {
     let lake = lake.display().to_string();
