@@ -1,0 +1,59 @@
+//! The scheduler: takes plans, cuts them into stages, hands tasks to executors, and to others what a lost one had.
+//!
+//! It reads no data and keeps nothing: jobs live in memory, and a client whose scheduler is gone begins again.
+
+use super::{ClusterError, LARGEST_MESSAGE, build, runtime, settings, state};
+use ballista_scheduler::cluster::BallistaCluster;
+use ballista_scheduler::config::SchedulerConfig;
+use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
+use datafusion::prelude::SessionConfig;
+use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// How a scheduler is run.
+#[derive(Clone, Debug)]
+pub struct SchedulerOptions {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The host by which executors find it, if that is not the address.
+    pub advertise: Option<String>,
+    /// Seconds without a sign of life after which an executor is given up, and its tasks go to others.
+    pub executor_timeout: u64,
+}
+
+/// Runs until it is stopped; says where it listens.
+///
+/// # Errors
+/// [`ClusterError::Stopped`] if it cannot listen there, or could not go on.
+pub async fn run(options: SchedulerOptions, listens: impl FnOnce(SocketAddr)) -> Result<(), ClusterError> {
+    let failed = |detail: String| ClusterError::Stopped { who: "scheduler", detail };
+    let listener = TcpListener::bind(options.address).await.map_err(|e| failed(format!("{}: {e}", options.address)))?;
+    let address = listener.local_addr().map_err(|e| failed(e.to_string()))?;
+    let timeout = options.executor_timeout.max(1);
+    let runtime = runtime(None).map_err(|e| failed(e.strip_backtrace()))?;
+    let config = SchedulerConfig {
+        bind_host: address.ip().to_string(),
+        bind_port: address.port(),
+        external_host: options.advertise.unwrap_or_else(|| address.ip().to_string()),
+        executor_timeout_seconds: timeout,
+        expire_dead_executor_interval_seconds: (timeout / 4).max(1),
+        no_executors_grace_period_seconds: timeout,
+        grpc_server_max_decoding_message_size: LARGEST_MESSAGE,
+        grpc_server_max_encoding_message_size: LARGEST_MESSAGE,
+        grpc_client_max_message_size: LARGEST_MESSAGE,
+        override_config_producer: Some(Arc::new(settings)),
+        override_session_builder: Some(Arc::new(move |config: SessionConfig| {
+            build::check(config.options(), "scheduler")?;
+            state(config, Arc::clone(&runtime))
+        })),
+        ..SchedulerConfig::default()
+    };
+    let broken = |e: ballista_core::error::BallistaError| failed(e.to_string());
+    config.validate().map_err(broken)?;
+    let cluster = BallistaCluster::new_from_config(&config).await.map_err(broken)?;
+    let scheduler = create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, Arc::new(config)).await.map_err(broken)?;
+    listens(address);
+    start_grpc_service_with_listener(listener, scheduler).await.map_err(broken)
+}
