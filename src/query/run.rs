@@ -14,6 +14,7 @@ use chrono::{Months, NaiveDate};
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -155,23 +156,28 @@ pub async fn rows(
     query: &Query,
     parameters: Parameters,
 ) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
-    let collect = async |frame: DataFrame| {
-        let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
-        let context = frame.task_ctx();
-        let Some(cluster) = Cluster::of(context.session_config()) else { return Ok((schema, frame.collect().await?)) };
-        let plan = frame.create_physical_plan().await?;
-        Ok((schema, cluster.rows(&query.path, plan, Arc::new(context)).await?))
+    let name = query.path.clone();
+    let collect = move |frame: DataFrame| {
+        let name = name.clone();
+        async move {
+            let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+            let context = frame.task_ctx();
+            let Some(cluster) = Cluster::of(context.session_config()) else { return Ok((schema, frame.collect().await?)) };
+            let plan = frame.create_physical_plan().await?;
+            Ok((schema, cluster.rows(&name, plan, Arc::new(context)).await?))
+        }
+        .boxed()
     };
     with_spare_joins(ctx, query, parameters, collect).await
 }
 
 /// Plans and runs a query. A hash join cannot go to disk: where one of them does not fit into limited memory, the query is run again with
-/// sort-merge joins, which can.
+/// sort-merge joins, which can. (`work` answers with what borrows nothing: else no future above could go to another thread, rust-lang/rust#102211.)
 async fn with_spare_joins<T>(
     ctx: &SessionContext,
     query: &Query,
     parameters: Parameters,
-    work: impl AsyncFn(DataFrame) -> datafusion::common::Result<T>,
+    work: impl Fn(DataFrame) -> BoxFuture<'static, datafusion::common::Result<T>>,
 ) -> Result<T, QueryError> {
     let failed = |e: &DataFusionError| QueryError::from_engine(query, e);
     let first = work(plan(ctx, query, parameters).await?).await;
@@ -263,7 +269,6 @@ struct Waiting {
 async fn build_fact(ctx: SessionContext, fact: Waiting, parameters: Parameters) -> Result<FactTiming, QueryError> {
     let Waiting { name, query, .. } = fact;
     let started = std::time::Instant::now();
-    // Futures that borrow from what a closure holds could not go to another thread (rust-lang/rust#102211).
     let kept_as = name.clone();
     let keep = move |frame: DataFrame| {
         let name = kept_as.clone();
