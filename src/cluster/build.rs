@@ -1,16 +1,46 @@
 //! Which build of the program a client, a scheduler and an executor are: a function that has changed under its name would make other findings.
 
-use datafusion::common::{DataFusionError, Result, extensions_options};
-use datafusion::config::{ConfigExtension, ConfigOptions};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
+use std::any::Any;
 
 /// This build.
 pub(super) const THIS: &str = concat!("shortfall ", env!("CARGO_PKG_VERSION"));
+/// The setting that says so, below [`Build`]'s prefix.
+const CLIENT: &str = "client";
 
-extensions_options! {
-    /// The client's build, in the settings that go with each of its jobs.
-    pub struct Build {
-        /// Its name and version; empty if the client is none of ours.
-        pub client: String, default = String::new()
+/// The client's build, in the settings that go with each of its jobs.
+///
+/// (By hand: `extensions_options!` names its entries without their prefix, and Ballista sends what entries are named.)
+#[derive(Clone, Debug, Default)]
+pub struct Build {
+    /// Its name and version; empty if the client is none of ours.
+    client: String,
+}
+
+impl ExtensionOptions for Build {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn cloned(&self) -> Box<dyn ExtensionOptions> {
+        Box::new(self.clone())
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        if key == CLIENT {
+            value.clone_into(&mut self.client);
+        }
+        Ok(())
+    }
+
+    fn entries(&self) -> Vec<ConfigEntry> {
+        let (key, value) = (format!("{}.{CLIENT}", Self::PREFIX), Some(self.client.clone()));
+        vec![ConfigEntry { key, value, description: "Name and version of the client." }]
     }
 }
 

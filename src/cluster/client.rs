@@ -115,6 +115,8 @@ impl Cluster {
         let options = config.options_mut();
         // Stages cannot be cut through the other kind of union.
         options.optimizer.prefer_existing_union = true;
+        // A hint to scans in which order to read; it does not travel, and the rows are sorted all the same.
+        options.optimizer.enable_sort_pushdown = false;
         // Texts and joins as they are on one machine: a stage copies its texts out, and a join that does not fit is done again by sorting.
         options.optimizer.prefer_hash_join = true;
         options.execution.parquet.schema_force_view_types = true;

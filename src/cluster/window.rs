@@ -6,7 +6,7 @@
 //! | lost | instead |
 //! | --- | --- |
 //! | `IGNORE NULLS` of `lag`, `lead`, `first_value`, `last_value`, `nth_value` | functions of ours that always ignore them, [`Sent`] |
-//! | that the planner turned `lag`, `lead` or `nth_value` round, to use rows that come sorted the other way | [`Sent`] cannot be turned round |
+//! | that the planner turned one of them round, to use rows that come sorted the other way | [`Sent`] cannot be turned round |
 //! | `FILTER` of `count`, `sum`, `min`, `max`, `avg` | the argument is null where the condition does not hold, which they pass over |
 //!
 //! [`Travelling`] rewrites queries of a session with a cluster before they are planned. Whatever it does not know stays as it is, and
@@ -28,9 +28,8 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::window::WindowExpr;
 use std::sync::Arc;
 
-/// Functions that the planner may turn round, and for which that matters; the others of the list only where they ignore nulls.
-const TURNED: [&str; 3] = ["lag", "lead", "nth_value"];
-const IGNORING: [&str; 5] = ["lag", "lead", "nth_value", "first_value", "last_value"];
+/// Functions that can ignore nulls, and that the planner may turn round.
+const FUNCTIONS: [&str; 5] = ["lag", "lead", "nth_value", "first_value", "last_value"];
 /// Aggregates that pass over nulls, so that a condition can be an argument.
 const FILTERED: [&str; 5] = ["count", "sum", "min", "max", "avg"];
 
@@ -87,7 +86,7 @@ impl WindowUDFImpl for Sent {
 
 /// Makes the functions known that queries are rewritten with.
 pub(super) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
-    for name in IGNORING {
+    for name in FUNCTIONS {
         let inner = registry.udwf(name)?;
         for ignores_nulls in [false, true] {
             registry.register_udwf(Sent::of(&inner, ignores_nulls))?;
@@ -124,9 +123,9 @@ fn rewrite(expr: Expr) -> Result<Transformed<Expr>> {
     let Expr::WindowFunction(mut call) = expr else { return Ok(Transformed::no(expr)) };
     let changed = match &call.fun {
         WindowFunctionDefinition::WindowUDF(function) => {
-            let ignores_nulls = call.params.null_treatment == Some(NullTreatment::IgnoreNulls);
-            let is_sent = if ignores_nulls { IGNORING.contains(&function.name()) } else { TURNED.contains(&function.name()) };
+            let is_sent = FUNCTIONS.contains(&function.name());
             if is_sent {
+                let ignores_nulls = call.params.null_treatment == Some(NullTreatment::IgnoreNulls);
                 call.fun = WindowFunctionDefinition::WindowUDF(Sent::of(function, ignores_nulls));
                 call.params.null_treatment = None;
             }
