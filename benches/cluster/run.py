@@ -79,7 +79,7 @@ def cluster(arguments: argparse.Namespace, executors: int):
         url = said["url"]
         for _ in range(executors):
             words = ["--threads", str(arguments.threads), "cluster", "executor", "--scheduler", url]
-            words += ["--listen", "127.0.0.1:0", "--heartbeat", "2", "--work-dir", str(arguments.work)]
+            words += ["--listen", "127.0.0.1:0", "--work-dir", str(arguments.work)]
             children.append(start(arguments, *words)[0])
         ready = 0
         while ready < executors:

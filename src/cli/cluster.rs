@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// How long an executor that is asked to stop goes on with what it has in hand; then others do it again.
+const LAST_TASKS: Duration = Duration::from_secs(30);
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -20,7 +23,7 @@ pub(super) struct Arguments {
 enum Part {
     /// Take plans from `analyze --cluster`, and share them out among executors. One for each cluster.
     Scheduler(SchedulerArguments),
-    /// Run tasks for a scheduler; `--threads` of them at a time. As many as there are machines.
+    /// Ask a scheduler for tasks and run them; `--threads` of them at a time. As many as there are machines.
     Executor(ExecutorArguments),
 }
 
@@ -32,7 +35,7 @@ struct SchedulerArguments {
     /// Host by which executors find it; needed where it listens on all addresses (0.0.0.0).
     #[arg(long, value_name = "HOST")]
     advertise: Option<String>,
-    /// Seconds without a sign of life after which an executor is given up and others do its work.
+    /// Seconds without a sign of life after which an executor is given up and others do its work; 10 at least.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     executor_timeout: u64,
     /// Say what it does, besides what goes wrong.
@@ -48,9 +51,6 @@ struct ExecutorArguments {
     /// Address to give rows to other executors and to clients; port 0 takes any free one. Whoever can reach it can read them.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
     listen: String,
-    /// Port to take tasks from the scheduler; the one after `--listen` by default.
-    #[arg(long, value_name = "PORT")]
-    tasks_port: Option<u16>,
     /// Host by which the others find it; what the scheduler sees by default.
     #[arg(long, value_name = "HOST")]
     advertise: Option<String>,
@@ -60,9 +60,6 @@ struct ExecutorArguments {
     /// Memory of all tasks together, such as `8GiB`; 70 % of the machine's by default.
     #[arg(long, value_name = "SIZE", env = "SHORTFALL_MEMORY_LIMIT")]
     memory_limit: Option<ByteSize>,
-    /// Seconds between two signs of life; well below the scheduler's `--executor-timeout`.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
-    heartbeat: u64,
     /// Seconds to wait for a scheduler that does not answer yet.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     wait: u64,
@@ -147,12 +144,10 @@ fn executor(context: &Context, arguments: &ExecutorArguments) -> Result<Exit, Fa
     let options = ExecutorOptions {
         scheduler: arguments.scheduler.clone(),
         address: address(&arguments.listen)?,
-        tasks_port: arguments.tasks_port,
         advertise: arguments.advertise.clone(),
         folder: arguments.work_dir.clone(),
         threads: context.threads,
         memory: arguments.memory_limit.map(|size| size.as_u64()),
-        heartbeat: arguments.heartbeat,
         patience: Duration::from_secs(arguments.wait),
     };
     let starts = |address: std::net::SocketAddr| {
@@ -161,7 +156,11 @@ fn executor(context: &Context, arguments: &ExecutorArguments) -> Result<Exit, Fa
         }
         render::note(&format!("executor on {address} for {}; stop with Ctrl-C", arguments.scheduler));
     };
-    context.runtime.block_on(run_executor(options, starts))?;
+    let takes_too_long = async {
+        stopped().await;
+        tokio::time::sleep(LAST_TASKS).await;
+    };
+    context.runtime.block_on(run_executor(options, starts, takes_too_long))?;
     Ok(Exit::Done)
 }
 

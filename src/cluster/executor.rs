@@ -1,4 +1,4 @@
-//! An executor: runs tasks, keeps what they hand on, and gives it to whoever asks.
+//! An executor: asks the scheduler for tasks, runs them, keeps what they hand on, and gives it to whoever asks.
 //!
 //! It reads the files that a plan names, with its own eyes: the lake's folder under the same path, or an object store with the credentials of its
 //! own environment.
@@ -8,6 +8,7 @@ use super::connections::Connections;
 use super::engine::Engine;
 use super::work::Work;
 use super::{ClusterError, LARGEST_MESSAGE, runtime, settings, state};
+use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use datafusion::prelude::SessionConfig;
@@ -32,8 +33,6 @@ pub struct ExecutorOptions {
     pub scheduler: String,
     /// Where it gives rows to others; a port of 0 is any free one.
     pub address: SocketAddr,
-    /// The port by which the scheduler reaches it; the next one if none, or any free one.
-    pub tasks_port: Option<u16>,
     /// The host by which the others find it, if that is not the address that the scheduler sees.
     pub advertise: Option<String>,
     /// Folder for shuffled rows and what does not fit into memory; that of temporary files if none.
@@ -42,17 +41,20 @@ pub struct ExecutorOptions {
     pub threads: usize,
     /// Memory of all tasks together, in bytes; seven tenths of the machine's if none.
     pub memory: Option<u64>,
-    /// Seconds between two signs of life.
-    pub heartbeat: u64,
     /// How long it waits for a scheduler that does not answer yet.
     pub patience: Duration,
 }
 
-/// Runs until it is stopped; says where it gives rows.
+/// Runs until it is stopped, by a signal that it waits for itself, and has done what it had in hand, or until that takes too long; says where it
+/// gives rows.
 ///
 /// # Errors
 /// [`ClusterError`] if the scheduler cannot be reached or a port cannot be had.
-pub async fn run(options: ExecutorOptions, starts: impl FnOnce(SocketAddr)) -> Result<(), ClusterError> {
+pub async fn run(
+    options: ExecutorOptions,
+    starts: impl FnOnce(SocketAddr),
+    takes_too_long: impl Future<Output = ()>,
+) -> Result<(), ClusterError> {
     let failed = |detail: String| ClusterError::Stopped { who: "executor", detail };
     let scheduler = address(&options.scheduler)?;
     let began = Instant::now();
@@ -64,8 +66,6 @@ pub async fn run(options: ExecutorOptions, starts: impl FnOnce(SocketAddr)) -> R
     }
     let ip = options.address.ip();
     let port = free(ip, options.address.port())?;
-    let next = if options.address.port() == 0 { 0 } else { port.saturating_add(1) };
-    let tasks_port = free(ip, options.tasks_port.unwrap_or(next))?;
     let parent = options.folder.unwrap_or_else(std::env::temp_dir).join("shortfall-executors");
     let work = Work::new(&parent)?;
     let (shuffled, spilled) = (work.folder().join("shuffled"), work.folder().join("spilled"));
@@ -88,7 +88,8 @@ pub async fn run(options: ExecutorOptions, starts: impl FnOnce(SocketAddr)) -> R
         bind_host: if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() },
         external_host: options.advertise,
         port,
-        grpc_port: tasks_port,
+        // As the scheduler does: see there.
+        task_scheduling_policy: TaskSchedulingPolicy::PullStaged,
         scheduler_host: scheduler.host_str().unwrap_or_default().to_owned(),
         scheduler_port: scheduler.port_or_known_default().unwrap_or_default(),
         vcores: options.threads,
@@ -97,7 +98,6 @@ pub async fn run(options: ExecutorOptions, starts: impl FnOnce(SocketAddr)) -> R
         job_data_clean_up_interval_seconds: SWEEP,
         grpc_max_decoding_message_size: LARGEST_MESSAGE,
         grpc_max_encoding_message_size: LARGEST_MESSAGE,
-        executor_heartbeat_interval_seconds: options.heartbeat.max(1),
         memory_pool_size: options.memory,
         override_execution_engine: Some(Arc::new(Engine::new(Arc::new(Connections::default()), threads.handle().clone()))),
         override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&known))),
@@ -106,7 +106,10 @@ pub async fn run(options: ExecutorOptions, starts: impl FnOnce(SocketAddr)) -> R
         ..ExecutorProcessConfig::default()
     };
     starts(SocketAddr::new(ip, port));
-    let ended = start_executor_process(Arc::new(config)).await;
+    let ended = tokio::select! {
+        ended = start_executor_process(Arc::new(config)) => ended,
+        () = takes_too_long => Ok(()),
+    };
     // Nothing may wait here for threads to end.
     threads.shutdown_background();
     ended.map_err(|e| failed(e.to_string()))

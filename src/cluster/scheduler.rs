@@ -1,8 +1,9 @@
-//! The scheduler: takes plans, cuts them into stages, hands tasks to executors, and to others what a lost one had.
+//! The scheduler: takes plans, cuts them into stages, gives tasks to executors that ask, and to others what a lost one had.
 //!
 //! It reads no data and keeps nothing: jobs live in memory, and a client whose scheduler is gone begins again.
 
 use super::{ClusterError, LARGEST_MESSAGE, build, runtime, settings, state};
+use ballista_core::config::TaskSchedulingPolicy;
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
@@ -12,6 +13,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
+/// Executors whose threads are all at work ask every five seconds.
+const LEAST_TIMEOUT: u64 = 10;
+
 /// How a scheduler is run.
 #[derive(Clone, Debug)]
 pub struct SchedulerOptions {
@@ -19,7 +23,7 @@ pub struct SchedulerOptions {
     pub address: SocketAddr,
     /// The host by which executors find it, if that is not the address.
     pub advertise: Option<String>,
-    /// Seconds without a sign of life after which an executor is given up, and its tasks go to others.
+    /// Seconds without a sign of life after which an executor is given up, and its tasks go to others; ten at least.
     pub executor_timeout: u64,
 }
 
@@ -31,12 +35,15 @@ pub async fn run(options: SchedulerOptions, listens: impl FnOnce(SocketAddr)) ->
     let failed = |detail: String| ClusterError::Stopped { who: "scheduler", detail };
     let listener = TcpListener::bind(options.address).await.map_err(|e| failed(format!("{}: {e}", options.address)))?;
     let address = listener.local_addr().map_err(|e| failed(e.to_string()))?;
-    let timeout = options.executor_timeout.max(1);
+    let timeout = options.executor_timeout.max(LEAST_TIMEOUT);
     let runtime = runtime(None).map_err(|e| failed(e.strip_backtrace()))?;
     let config = SchedulerConfig {
         bind_host: address.ip().to_string(),
         bind_port: address.port(),
         external_host: options.advertise.unwrap_or_else(|| address.ip().to_string()),
+        // Executors ask for tasks. Ballista 55.0 can also give them tasks unasked, and then counts what each has room for; but where a lost executor
+        // sends a stage back, it forgets to count the others' tasks of that stage as ended, and they never get another.
+        scheduling_policy: TaskSchedulingPolicy::PullStaged,
         executor_timeout_seconds: timeout,
         expire_dead_executor_interval_seconds: (timeout / 4).max(1),
         no_executors_grace_period_seconds: timeout,

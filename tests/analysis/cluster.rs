@@ -84,12 +84,12 @@ struct Cluster {
 impl Cluster {
     /// The store's keys are known to the executors and to nobody else.
     fn of(executors: usize, folder: &Path, store: &Server) -> Self {
-        let scheduler = Part::start(command(&["cluster", "scheduler", "--listen", "127.0.0.1:0", "--executor-timeout", "4"]));
+        let scheduler = Part::start(command(&["cluster", "scheduler", "--listen", "127.0.0.1:0", "--executor-timeout", "10"]));
         let url = scheduler.said["url"].as_str().expect("a URL").to_owned();
         let folder = folder.display().to_string();
         let executors = (0..executors)
             .map(|_| {
-                let arguments = ["--scheduler", &url, "--listen", "127.0.0.1:0", "--heartbeat", "1", "--work-dir", &folder];
+                let arguments = ["--scheduler", &url, "--listen", "127.0.0.1:0", "--work-dir", &folder];
                 let mut command = command(&[&["cluster", "executor", "--threads", "1"], &arguments[..]].concat());
                 store.known_to(&mut command);
                 Part::start(command)
@@ -100,7 +100,7 @@ impl Cluster {
 
     /// Analyses with everything sent to the cluster that can be.
     fn analyze(&self, quarter: &str, place: Place<'_>) -> Command {
-        let all = ["--cluster-from", "0B", "--cluster-partitions", "4", "--output", "json"];
+        let all = ["--cluster-from", "0B", "--cluster-partitions", "3", "--output", "json"];
         place.command(&[&["analyze", "--quarter", quarter, "--cluster", &self.url], &all[..]].concat())
     }
 }
