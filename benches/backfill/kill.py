@@ -94,7 +94,7 @@ def said(lake, table):
     # Attempts are named by lot.
     columns = sorted({column[0] for column in duckdb.sql(f"DESCRIBE SELECT * FROM {rows}").fetchall()} - {"attempt"})
     hashed = ", ".join(f'CAST("{column}" AS VARCHAR)' for column in columns)
-    return duckdb.sql(f"SELECT count(*), sum(CAST(hash({hashed}) AS HUGEINT)) FROM {rows}").fetchone()
+    return duckdb.sql(f"SELECT count(*), sum(CAST(hash({hashed}) AS HUGEINT)) FROM {rows}").fetchall()[0]
 
 
 def viewed(asked, lake, view):
@@ -110,7 +110,7 @@ def committed(lake):
     if not (table / "_delta_log").is_dir():
         return 0
     files = live_files(table)
-    return duckdb.sql(f"SELECT count(*) FROM {relation(files)}").fetchone()[0] if files else 0
+    return duckdb.sql(f"SELECT count(*) FROM {relation(files)}").fetchall()[0][0] if files else 0
 
 
 def commits(lake):
@@ -208,7 +208,7 @@ def main():
         print(f"core.{view}: {'the same' if same else 'NOT THE SAME'}", flush=True)
     batches, distinct = duckdb.sql(
         f"SELECT count(*), count(DISTINCT batch_id) FROM {relation(live_files(work / 'killed' / 'core' / 'batch'))}"
-    ).fetchone()
+    ).fetchall()[0]
     wrong += batches != distinct or batches != files
     print(f"core/batch: {batches} rows, {distinct} of them distinct, {files} were planned")
     for lake in ["whole", "killed"]:

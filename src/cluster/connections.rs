@@ -16,11 +16,13 @@ use std::time::{Duration, Instant};
 const KEPT: Duration = Duration::from_secs(30);
 
 type Key = (String, u16, GrpcClientConfig);
+/// The last used last, each with when that was.
+type Idle = HashMap<Key, Vec<(BallistaClient, Instant)>>;
 
-/// Those that nobody uses now, by whom they reach, the last used last.
+/// Those that nobody uses now, by whom they reach.
 #[derive(Clone, Default)]
 pub(super) struct Connections {
-    idle: Arc<Mutex<HashMap<Key, Vec<(BallistaClient, Instant)>>>>,
+    idle: Arc<Mutex<Idle>>,
 }
 
 impl fmt::Debug for Connections {

@@ -157,7 +157,7 @@ impl ExecutionPlan for Compact {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let rows = self.input.execute(partition, context)?.map(|batch| Ok(compact(&batch?)?));
+        let rows = self.input.execute(partition, context)?.map(|batch| compact(&batch?));
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.input.schema(), rows)))
     }
 }

@@ -71,7 +71,7 @@ pub struct QueryError {
     place: String,
     message: String,
     notes: String,
-    of_cluster: Option<ClusterError>,
+    of_cluster: Option<Box<ClusterError>>,
 }
 
 impl QueryError {
@@ -93,7 +93,7 @@ impl QueryError {
             && let Some(cause) = cause.downcast_ref::<ClusterError>()
         {
             let message = cause.to_string();
-            return Self { place: query.path.clone(), message, notes: String::new(), of_cluster: Some(cause.clone()) };
+            return Self { place: query.path.clone(), message, notes: String::new(), of_cluster: Some(Box::new(cause.clone())) };
         }
         if let Some(diagnostic) = error.diagnostic() {
             let place = diagnostic
@@ -112,7 +112,7 @@ impl QueryError {
     /// What a cluster could not do, if it is that.
     #[must_use]
     pub fn of_cluster(&self) -> Option<&ClusterError> {
-        self.of_cluster.as_ref()
+        self.of_cluster.as_deref()
     }
 }
 

@@ -178,11 +178,18 @@ fn three_executors_find_what_one_machine_finds_also_when_one_is_killed() {
     let expected = published(local);
     assert!(expected[0].lines().count() > 5, "a book with leaks has findings: {}", expected[0]);
 
-    let mut cluster = Cluster::of(3, out.path(), &store);
-    let began = Instant::now();
-    let ran = run(cluster.analyze(&quarter, there));
+    // Two clusters side by side; each waits more than it works.
+    let cluster = Cluster::of(3, out.path(), &store);
+    let mut hit = Cluster::of(3, out.path(), &store);
+    let [whole, killed_one] = [cluster.analyze(&quarter, there), hit.analyze(&quarter, killed)];
+    let (ran, survived) = std::thread::scope(|scope| {
+        let (ran, survived) = (scope.spawn(|| run(whole)), scope.spawn(|| run(killed_one)));
+        wait_for_facts(&store.path("killed/.work"), 12);
+        assert!(!survived.is_finished(), "it is still at work");
+        drop(hit.executors.swap_remove(0));
+        (ran.join().expect("no panic"), survived.join().expect("no panic"))
+    });
     is_done(&ran);
-    let took = began.elapsed();
     are_the_same(&expected, &published(there));
     // Whatever could not travel is named.
     let shared = shares(&ran);
@@ -190,13 +197,21 @@ fn three_executors_find_what_one_machine_finds_also_when_one_is_killed() {
     assert!(shared["there"].as_array().expect("names").len() > 50, "{shared}");
     let left = walkdir::WalkDir::new(store.path("cluster/.work")).into_iter().filter_map(Result::ok);
     assert_eq!(left.filter(|entry| entry.path().extension().is_some_and(|end| end == "parquet")).count(), 0);
-
-    let mut running = cluster.analyze(&quarter, killed).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
-    std::thread::sleep(took / 3);
-    assert!(running.try_wait().expect("a process").is_none(), "it is still at work");
-    drop(cluster.executors.swap_remove(0));
-    is_done(&running.wait_with_output().expect("ended"));
+    is_done(&survived);
     are_the_same(&expected, &published(killed));
+}
+
+/// Waits until an analysis has kept some facts, so that it is amid its work.
+fn wait_for_facts(work: &Path, enough: usize) {
+    let began = Instant::now();
+    let kept = || {
+        let folders = walkdir::WalkDir::new(work).min_depth(3).max_depth(3).into_iter().filter_map(Result::ok);
+        folders.filter(|entry| entry.file_type().is_dir()).count()
+    };
+    while kept() < enough {
+        assert!(began.elapsed() < Duration::from_secs(600), "{} facts after ten minutes", kept());
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]
