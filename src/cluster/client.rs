@@ -90,7 +90,8 @@ impl Cluster {
         let url = url.as_str().trim_end_matches('/').to_owned();
         Ok(Arc::new(Self {
             url,
-            partitions: target.partitions.max(1),
+            // With one, all joins would be of the kind that is kept out below.
+            partitions: target.partitions.max(2),
             least_bytes: target.least_bytes,
             shelf,
             shares: Mutex::default(),
@@ -109,12 +110,17 @@ impl Cluster {
         let mut config = config
             .with_target_partitions(self.partitions)
             .upgrade_for_ballista()
+            .with_ballista_broadcast_join_threshold_bytes(0)
             .with_option_extension(Build::of_this())
             .with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE as usize)
             .with_extension(Arc::clone(self));
         let options = config.options_mut();
         // Stages cannot be cut through the other kind of union.
         options.optimizer.prefer_existing_union = true;
+        // No join that hands its whole left side to each task: the scheduler makes another kind of it where it does not know how large that side is, and
+        // then rows lie in other partitions than what reads them was planned for ([`obstacle`]).
+        options.optimizer.hash_join_single_partition_threshold = 0;
+        options.optimizer.hash_join_single_partition_threshold_rows = 0;
         // A hint to scans in which order to read; it does not travel, and the rows are sorted all the same.
         options.optimizer.enable_sort_pushdown = false;
         // Texts and joins as they are on one machine: a stage copies its texts out, and a join that does not fit is done again by sorting.

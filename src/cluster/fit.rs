@@ -14,7 +14,7 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_expr::expressions::{CastExpr, Column};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::displayable;
-use datafusion::physical_plan::joins::NestedLoopJoinExec;
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, PartitionMode};
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
@@ -45,6 +45,9 @@ pub(super) fn fit(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>
 pub(super) fn obstacle(plan: &Arc<dyn ExecutionPlan>, context: &TaskContext) -> Option<String> {
     if !is_whole(plan) {
         return Some("holds a window function that loses its meaning on the wire".to_owned());
+    }
+    if hands_out_whole_sides(plan) {
+        return Some("holds a join that the scheduler would do in another way".to_owned());
     }
     let codec = BallistaPhysicalExtensionCodec::default();
     let failed = |e: DataFusionError| e.strip_backtrace().lines().next().unwrap_or_default().to_owned();
@@ -125,6 +128,15 @@ pub(super) fn is_whole(plan: &Arc<dyn ExecutionPlan>) -> bool {
         Ok(windows.iter().any(|function| !window::is_whole(function.as_ref())))
     });
     matches!(has_lost, Ok(false))
+}
+
+/// Whether one of a plan's joins collects its left side. The scheduler of Ballista 55.0 keeps such a join only if it knows that side to be small and not
+/// empty; else it has both sides partitioned by the keys, whatever partitions the operators above rely on.
+fn hands_out_whole_sides(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let found = plan.exists(|node| {
+        Ok(node.downcast_ref::<HashJoinExec>().is_some_and(|join| *join.partition_mode() == PartitionMode::CollectLeft))
+    });
+    !matches!(found, Ok(false))
 }
 
 /// Bytes of the files that a plan reads.
