@@ -159,3 +159,39 @@ pub(super) fn bytes(plan: &Arc<dyn ExecutionPlan>) -> u64 {
     // Counting cannot fail; if it did, the plan would count as large.
     if counted.is_ok() { bytes } else { u64::MAX }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::session;
+
+    const JOIN: &str = "
+        SELECT one.customer, two.name FROM (VALUES (1), (2)) AS one(customer)
+        JOIN (VALUES (1, 'a'), (2, 'b')) AS two(customer, name) ON one.customer = two.customer";
+
+    async fn why(query: &str) -> Option<String> {
+        let ctx = session::context(2);
+        let plan = ctx.sql(query).await.expect("a query").create_physical_plan().await.expect("a plan");
+        obstacle(&fit(plan).expect("fitted"), &ctx.task_ctx())
+    }
+
+    #[tokio::test]
+    async fn a_join_that_hands_out_its_whole_left_side_stays() {
+        let stays = why(JOIN).await.expect("an obstacle");
+        assert!(stays.contains("a join that the scheduler would do in another way"), "{stays}");
+    }
+
+    #[tokio::test]
+    async fn a_union_that_comes_back_with_its_names_said_again_is_the_same() {
+        let query =
+            "SELECT 1 AS a, CAST(NULL AS TEXT) AS b UNION ALL SELECT n, 'x' FROM (SELECT unnest(generate_series(1, 3)) AS n)";
+        assert_eq!(why(query).await, None);
+    }
+
+    #[test]
+    fn what_has_changed_on_the_wire_is_shown_where_it_has() {
+        assert_eq!(difference("a\nb", "a\nb"), None);
+        let said = difference("Scan: of a\n", "Scan: of b\n").expect("a difference");
+        assert!(said.contains("`Scan: of a` becomes `Scan: of b`"), "{said}");
+    }
+}
