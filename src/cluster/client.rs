@@ -1,7 +1,7 @@
 //! The side that asks: plans that read much go to the scheduler, what comes back is kept below the lake where every executor can read it.
 //!
-//! Ballista runs a task again whose executor is gone. What it cannot save is a job that was done when the executor which holds its last rows went: they are
-//! fetched afterwards. Such a job is asked for again, [`ATTEMPTS`] times in all; nothing of an attempt counts before its last row has arrived.
+//! A job that loses an executor is given up ([`super::scheduler`]), and asked for again, [`ATTEMPTS`] times in all; so is one that was done when the executor
+//! which holds its last rows went. Nothing of an attempt counts before its last row has arrived.
 
 use super::build::{self, Build};
 use super::fit::{bytes, fit, obstacle};
@@ -31,8 +31,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use url::Url;
 
-/// How often a job is asked for.
-const ATTEMPTS: usize = 3;
+/// How often a job is asked for: a lost executor can cost two, one when it is missed and one when it is given up.
+const ATTEMPTS: usize = 6;
 /// How long a scheduler may take to say whether it is ready.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -264,7 +264,7 @@ impl Job {
 
 /// Whether a job failed for what may be otherwise the next time: executors and connections come and go, a query stays what it is.
 fn may_pass(detail: &str) -> bool {
-    const SIGNS: [&str; 6] = ["Fetch", "fetch", "transport error", "Connection", "IO error", "executor"];
+    const SIGNS: [&str; 7] = ["Cancelled", "Fetch", "fetch", "transport error", "Connection", "IO error", "executor"];
     !detail.contains(build::REFUSED)
         && !detail.contains("runtime execution error")
         && SIGNS.iter().any(|sign| detail.contains(sign))
