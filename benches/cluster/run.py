@@ -1,4 +1,4 @@
-"""One analysis on this machine alone, and on clusters of one, two, three executors; the findings are compared first.
+"""One analysis on this machine alone, and on clusters of one, two, three executors; what they publish is compared first.
 
     pip install -r ../peers/requirements.txt
     python run.py                         # 1,000,000 rows
@@ -14,6 +14,7 @@ Seconds are those of the client's process, from start to end; CPU seconds and pe
 """
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -37,6 +38,8 @@ from run import machine  # noqa: E402
 from run import process  # noqa: E402
 
 QUARTER = "2026Q4"
+# What an analysis of usage alone publishes, and what it would if there were more.
+MARTS = ["fact_monthly", "coverage", "scorecard", "gap_bridge", "finding"]
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -115,8 +118,14 @@ def used(children: list[subprocess.Popen]) -> tuple[float, float]:
     return cpu, memory
 
 
-def findings(arguments: argparse.Namespace, lake: Path) -> str:
-    return process([str(arguments.shortfall), "findings", "--format", "csv", "--lake", str(lake)])[3]
+def published(arguments: argparse.Namespace, lake: Path) -> dict[str, tuple[int, str]]:
+    """Rows of each mart and a hash of them, which no order matters to."""
+
+    def of(mart: str) -> tuple[int, str]:
+        rows = sorted(process([str(arguments.shortfall), "sql", "--lake", str(lake), "--csv", f"SELECT * FROM marts.{mart}"])[3].splitlines())
+        return len(rows) - 1, hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+    return {mart: of(mart) for mart in MARTS}
 
 
 def analyze(arguments: argparse.Namespace, lake: Path, *words: str) -> list[str]:
@@ -154,11 +163,11 @@ def main() -> None:
 
     def compare(what: str) -> None:
         nonlocal expected
-        found = findings(arguments, lake)
+        found = published(arguments, lake)
         if expected is None:
             expected = found
         elif found != expected:
-            sys.exit(f"{what}: other findings than on one machine")
+            sys.exit(f"{what}: not what one machine publishes: {expected} became {found}")
 
     for threads in sorted({arguments.threads, arguments.local_threads}):
         runs = [process(analyze(arguments, lake, "--threads", str(threads))) for _ in range(arguments.runs)]
@@ -194,7 +203,7 @@ def main() -> None:
             seconds = time.perf_counter() - started
             compare("an executor killed")
         print(f"| 3 executors, one killed halfway | 3 x {arguments.threads} | {seconds:.2f} | | | | |")
-    print(f"\n{arguments.rows:,} rows; {machine()}; median of {arguments.runs}; findings compared, {len(expected.splitlines()) - 1} of them.")
+    print(f"\n{arguments.rows:,} rows; {machine()}; median of {arguments.runs}; compared: {', '.join(f'{rows:,} rows of {mart}' for mart, (rows, _) in expected.items())}.")
 
 
 if __name__ == "__main__":
