@@ -2,7 +2,7 @@
 
 use super::kill::exports;
 use super::s3::{Faults, SECRET, Server, ran};
-use super::support::{Place, Ran, SEATS, on_lake};
+use super::support::{Place, Ran, SEATS, mended_seats, on_lake};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
@@ -339,10 +339,7 @@ fn of_two_mappings_of_one_file_at_the_same_time_one_counts() {
     let (server, place) = (Server::with(faults), Place::new());
     let csv =
         place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\nB,x,z,4,14\n").display().to_string();
-    let mappings = [
-        place.write("first.toml", SEATS),
-        place.write("mended.toml", SEATS.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#)),
-    ];
+    let mappings = [place.write("first.toml", SEATS), place.write("mended.toml", mended_seats())];
     let writers = mappings.each_ref().map(|mapping| {
         let mut command = server.command_as(SECRET, &["ingest", "--lake", LAKE, &csv, "--mapping"]);
         command.arg(mapping).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts")

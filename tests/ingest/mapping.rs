@@ -1,7 +1,7 @@
 //! Exports that no source knows, read through a mapping file: what its cells mean, what it refuses, and what becomes of rows when it is mended.
 
 use super::containers::zipped;
-use super::support::{Place, Ran, SEATS, rows};
+use super::support::{Place, Ran, SEATS, mended_seats, rows};
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use shortfall::ingest::mapped::{self, Mapped};
 use shortfall::lake::{Lake, Table};
@@ -180,7 +180,7 @@ fn a_mended_mapping_takes_the_place_of_the_one_before() {
         cells(&place, "SELECT sum(cost) AS c, min(period_end) AS e FROM core.vendor_usage"),
         [["24.5", "2026-06-01T00:00:00Z"]]
     );
-    let mended = place.write("mended.toml", SEATS.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#));
+    let mended = place.write("mended.toml", mended_seats());
     with_mapping(&place, &[&csv], &mended).says(0, &["seats"]);
     let found = cells(&place, "SELECT native_sku, cost FROM core_history.vendor_usage ORDER BY native_sku");
     assert_eq!(found, [["y", "10.5"], ["z", "14"]]);

@@ -1,6 +1,6 @@
 //! `optimize`: fewer files, and a lake that says what it said; also when it is killed, and whatever is ingested afterwards.
 
-use super::support::{Place, SEATS, command, on_lake, rows, shortfall};
+use super::support::{Place, SEATS, command, mended_seats, on_lake, rows, shortfall};
 use super::truth::{self, Cut, DATES, History, RUNTIME, midnight, new_lake};
 use chrono::{DateTime, Duration, Utc};
 use proptest::prelude::*;
@@ -219,7 +219,7 @@ fn what_was_withdrawn_after_it_was_merged_is_not_seen() {
     let one = place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\nA,x,y,many,10.5\n");
     let other = place.write("seats_2026-05-05.csv", "client,sku,code,seats,price\nB,x,z,4,14\nB,x,z,many,14\n");
     let first = place.write("first.toml", SEATS);
-    let mended = place.write("mended.toml", SEATS.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#));
+    let mended = place.write("mended.toml", mended_seats());
     let lake = new_lake(&place);
     let with = |mapping: &Path, files: &[&Path]| {
         place.ingest(files, &["--mapping", &mapping.display().to_string()]);

@@ -204,6 +204,11 @@ period_start = { arrival = "month_start" }
 period_end = { arrival = "month_end" }
 "#;
 
+/// The same after it was mended: another column holds the SKU.
+pub fn mended_seats() -> String {
+    SEATS.replace(r#"native_sku = "sku""#, r#"native_sku = "code""#)
+}
+
 #[track_caller]
 pub fn on_lake(lake: &Path, arguments: &[&str]) -> Ran {
     let lake = lake.display().to_string();
