@@ -41,6 +41,7 @@ fn main() {
         threads: THREADS,
         back_billing_months: BACK_BILLING_MONTHS,
         memory: None,
+        cluster: None,
     };
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("analyze");

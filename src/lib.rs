@@ -4,6 +4,7 @@
 pub mod bi;
 pub mod check;
 pub mod cli;
+pub mod cluster;
 pub mod export;
 pub mod findings;
 pub mod foreign;

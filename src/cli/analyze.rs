@@ -1,5 +1,6 @@
 //! `shortfall analyze`.
 
+use super::cluster::{self, ClusterArguments};
 use super::ingest::instant;
 use super::progress::Counter;
 use super::{Context, Exit, Failure, LakeArgument, OutputFormat, notify, render, summary};
@@ -36,6 +37,8 @@ pub(super) struct Arguments {
     /// Memory for facts and queries, such as `1GiB`; what needs more goes to temporary files. By default there is no limit.
     #[arg(long, value_name = "SIZE", env = "SHORTFALL_MEMORY_LIMIT")]
     memory_limit: Option<ByteSize>,
+    #[command(flatten)]
+    cluster: ClusterArguments,
     /// Exit with code 4 if a finding is at least this severe.
     #[arg(long, value_enum)]
     fail_on: Option<Severity>,
@@ -64,6 +67,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         threads: context.threads,
         back_billing_months: arguments.back_billing_months,
         memory: arguments.memory_limit.map(bytes).transpose()?,
+        cluster: arguments.cluster.target(),
     };
     let receivers = notify::receivers(context, &lake, &arguments.notify)?;
     let counter = Counter::new("analysing");
@@ -80,9 +84,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
     if context.output == OutputFormat::Json {
         let mut document = summary::document(&analysis);
         document["alerts"] = told.iter().map(notify::Told::document).collect();
+        if let Some(shares) = &analysis.shares {
+            document["cluster"] = cluster::document(shares);
+        }
         render::document(&document);
     } else {
         summary::print(&analysis, &arguments.lake.lake);
+        analysis.shares.iter().for_each(cluster::say);
     }
     for told in &told {
         told.say(context);

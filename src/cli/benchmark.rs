@@ -107,6 +107,7 @@ fn analysed(context: &Context, config: &Config, out: &Path) -> Result<(Lake, usi
         threads: context.threads,
         back_billing_months: BACK_BILLING_MONTHS,
         memory: None,
+        cluster: None,
     };
     let analysis = context.runtime.block_on(analyze(&lake, &request))?;
     Ok((lake, analysis.findings.iter().filter(|finding| is_open(finding)).count()))

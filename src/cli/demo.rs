@@ -53,6 +53,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         threads: context.threads,
         back_billing_months: BACK_BILLING_MONTHS,
         memory: None,
+        cluster: None,
     };
     let counter = Counter::new("analysing");
     let analysis = context.runtime.block_on(analyze_in_steps(&lake, &request, &counter))?;

@@ -16,6 +16,13 @@ use std::path::{Path, PathBuf};
 const ALERTS: &str = include_str!("docs/alerts.md");
 const OBJECT_STORES: &str = include_str!("docs/object_stores.md");
 
+/// Several machines, and manifests for Kubernetes beside the page.
+const CLUSTER: &str = include_str!("docs/cluster.md");
+const MANIFESTS: [(&str, &str); 2] = [
+    ("cluster.yaml", include_str!("../cluster/kubernetes/cluster.yaml")),
+    ("analyze.yaml", include_str!("../cluster/kubernetes/analyze.yaml")),
+];
+
 /// One page for each BI tool.
 const TOOLS: [(&str, &str); 8] = [
     ("power_bi.md", include_str!("docs/power_bi.md")),
@@ -57,8 +64,8 @@ pub(super) fn completions(context: &Context, arguments: &CompletionArguments) ->
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let out = &arguments.out;
     let failed = |path: &Path, e: std::io::Error| Failure::usage(format!("could not write `{}`: {e}", path.display()));
-    let (tools, man) = (out.join("bi"), out.join("man"));
-    for folder in [&tools, &man] {
+    let (tools, manifests, man) = (out.join("bi"), out.join("kubernetes"), out.join("man"));
+    for folder in [&tools, &manifests, &man] {
         std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
     }
     let catalog = Catalog::load(None)?;
@@ -69,21 +76,25 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         ("exit_codes.md", exit_codes()),
         ("alerts.md", ALERTS.to_owned()),
         ("object_stores.md", OBJECT_STORES.to_owned()),
+        ("cluster.md", CLUSTER.to_owned()),
     ];
     let pages_written: Vec<String> = pages.iter().map(|(name, _)| (*name).to_owned()).collect();
     let pages = pages.iter().map(|(name, text)| (out.join(name), text.as_str()));
-    for (path, text) in pages.chain(TOOLS.iter().map(|(name, text)| (tools.join(name), *text))) {
+    let beside = TOOLS.iter().map(|(name, text)| (tools.join(name), *text));
+    let beside = beside.chain(MANIFESTS.iter().map(|(name, text)| (manifests.join(name), *text)));
+    for (path, text) in pages.chain(beside) {
         std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
     }
     clap_mangen::generate_to(Cli::command(), &man).map_err(|e| failed(&man, e))?;
     if context.output == OutputFormat::Json {
         let tools = TOOLS.iter().map(|(name, _)| format!("bi/{name}"));
-        let pages: Vec<String> = pages_written.into_iter().chain(tools).collect();
+        let manifests = MANIFESTS.iter().map(|(name, _)| format!("kubernetes/{name}"));
+        let pages: Vec<String> = pages_written.into_iter().chain(tools).chain(manifests).collect();
         render::document(&json!({ "out": out, "pages": pages, "manual_pages": man }));
         return Ok(Exit::Done);
     }
     render::lines(&format!(
-        "{}: commands, signals, dictionary, exit codes, alerts, object stores; bi: a page for each tool; man: manual pages",
+        "{}: commands, signals, dictionary, exit codes, alerts, object stores, cluster; bi: a page for each tool; kubernetes: manifests; man: manual pages",
         out.display()
     ));
     Ok(Exit::Done)

@@ -1,5 +1,6 @@
 //! Errors as a person meets them: what was wrong, and what to do next; sorted by who can mend it.
 
+use crate::cluster::ClusterError;
 use crate::findings::analyze::AnalyzeError;
 use crate::findings::pack::PackError;
 use crate::ingest::IngestError;
@@ -106,7 +107,22 @@ impl From<OptimizeError> for Failure {
 
 impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
-        Self::usage(error.to_string())
+        let Some(cause) = error.of_cluster() else { return Self::usage(error.to_string()) };
+        Self { message: error.to_string(), ..cause.clone().into() }
+    }
+}
+
+impl From<ClusterError> for Failure {
+    fn from(error: ClusterError) -> Self {
+        let message = error.to_string();
+        let failure = match &error {
+            ClusterError::Address { .. } => Self::usage(message),
+            _ => Self::environment(message),
+        };
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     }
 }
 
@@ -123,6 +139,7 @@ impl From<AnalyzeError> for Failure {
             AnalyzeError::Truth(error) => error.into(),
             AnalyzeError::Query(error) => error.into(),
             AnalyzeError::Catalog(error) => error.into(),
+            AnalyzeError::Cluster(error) => error.into(),
             AnalyzeError::UnknownSignal { .. } | AnalyzeError::NothingMapped { .. } => Self::usage(error.to_string()),
             AnalyzeError::NoData { .. } => Self::usage(error.to_string())
                 .hint("`shortfall sql --lake DIR \"SELECT system, entity, count(*) FROM core.batch GROUP BY 1, 2\"` shows what was ingested"),

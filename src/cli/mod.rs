@@ -4,6 +4,7 @@ mod analyze;
 mod benchmark;
 mod calendar;
 mod check;
+mod cluster;
 mod compare;
 mod demo;
 mod docs;
@@ -113,6 +114,8 @@ enum Command {
     Map(map::Arguments),
     /// Compute the findings of a quarter.
     Analyze(analyze::Arguments),
+    /// Run a scheduler or an executor of a cluster, for `analyze --cluster`.
+    Cluster(cluster::Arguments),
     /// Print the findings of a quarter in the fixed schema.
     Findings(findings::Arguments),
     /// Leave a finding out of lists and totals, with a reason.
@@ -226,6 +229,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Sources => sources::run(&context),
         Command::Map(arguments) => map::run(&context, &arguments),
         Command::Analyze(arguments) => analyze::run(&context, &arguments),
+        Command::Cluster(arguments) => cluster::run(&context, &arguments),
         Command::Findings(arguments) => findings::run(&context, &arguments),
         Command::Mute(arguments) => mute::run(&context, &arguments),
         Command::Unmute(arguments) => mute::run_unmute(&context, &arguments),

@@ -98,7 +98,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
 }
 
 /// Ctrl-C, or what a service manager sends.
-async fn stopped() {
+pub(super) async fn stopped() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -113,7 +113,7 @@ async fn stopped() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-fn address(text: &str) -> Result<SocketAddr, Failure> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, Failure> {
     let failed =
         |detail: String| Failure::usage(format!("`{text}` is no address to listen on: {detail}")).hint("such as 127.0.0.1:5439");
     let mut found = text.to_socket_addrs().map_err(|e| failed(e.to_string()))?;

@@ -18,6 +18,7 @@ use super::scorecard::{Score, scorecard};
 use super::signal::Signal;
 use super::status::{self, Tested};
 use super::unmapped::{Unmapped, unmapped};
+use crate::cluster::{Cluster, Shares, Target};
 use crate::lake::truth::{self, Versions};
 use crate::lake::{Lake, LakeError, Table};
 use crate::money::round_to_minor_unit;
@@ -62,6 +63,8 @@ pub struct Request {
     pub back_billing_months: u32,
     /// Bytes of memory that facts and queries may take ([`session::within`]); no limit if none.
     pub memory: Option<usize>,
+    /// The cluster that runs what reads much; this machine alone if none.
+    pub cluster: Option<Target>,
 }
 
 /// What an analysis says.
@@ -97,6 +100,8 @@ pub struct Analysis {
     pub lines_without_currency: u64,
     /// What each fact cost.
     pub timings: Vec<FactTiming>,
+    /// What ran where, with a cluster.
+    pub shares: Option<Shares>,
 }
 
 /// Analyses a quarter and publishes the result.
@@ -120,10 +125,7 @@ pub async fn analyze_in_steps(lake: &Lake, request: &Request, steps: &dyn Steps)
     refuse_unknown(&signals, &request.signals)?;
     steps.begin(OTHER_STEPS + catalog.folder("facts").count() + signals.len());
     steps.step("view of the lake");
-    let ctx = match request.memory {
-        Some(bytes) => session::within(request.threads, bytes).map_err(AnalyzeError::engine("setting up a limit of memory"))?,
-        None => session::context(request.threads),
-    };
+    let ctx = session(lake, request).await?;
     let versions = truth::register(&ctx, lake, request.as_of).await?;
     let parameters = parameters(lake, request.quarter, request.as_of).await?;
     let timings = run::build_facts_in_steps(&ctx, &catalog, parameters, None, steps).await?;
@@ -227,7 +229,21 @@ pub async fn analyze_in_steps(lake: &Lake, request: &Request, steps: &dyn Steps)
         has_invoices,
         lines_without_currency,
         timings,
+        shares: Cluster::of(&ctx.copied_config()).map(|cluster| cluster.shares()),
     })
+}
+
+/// The session of an analysis, on this machine or with a cluster behind it.
+async fn session(lake: &Lake, request: &Request) -> Result<SessionContext, AnalyzeError> {
+    let failed = AnalyzeError::engine("setting up a limit of memory");
+    if let Some(target) = &request.cluster {
+        let cluster = Cluster::connect(target, lake).await?;
+        return session::clustered(&cluster, request.memory).map_err(failed);
+    }
+    match request.memory {
+        Some(bytes) => session::within(request.threads, bytes).map_err(failed),
+        None => Ok(session::context(request.threads)),
+    }
 }
 
 /// The day up to which the data reach: the as-of date, or when the newest row of usage, invoices or contracts became known.

@@ -1,5 +1,6 @@
 //! Why an analysis failed.
 
+use crate::cluster::ClusterError;
 use crate::lake::LakeError;
 use crate::lake::truth::TruthError;
 use crate::month::Quarter;
@@ -22,6 +23,9 @@ pub enum AnalyzeError {
     /// A query.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// A signal that does not exist.
     #[error("there is no signal `{name}`; there are {known}")]
     UnknownSignal {

@@ -135,7 +135,7 @@ impl ExecutionPlan for CompactExec {
 ///
 /// # Errors
 /// Arrow's, if the columns do not fit the schema; they are what they were.
-pub(super) fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
+pub(crate) fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
     let columns = batch.columns().iter().map(own).collect::<Result<_>>()?;
     let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(batch.schema(), columns, &rows)?)

@@ -1,4 +1,4 @@
-//! Where the rows of a fact are kept while others read them: in memory, or on disk where memory is limited.
+//! Where the rows of a fact are kept while others read them: in memory, or on disk where memory is limited. (On a cluster: [`super::shared`].)
 //!
 //! ```text
 //! rows of a partition ──> memory, as long as all facts together stay within their share of the limit
@@ -239,13 +239,7 @@ impl TableProvider for Kept {
                 Ok(FileGroup::new(vec![planned.with_statistics(Arc::new(statistics))]))
             })
             .collect::<Result<Vec<_>>>()?;
-        let source = Arc::new(ParquetSource::new(schema.clone()));
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
-            .with_file_groups(groups)
-            .with_projection_indices(projection.cloned())?
-            .with_limit(limit)
-            .build();
-        ParquetFormat::default().create_physical_plan(state, config).await
+        scan_files(state, schema, ObjectStoreUrl::local_filesystem(), groups, projection, limit).await
     }
 
     fn statistics(&self) -> Option<Statistics> {
@@ -254,6 +248,24 @@ impl TableProvider for Kept {
             Self::OnDisk(..) => None,
         }
     }
+}
+
+/// A scan of Parquet files.
+pub(super) async fn scan_files(
+    state: &dyn Session,
+    schema: &TableSchema,
+    url: ObjectStoreUrl,
+    files: Vec<FileGroup>,
+    projection: Option<&Vec<usize>>,
+    limit: Option<usize>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let source = Arc::new(ParquetSource::new(schema.clone()));
+    let config = FileScanConfigBuilder::new(url, source)
+        .with_file_groups(files)
+        .with_projection_indices(projection.cloned())?
+        .with_limit(limit)
+        .build();
+    ParquetFormat::default().create_physical_plan(state, config).await
 }
 
 #[cfg(test)]

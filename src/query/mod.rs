@@ -1,12 +1,13 @@
 //! Queries: finding them, reading their headers, running them in the order of their dependencies.
 
 pub mod catalog;
-mod compact;
+pub(crate) mod compact;
 pub mod header;
 mod kept;
 mod memory;
 pub mod run;
 pub mod session;
+mod shared;
 pub mod views;
 
 /// A text as a literal of SQL.

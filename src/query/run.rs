@@ -5,13 +5,16 @@
 
 use super::catalog::{Catalog, Query};
 use super::header::Header;
-use super::kept;
+use super::{kept, shared};
+use crate::cluster::{Cluster, ClusterError};
 use crate::steps::{Silent, Steps};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use chrono::{Months, NaiveDate};
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
 use datafusion::prelude::{DataFrame, SessionContext};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -68,13 +71,14 @@ pub struct QueryError {
     place: String,
     message: String,
     notes: String,
+    of_cluster: Option<Box<ClusterError>>,
 }
 
 impl QueryError {
     /// A fault of a file that no engine error describes.
     #[must_use]
     pub fn new(query: &Query, message: &str) -> Self {
-        Self { place: query.path.clone(), message: message.to_owned(), notes: String::new() }
+        Self { place: query.path.clone(), message: message.to_owned(), notes: String::new(), of_cluster: None }
     }
 
     /// An error of the engine, with its place in the query.
@@ -82,7 +86,14 @@ impl QueryError {
     pub fn from_engine(query: &Query, error: &DataFusionError) -> Self {
         let root = error.find_root();
         if let DataFusionError::ResourcesExhausted(said) = root {
-            return Self { place: query.path.clone(), message: "memory is short".to_owned(), notes: short_memory(said) };
+            let (message, notes) = ("memory is short".to_owned(), short_memory(said));
+            return Self { place: query.path.clone(), message, notes, of_cluster: None };
+        }
+        if let DataFusionError::External(cause) = root
+            && let Some(cause) = cause.downcast_ref::<ClusterError>()
+        {
+            let message = cause.to_string();
+            return Self { place: query.path.clone(), message, notes: String::new(), of_cluster: Some(Box::new(cause.clone())) };
         }
         if let Some(diagnostic) = error.diagnostic() {
             let place = diagnostic
@@ -90,12 +101,18 @@ impl QueryError {
                 .map_or_else(|| query.path.clone(), |span| format!("{}:{}:{}", query.path, span.start.line, span.start.column));
             let notes = diagnostic.notes.iter().map(|n| &n.message).chain(diagnostic.helps.iter().map(|h| &h.message));
             let notes = notes.map(|note| format!("\n  {note}")).collect();
-            return Self { place, message: diagnostic.message.clone(), notes };
+            return Self { place, message: diagnostic.message.clone(), notes, of_cluster: None };
         }
         let message = root.strip_backtrace();
         let place = line_and_column(&message)
             .map_or_else(|| query.path.clone(), |(line, column)| format!("{}:{line}:{column}", query.path));
-        Self { place, message, notes: String::new() }
+        Self { place, message, notes: String::new(), of_cluster: None }
+    }
+
+    /// What a cluster could not do, if it is that.
+    #[must_use]
+    pub fn of_cluster(&self) -> Option<&ClusterError> {
+        self.of_cluster.as_deref()
     }
 }
 
@@ -139,35 +156,40 @@ pub async fn rows(
     query: &Query,
     parameters: Parameters,
 ) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
-    let collect = async |frame: DataFrame| {
-        let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
-        Ok((schema, frame.collect().await?))
+    let name = query.path.clone();
+    let collect = move |frame: DataFrame| {
+        let name = name.clone();
+        async move {
+            let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+            let context = frame.task_ctx();
+            let Some(cluster) = Cluster::of(context.session_config()) else { return Ok((schema, frame.collect().await?)) };
+            let plan = frame.create_physical_plan().await?;
+            Ok((schema, cluster.rows(&name, plan, Arc::new(context)).await?))
+        }
+        .boxed()
     };
     with_spare_joins(ctx, query, parameters, collect).await
 }
 
 /// Plans and runs a query. A hash join cannot go to disk: where one of them does not fit into limited memory, the query is run again with
-/// sort-merge joins, which can.
+/// sort-merge joins, which can. (`work` answers with what borrows nothing: else no future above could go to another thread, rust-lang/rust#102211.)
 async fn with_spare_joins<T>(
     ctx: &SessionContext,
     query: &Query,
     parameters: Parameters,
-    work: impl AsyncFn(DataFrame) -> datafusion::common::Result<T>,
+    work: impl Fn(DataFrame) -> BoxFuture<'static, datafusion::common::Result<T>>,
 ) -> Result<T, QueryError> {
     let failed = |e: &DataFusionError| QueryError::from_engine(query, e);
     let first = work(plan(ctx, query, parameters).await?).await;
     let is_short = matches!(&first, Err(e) if matches!(e.find_root(), DataFusionError::ResourcesExhausted(_)));
-    if !is_short || !kept::is_limited(ctx) {
+    if !is_short || !(kept::is_limited(ctx) || Cluster::of(ctx.state_ref().read().config()).is_some()) {
         return first.map_err(|e| failed(&e));
     }
-    let prefer = |hash_joins: bool| ctx.state_ref().write().config_mut().options_mut().optimizer.prefer_hash_join = hash_joins;
-    prefer(false);
-    let second = match plan(ctx, query, parameters).await {
-        Ok(frame) => work(frame).await.map_err(|e| failed(&e)),
-        Err(error) => Err(error),
-    };
-    prefer(true);
-    second
+    // Others are planned side by side with this one: their session stays as it is.
+    let mut state = ctx.state();
+    state.config_mut().options_mut().optimizer.prefer_hash_join = false;
+    let spare = plan(&SessionContext::new_with_state(state), query, parameters).await?;
+    work(spare).await.map_err(|e| failed(&e))
 }
 
 /// What a fact cost.
@@ -247,10 +269,19 @@ struct Waiting {
 async fn build_fact(ctx: SessionContext, fact: Waiting, parameters: Parameters) -> Result<FactTiming, QueryError> {
     let Waiting { name, query, .. } = fact;
     let started = std::time::Instant::now();
-    let keep = async |frame: DataFrame| {
-        let schema = nullable(frame.schema().as_arrow());
-        let context = Arc::new(frame.task_ctx());
-        kept::keep(frame.create_physical_plan().await?, context, schema).await
+    let kept_as = name.clone();
+    let keep = move |frame: DataFrame| {
+        let name = kept_as.clone();
+        async move {
+            let schema = nullable(frame.schema().as_arrow());
+            let context = Arc::new(frame.task_ctx());
+            let plan = frame.create_physical_plan().await?;
+            match Cluster::of(context.session_config()) {
+                Some(cluster) => shared::keep(&cluster, &name, plan, context, schema).await,
+                None => kept::keep(plan, context, schema).await,
+            }
+        }
+        .boxed()
     };
     let (table, rows) = with_spare_joins(&ctx, &query, parameters, keep).await?;
     let place = TableReference::partial("facts", name.as_str());

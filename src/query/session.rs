@@ -3,6 +3,7 @@
 use super::compact::CompactWhatIsHeld;
 use super::kept::Room;
 use super::memory::Floors;
+use crate::cluster::{self, Cluster};
 use datafusion::execution::context::SessionConfig;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -18,7 +19,22 @@ pub fn context(partitions: usize) -> SessionContext {
     set_up(configuration(partitions), Arc::default())
 }
 
-/// The same, within `memory` bytes: sorts, joins and sums go to temporary files where they need more than half of it, and facts, all
+/// A context whose plans may go to a cluster; those that stay have `memory` bytes, or what they need if none.
+///
+/// # Errors
+/// DataFusion's, if the place for temporary files cannot be used.
+pub fn clustered(there: &Arc<Cluster>, memory: Option<usize>) -> datafusion::common::Result<SessionContext> {
+    let mut runtime = RuntimeEnvBuilder::new();
+    if let Some(memory) = memory {
+        runtime = runtime.with_memory_pool(Arc::new(Floors::new(memory)));
+    }
+    let ctx = set_up(there.configure(configuration(1)), runtime.build_arc()?);
+    there.register(&ctx.runtime_env());
+    cluster::prepare(&ctx)?;
+    Ok(ctx)
+}
+
+/// The same as [`context`], within `memory` bytes: sorts, joins and sums go to temporary files where they need more than half of it, and facts, all
 /// together, where they need more than a quarter. What is left is for what the engine does not count: decoding, windows, results.
 ///
 /// # Errors

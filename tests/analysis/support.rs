@@ -118,5 +118,6 @@ pub fn request(quarter: &str) -> Request {
         threads: 2,
         back_billing_months: BACK_BILLING_MONTHS,
         memory: None,
+        cluster: None,
     }
 }

@@ -31,8 +31,8 @@ fn run(arguments: &[&str]) -> Output {
     command(arguments).output().expect("the command runs")
 }
 
-/// A call of each command on a lake with one finding, in an order that works. `LAKE`, `OUT` and `ID` stand for what the test has.
-const CALLS: [&str; 24] = [
+/// A call of each command on a lake with one finding, in an order that works. `LAKE`, `OUT`, `ID` and `URL` (of the scheduler) stand for what the test has.
+const CALLS: [&str; 26] = [
     "sources",
     "synth --out OUT/synth --customers 2 --months 12",
     "docs --out OUT/docs",
@@ -55,6 +55,8 @@ const CALLS: [&str; 24] = [
     "check --lake LAKE",
     "sql --lake LAKE SELECT_1",
     "serve --lake LAKE --pg 127.0.0.1:0",
+    "cluster scheduler --listen 127.0.0.1:0",
+    "cluster executor --listen 127.0.0.1:0 --scheduler URL",
     "demo --out OUT/demo --customers 8",
     "score --lake OUT/demo/lake --truth OUT/demo/truth.csv",
 ];
@@ -74,20 +76,25 @@ fn every_command_prints_one_json_document_and_nothing_else() {
     let id = seats.book.analyze("2026Q1").findings[0].finding_id.clone();
     let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let (lake, out) = (seats.book.lake.root().display().to_string(), out.path().display().to_string());
+    let mut scheduler = None;
     for call in CALLS.iter().filter(|call| known.iter().any(|leaf| call.starts_with(leaf.as_str()))) {
         let words: Vec<String> = call
             .split(' ')
             .map(|word| match word {
                 "LAKE" => lake.clone(),
                 "ID" => id.clone(),
+                "URL" => scheduler
+                    .as_ref()
+                    .map_or_else(String::new, |(_, said): &(Server, Value)| said["url"].as_str().expect("a URL").to_owned()),
                 "SELECT_1" => "SELECT 1 AS one".to_owned(),
                 word => word.replace("OUT", &out),
             })
             .collect();
         let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
         words.extend(["--output", "json"]);
-        if words[0] == "serve" {
-            served(&words);
+        if ["serve", "cluster"].contains(&words[0]) {
+            let served = served(&words);
+            scheduler = scheduler.or_else(|| (words[1] == "scheduler").then_some(served));
             continue;
         }
         let ran = run(&words);
@@ -97,21 +104,30 @@ fn every_command_prints_one_json_document_and_nothing_else() {
     }
 }
 
+/// A running server; it is killed when this is dropped.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.kill().expect("killed");
+        self.0.wait().expect("ended");
+    }
+}
+
 /// A server prints its document when it listens.
-fn served(words: &[&str]) {
-    let mut server = command(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the command runs");
+fn served(words: &[&str]) -> (Server, Value) {
+    let mut server = Server(command(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the command runs"));
     let mut text = String::new();
-    let mut lines = BufReader::new(server.stdout.take().expect("a pipe")).lines();
+    let mut lines = BufReader::new(server.0.stdout.take().expect("a pipe")).lines();
     while serde_json::from_str::<Value>(&text).is_err() {
         match lines.next() {
             Some(line) => text += &line.expect("a line"),
             None => break,
         }
     }
-    server.kill().expect("killed");
-    server.wait().expect("ended");
     let document: Value = serde_json::from_str(&text).expect("one document");
     assert!(document["address"].as_str().is_some_and(|address| address.starts_with("127.0.0.1:")), "{document}");
+    (server, document)
 }
 
 #[test]
