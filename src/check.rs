@@ -194,7 +194,7 @@ async fn conserved(
 
 /// What is wrong with a data file.
 fn data_file(lake: &Lake, table: Table, file: &DataFile, depth: Depth) -> Option<Fault> {
-    let name = format!("{}/{}", table.path(), file.path);
+    let name = table.file(&file.path);
     let fault = |what: String| Some(Fault { place: name.clone(), what });
     let bytes = match lake.place().size(&name) {
         Ok(Some(bytes)) => bytes,

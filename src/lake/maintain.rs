@@ -161,7 +161,7 @@ impl Lake {
     /// # Errors
     /// [`LakeError`] if one cannot be removed.
     pub fn remove_data<'a>(&self, table: Table, paths: impl Iterator<Item = &'a str>) -> Result<(), LakeError> {
-        let names: Vec<String> = paths.map(|path| format!("{}/{path}", table.path())).collect();
+        let names: Vec<String> = paths.map(|path| table.file(path)).collect();
         self.place().remove_all(&names)
     }
 

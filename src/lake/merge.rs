@@ -157,7 +157,7 @@ fn one(lake: &Lake, table: Table, merge: &Merge) -> Result<Written, LakeError> {
 
 /// The rows of a file in the table's columns: what older versions did not know is empty.
 fn read(lake: &Lake, table: Table, file: &DataFile, schema: &SchemaRef) -> Result<Vec<RecordBatch>, LakeError> {
-    let parquet = lake.place().parquet(&name(table, file), file.size, true)?;
+    let parquet = lake.place().parquet(&table.file(&file.path), file.size, true)?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(parquet).map_err(|e| failed(table, file, &e))?;
     if let Some(unknown) = builder.schema().fields().iter().find(|field| schema.field_with_name(field.name()).is_err()) {
         let what = format!("its column `{}` is not known to this version of Shortfall", unknown.name());
@@ -174,18 +174,13 @@ fn read(lake: &Lake, table: Table, file: &DataFile, schema: &SchemaRef) -> Resul
     reader.map(|rows| rows.and_then(conformed)).collect::<Result<_, _>>().map_err(|e| failed(table, file, &e))
 }
 
-/// Its name below the lake.
-fn name(table: Table, file: &DataFile) -> String {
-    format!("{}/{}", table.path(), file.path)
-}
-
 fn failed(table: Table, file: &DataFile, detail: &dyn std::fmt::Display) -> LakeError {
     LakeError::Encode { table: table.name(), action: "merge data files", detail: format!("{}: {detail}", file.path) }
 }
 
 /// Bytes of a file's rows in Arrow, by what its footer says.
 fn bytes_in_memory(lake: &Lake, table: Table, file: &DataFile) -> Result<usize, LakeError> {
-    let parquet = lake.place().parquet(&name(table, file), file.size, false)?;
+    let parquet = lake.place().parquet(&table.file(&file.path), file.size, false)?;
     let footer: ParquetMetaData = ParquetMetaDataReader::new().parse_and_finish(&parquet).map_err(|e| failed(table, file, &e))?;
     let schema = table.schema();
     let mut bytes = 0;

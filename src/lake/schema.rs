@@ -127,6 +127,12 @@ impl Table {
         format!("{}/{}", self.area(), self.name())
     }
 
+    /// Where a file of it lies below the lake, such as `core/batch/part-1.parquet`.
+    #[must_use]
+    pub fn file(self, path: &str) -> String {
+        format!("{}/{path}", self.path())
+    }
+
     /// Schema in SQL: `core` for what was ingested, `marts` for what was computed.
     #[must_use]
     pub fn area(self) -> &'static str {

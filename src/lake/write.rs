@@ -254,7 +254,7 @@ impl TableWriter {
         bytes: Vec<u8>,
     ) -> Result<Add, LakeError> {
         let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-        self.lake.place().write_data(&format!("{}/{path}", table.path()), bytes)?;
+        self.lake.place().write_data(&table.file(path), bytes)?;
         Ok(Add {
             path: path.to_owned(),
             partition_values: partition.clone().into_iter().collect(),

@@ -1,7 +1,7 @@
 //! A cluster on this machine, each part a process of its own, the lake in an object store: the same findings as without, also when an executor is
 //! killed amid the work; and clear words where there is no cluster to ask.
 
-use super::s3::Server;
+use super::s3::{SECRET, Server};
 use serde_json::Value;
 use shortfall::month::Month;
 use shortfall::synth::{Config, generate};
@@ -35,7 +35,7 @@ impl Place<'_> {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(arguments);
         if let Some(store) = self.store {
-            store.known_to(&mut command);
+            store.known_to(&mut command, SECRET);
         }
         command.args(["--lake", self.lake]);
         command
@@ -91,7 +91,7 @@ impl Cluster {
             .map(|_| {
                 let arguments = ["--scheduler", &url, "--listen", "127.0.0.1:0", "--work-dir", &folder];
                 let mut command = command(&[&["cluster", "executor", "--threads", "1"], &arguments[..]].concat());
-                store.known_to(&mut command);
+                store.known_to(&mut command, SECRET);
                 Part::start(command)
             })
             .collect();
@@ -169,8 +169,7 @@ fn three_executors_find_what_one_machine_finds_also_when_one_is_killed() {
     let local = Place { lake: &folder.display().to_string(), store: None };
     let ran = local.run(&["ingest", &out.path().join("exports").display().to_string()]);
     assert!(matches!(ran.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&ran.stderr));
-    let stored = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let store = Server::start(stored.path());
+    let store = Server::start();
     copy(&folder, &store.path("cluster"));
     copy(&folder, &store.path("killed"));
     let [there, killed] = ["s3://bucket/cluster", "s3://bucket/killed"].map(|lake| Place { lake, store: Some(&store) });
