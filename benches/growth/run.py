@@ -3,10 +3,14 @@
     pip install -r ../peers/requirements.txt -r requirements.txt
     python run.py                                             # 100,000 and 1,000,000 rows: some minutes
     python run.py --rows 1000000,10000000,100000000 --readme  # the table and plot in the README
+    python run.py --rows 100000000 --peers duckdb,polars      # what DuckDB and Polars take for the same files
 
 The rows are those of `../peers/generate.py`: 36 months of a cloud bill by day, a file a month; more rows are more customers. Files are
 written until they fill `--disk`, ingested by one process, and deleted: a hundred million rows are 40 GB of CSV. Seconds, CPU seconds (user and system)
 and peak memory are those of the processes of `shortfall`, from start to end.
+
+`--peers` gives every load of files to the peers as well (job `lake` of `../peers/run.py`), compares rows, quantity and cost of each month, and deletes what
+they wrote.
 
 Projection: seconds per row of the largest size, times a billion. It holds if what the table shows goes on: that the cost of a row is flat.
 Memory is not projected for ingest, whose buffers are bounded; that of an analysis grows with its cells (customer, service, month), and
@@ -14,16 +18,18 @@ Memory is not projected for ingest, whose buffers are bounded; that of an analys
 """
 
 import argparse
+import json
 import re
 import shutil
 import statistics
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "peers"))
+PEERS = HERE.parent / "peers"
+sys.path.insert(0, str(PEERS))
 
 from generate import months  # noqa: E402
 from run import machine  # noqa: E402
@@ -57,6 +63,7 @@ class Size:
     analyze: Cost
     lake_bytes: int
     archive_bytes: int
+    peers: dict[str, Cost] = field(default_factory=dict)
 
 
 def process(command: list[str]) -> tuple[Cost, str]:
@@ -68,6 +75,22 @@ def bytes_below(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
+def land_by_peer(peer: str, data: Path, lake: Path, arguments: argparse.Namespace) -> Cost:
+    """The same files as Parquet, by a peer; compared with the lake and deleted. Its start and imports are not counted."""
+    import duckdb
+
+    out = arguments.work / f"lake-{peer}"
+    shutil.rmtree(out, ignore_errors=True)
+    said = json.loads(process([sys.executable, str(PEERS / f"{peer}_peer.py"), "lake", str(data), str(out), "--threads", str(arguments.threads)])[1])
+    sums = """SELECT service_month, count(*), sum(quantity), sum(cost)
+              FROM read_parquet('{}', hive_partitioning = true, hive_types = {{'service_month': DATE}}) GROUP BY ALL"""
+    ours, theirs = (set(duckdb.sql(sums.format(files)).fetchall()) for files in (lake / "core/vendor_usage/*/*/*.parquet", out / "*/*.parquet"))
+    if not theirs or theirs - ours:
+        sys.exit(f"{peer} says otherwise than shortfall of {len(theirs - ours)} of {len(theirs)} months: {sorted(theirs - ours)[:3]}")
+    shutil.rmtree(out)
+    return Cost(said["seconds"], said["cpu"], said["peak_kib"] / 1024)
+
+
 def measure(rows: int, arguments: argparse.Namespace) -> Size:
     data, lake = arguments.work / f"data-{rows}", arguments.work / f"lake-{rows}"
     for folder in (data, lake):
@@ -75,10 +98,13 @@ def measure(rows: int, arguments: argparse.Namespace) -> Size:
     (data / "usage").mkdir(parents=True)
     base = [str(arguments.shortfall), "--threads", str(arguments.threads)]
     ingest, written, waiting = Cost(), 0, []
+    peers = {peer: Cost() for peer in arguments.peers}
 
     def land() -> None:
         nonlocal ingest
         ingest = ingest.plus(process([*base, "ingest", str(data), "--lake", str(lake)])[0])
+        for peer in peers:
+            peers[peer] = peers[peer].plus(land_by_peer(peer, data, lake, arguments))
         for file in waiting:
             file.unlink()
         waiting.clear()
@@ -88,7 +114,8 @@ def measure(rows: int, arguments: argparse.Namespace) -> Size:
         waiting.append(file)
         if sum(file.stat().st_size for file in waiting) >= arguments.disk << 30:
             land()
-    land()
+    if waiting:
+        land()
     runs = []
     for _ in range(arguments.runs):
         # An analysis that was made before is only shown again: its marts go first.
@@ -98,7 +125,7 @@ def measure(rows: int, arguments: argparse.Namespace) -> Size:
         statistics.median(run.seconds for run in runs), statistics.median(run.cpu for run in runs), max(run.peak_mib for run in runs)
     )
     said = process([*base, "sql", "SELECT count(*) AS cells FROM marts.fact_monthly", "--csv", "--lake", str(lake)])[1]
-    size = Size(written, int(re.findall(r"\d+", said)[-1]), ingest, analyze, bytes_below(lake / "core"), bytes_below(lake / "files"))
+    size = Size(written, int(re.findall(r"\d+", said)[-1]), ingest, analyze, bytes_below(lake / "core"), bytes_below(lake / "files"), peers)
     shutil.rmtree(data)
     if not arguments.keep:
         shutil.rmtree(lake)
@@ -129,6 +156,13 @@ def table(sizes: list[Size]) -> list[str]:
         f"A billion rows at the cost of a row in the last line: ingest {hours / 3600:.1f} h, analyze {minutes / 60:.0f} min, "
         f"lake {BILLION * last.lake_bytes / last.rows / 2**30:.0f} GiB, originals {BILLION * last.archive_bytes / last.rows / 2**30:.0f} GiB.",
     ]
+    if last.peers:
+        names = list(last.peers)
+        lines += ["", "".join(f"| {head} " for head in ["rows to Parquet", "Shortfall", *names, "to the fastest peer"]) + "|", "| ---: " * (len(names) + 3) + "|"]
+        for size in sizes:
+            costs = "".join(f" {cost.seconds:,.1f} s, {cost.peak_mib:,.0f} MiB |" for cost in [size.ingest, *size.peers.values()])
+            fastest = min(cost.seconds for cost in size.peers.values())
+            lines.append(f"| {size.rows:,} |{costs} {size.ingest.seconds / fastest:.1f} times |")
     return lines
 
 
@@ -170,6 +204,7 @@ def main() -> None:
     parser.add_argument("--disk", type=int, default=8, help="GiB of files that lie on the disk at a time")
     parser.add_argument("--keep", action="store_true", help="leave the lakes in the work folder")
     parser.add_argument("--readme", action="store_true", help="write the table and the plot into the README")
+    parser.add_argument("--peers", type=lambda names: names.split(","), default=[], help="`duckdb,polars`: the same files by these")
     parser.add_argument("analyze", nargs="*", help="options for `analyze`, after `--`")
     arguments = parser.parse_args()
     if not arguments.shortfall.exists():

@@ -49,7 +49,9 @@ def facts(data: Path, source: Path, result: Path, threads: int) -> None:
     del threads
     result.mkdir(parents=True, exist_ok=True)
     pair = ["customer_key", "service_key", "currency"]
-    usage = pl.scan_parquet(source / "**" / "*.parquet", hive_partitioning=True, hive_schema={"service_month": pl.Date})
+    # Shortfall's own lake, with `--over`, has a folder for each system above the months.
+    folders = {"service_month": pl.Date} | ({"system": pl.String} if "system=" in str(source) else {})
+    usage = pl.scan_parquet(source / "**" / "*.parquet", hive_partitioning=True, hive_schema=folders)
     text = {"infer_schema": False}
     customers = pl.scan_csv(data / "customers.csv", **text).select("native_id", "customer_key")
     services = pl.scan_csv(data / "services.csv", **text).select("native_sku", "service_key", pl.col("unit_factor").cast(MONEY))

@@ -13,6 +13,9 @@
          part of `lake`; `rows` is the same without these files, from the rows themselves.
 `decode`: what reading costs at least: the columns that the facts need, decoded by pyarrow from Shortfall's lake and thrown away.
 
+`--over LAKE` does `facts` and `decode` alone, over the rows of a lake that is there (such as `../growth/run.py --keep` leaves): peers read
+Shortfall's own Parquet. `--rows` and `--seed` say what was generated; only the crosswalks are written again.
+
 Every run is a process of its own with warm files. Peers do not count their start and imports, Shortfall's processes count from start to end.
 CPU seconds (user and system) tell what a busy machine hides. Memory is the peak resident set of the process.
 """
@@ -33,7 +36,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
-from generate import generate
+from generate import crosswalks, generate, sku_table, world
 
 HERE = Path(__file__).parent
 PEERS = ["duckdb", "polars"]
@@ -102,6 +105,8 @@ class Bench:
         return self.timings.setdefault((job, engine), Timing())
 
     def lake(self, engine: str) -> Path:
+        if self.arguments.over:
+            return self.arguments.over if engine == "shortfall" else self.arguments.over / "core" / "vendor_usage" / "system=focus"
         return self.arguments.work / f"lake-{engine}"
 
     def result(self, engine: str) -> Path:
@@ -200,8 +205,8 @@ class Bench:
         print("  {:,} usage rows, {:,} fact rows, {:,} slopes".format(*counts))
 
     def table(self, rows: int) -> list[str]:
-        lines = [f"{'job':<6} {'engine':<26} {'seconds':>9} {'ratio':>6} {'CPU s':>8} {'rows/s':>12} {'peak MiB':>9}"]
-        for job in ["lake", "facts", "decode"]:
+        lines = [f"{'job':<6} {'engine':<34} {'seconds':>9} {'ratio':>6} {'CPU s':>8} {'rows/s':>12} {'peak MiB':>9}"]
+        for job in sorted({job for job, _ in self.timings}, key=["lake", "facts", "decode"].index):
             others = PEERS if job != "decode" else ["pyarrow"]
             fastest = min(statistics.median(self.timings[job, peer].seconds) for peer in others)
             for (name, engine), timing in self.timings.items():
@@ -209,7 +214,7 @@ class Bench:
                     seconds = statistics.median(timing.seconds)
                     cpu = f"{statistics.median(timing.cpu):.2f}" if timing.cpu else ""
                     lines.append(
-                        f"{job:<6} {engine:<26} {seconds:>9.2f} {seconds / fastest:>6.2f} {cpu:>8} {rows / seconds:>12,.0f} {timing.peak_kib / 1024:>9,.0f}"
+                        f"{job:<6} {engine:<34} {seconds:>9.2f} {seconds / fastest:>6.2f} {cpu:>8} {rows / seconds:>12,.0f} {timing.peak_kib / 1024:>9,.0f}"
                     )
         return lines
 
@@ -239,6 +244,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "shortfall-peers", help="folder for data, lakes and results")
     parser.add_argument("--shortfall", type=Path, default=HERE / "../../target/release/shortfall", help="the release binary")
+    parser.add_argument("--over", type=Path, help="a lake of Shortfall's that is there: no `lake` job")
     parser.add_argument("--any-version", action="store_true", help="accept other versions of the peers")
     parser.add_argument("--keep", action="store_true", help="leave lakes and results in the work folder")
     arguments = parser.parse_args()
@@ -247,10 +253,19 @@ def main() -> None:
     if not arguments.shortfall.exists():
         sys.exit(f"{arguments.shortfall} is missing; `cargo build --release`, or name it with --shortfall")
     bench = Bench(arguments)
-    rows = generate(arguments.rows, bench.data, arguments.seed)
+    jobs = [bench.run_lake, bench.run_facts]
+    if arguments.over:
+        jobs = [bench.run_facts]
+        bench.data.mkdir(parents=True, exist_ok=True)
+        skus = sku_table()
+        crosswalks(world(arguments.rows, arguments.seed).join(skus, on="sku", maintain_order="left"), skus, bench.data)
+        usage = bench.lake("shortfall") / "core/vendor_usage/*/*/*.parquet"
+        rows = duckdb.sql(f"SELECT count(*) FROM read_parquet('{usage}')").fetchall()[0][0]
+    else:
+        rows = generate(arguments.rows, bench.data, arguments.seed)
     engines = ["shortfall", *PEERS]
     for run in range(arguments.runs):
-        for job in [bench.run_lake, bench.run_facts]:
+        for job in jobs:
             for engine in engines:
                 job(engine)
         bench.run_decode()
@@ -264,7 +279,8 @@ def main() -> None:
     print("facts of shortfall: " + ", ".join(f"{name} {took:.3f} s" for took, name in parts[:8]))
     if not arguments.keep:
         for engine in engines:
-            shutil.rmtree(bench.lake(engine), ignore_errors=True)
+            if not arguments.over:
+                shutil.rmtree(bench.lake(engine), ignore_errors=True)
             shutil.rmtree(bench.result(engine), ignore_errors=True)
 
 
