@@ -17,7 +17,7 @@ const DAYS_OF_MONTHS: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 3
 pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
-        .thread_stack_size(16 << 20)
+        .thread_stack_size(shortfall::STACK)
         .enable_all()
         .build()
         .expect("threads can be started")

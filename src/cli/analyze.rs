@@ -69,6 +69,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         memory: arguments.memory_limit.map(bytes).transpose()?,
         cluster: arguments.cluster.target(),
     };
+    if request.cluster.is_some() {
+        cluster::listen_to_log(false);
+    }
     let receivers = notify::receivers(context, &lake, &arguments.notify)?;
     let counter = Counter::new("analysing");
     let analysis = match context.runtime.block_on(analyze_in_steps(&lake, &request, &counter)) {

@@ -10,9 +10,6 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long an executor that is asked to stop goes on with what it has in hand; then others do it again.
-const LAST_TASKS: Duration = Duration::from_secs(30);
-
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -32,9 +29,6 @@ struct SchedulerArguments {
     /// Address to listen on. Whoever can reach it can read the lakes that the executors see: never open it to other networks.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50050")]
     listen: String,
-    /// Host by which executors find it; needed where it listens on all addresses (0.0.0.0).
-    #[arg(long, value_name = "HOST")]
-    advertise: Option<String>,
     /// Seconds without a sign of life after which an executor is given up and others do its work; 10 at least.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     executor_timeout: u64,
@@ -115,16 +109,10 @@ fn scheduler(context: &Context, arguments: &SchedulerArguments) -> Result<Exit, 
     listen_to_log(arguments.verbose);
     let options = SchedulerOptions {
         address: address(&arguments.listen)?,
-        advertise: arguments.advertise.clone(),
         executor_timeout: arguments.executor_timeout,
     };
-    if options.address.ip().is_unspecified() && options.advertise.is_none() {
-        return Err(Failure::usage(format!("`{}` is no address by which executors could find the scheduler", arguments.listen))
-            .hint("`--advertise HOST` says by which they do"));
-    }
     let listens = |address: std::net::SocketAddr| {
-        let host = arguments.advertise.clone().unwrap_or_else(|| address.ip().to_string());
-        let url = format!("http://{host}:{}", address.port());
+        let url = format!("http://{address}");
         if context.output == OutputFormat::Json {
             render::document(&json!({ "address": address.to_string(), "url": url }));
         }
@@ -156,11 +144,7 @@ fn executor(context: &Context, arguments: &ExecutorArguments) -> Result<Exit, Fa
         }
         render::note(&format!("executor on {address} for {}; stop with Ctrl-C", arguments.scheduler));
     };
-    let takes_too_long = async {
-        stopped().await;
-        tokio::time::sleep(LAST_TASKS).await;
-    };
-    context.runtime.block_on(run_executor(options, starts, takes_too_long))?;
+    context.runtime.block_on(run_executor(options, starts, stopped()))?;
     Ok(Exit::Done)
 }
 
@@ -181,7 +165,8 @@ impl log::Log for Log {
     fn flush(&self) {}
 }
 
-fn listen_to_log(is_verbose: bool) {
+/// Shows what goes wrong, or all of it.
+pub(super) fn listen_to_log(is_verbose: bool) {
     // Nobody else of this process listens.
     if log::set_logger(&Log).is_ok() {
         log::set_max_level(if is_verbose { LevelFilter::Info } else { LevelFilter::Warn });

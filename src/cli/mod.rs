@@ -217,8 +217,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
     let threads = cli.threads.unwrap_or(cores).max(1);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
-        // Deep plans recurse; the default of 2 MiB is what a debug build overflows first.
-        .thread_stack_size(16 << 20)
+        .thread_stack_size(crate::STACK)
         .enable_all()
         .build()
         .map_err(|e| Failure::environment(format!("could not start the runtime: {e}")))?;

@@ -6,7 +6,7 @@
 use super::build::{self, Build};
 use super::fit::{bytes, fit, obstacle};
 use super::place::Shelf;
-use super::{ClusterError, LARGEST_MESSAGE};
+use super::{ClusterError, LARGEST_MESSAGE, watched};
 use crate::lake::Lake;
 use arrow::array::RecordBatch;
 use ballista_core::execution_plans::execute_physical_plan;
@@ -28,13 +28,16 @@ use reqwest::header::SERVER;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use url::Url;
 
 /// How often a job is asked for: a lost executor can cost two, one when it is missed and one when it is given up.
 const ATTEMPTS: usize = 6;
 /// How long a scheduler may take to say whether it is ready.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an executor may take to come back where all of them are gone, and how often it is looked.
+const ABSENCE: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Which cluster, and how it is used.
 #[derive(Clone, Debug)]
@@ -113,6 +116,7 @@ impl Cluster {
             .with_ballista_broadcast_join_threshold_bytes(0)
             .with_option_extension(Build::of_this())
             .with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE as usize)
+            .with_ballista_override_create_grpc_client_endpoint(Arc::new(watched))
             .with_extension(Arc::clone(self));
         let options = config.options_mut();
         // Stages cannot be cut through the other kind of union.
@@ -188,9 +192,22 @@ impl Cluster {
         .boxed()
     }
 
+    /// Waits for an executor, for some time. A job that there is nobody for would wait for ever.
+    async fn has_executor(&self) -> Result<()> {
+        let failed = |e: ClusterError| DataFusionError::External(Box::new(e));
+        let url = address(&self.url).map_err(failed)?;
+        let began = Instant::now();
+        loop {
+            match ready(&url).await {
+                Err(ClusterError::NoExecutor { .. }) if began.elapsed() < ABSENCE => tokio::time::sleep(LOOK).await,
+                answer => return answer.map_err(failed),
+            }
+        }
+    }
+
     fn failed(&self, error: &DataFusionError) -> DataFusionError {
         let detail = first_line(error);
-        if detail.contains("Resources exhausted") {
+        if is_short_of_memory(&detail) {
             return DataFusionError::ResourcesExhausted(detail);
         }
         DataFusionError::External(Box::new(ClusterError::Job { url: self.url.clone(), detail }))
@@ -217,6 +234,9 @@ impl Job {
             return execute_stream(Arc::clone(&self.plan), Arc::clone(&self.context));
         }
         loop {
+            if self.attempt > 0 {
+                self.cluster.has_executor().await?;
+            }
             self.attempt += 1;
             match self.submit().await {
                 Ok(rows) => return Ok(rows),
@@ -264,10 +284,18 @@ impl Job {
 
 /// Whether a job failed for what may be otherwise the next time: executors and connections come and go, a query stays what it is.
 fn may_pass(detail: &str) -> bool {
-    const SIGNS: [&str; 7] = ["Cancelled", "Fetch", "fetch", "transport error", "Connection", "IO error", "executor"];
+    const SIGNS: [&str; 8] = ["Cancelled", "Fetch", "fetch", "transport error", "Connection", "IO error", "executor", FETCHING];
     !detail.contains(build::REFUSED)
         && !detail.contains("runtime execution error")
         && SIGNS.iter().any(|sign| detail.contains(sign))
+}
+
+/// What Ballista says of a stage or a task that could not fetch its input, or not write: another one may. (Of what a query does wrong it says only that.)
+pub(super) const FETCHING: &str = "most recent failure reason";
+
+/// Whether an executor had too little memory for a task: Ballista sends what the engine's error looks like to programmers.
+fn is_short_of_memory(detail: &str) -> bool {
+    ["Resources exhausted", "ResourcesExhausted"].iter().any(|sign| detail.contains(sign))
 }
 
 fn first_line(error: &DataFusionError) -> String {
@@ -342,8 +370,16 @@ mod tests {
 
     #[test]
     fn what_a_query_does_wrong_is_not_asked_for_again() {
-        assert!(may_pass("Job failed: FetchFailed(executor a)"));
+        // As Ballista 55.0 says it of a job that was given up, of an executor that is gone, of one that began anew at the same address.
+        assert!(may_pass("Job Cancelled"));
+        assert!(may_pass("Stage 4 has failed 1 times, most recent failure reason: \"Grpc error: transport error\""));
+        let anew = "Stage 4 has failed 1 times, most recent failure reason: \"Status { code: Internal, message: Failed to open file: No such file\"";
+        assert!(may_pass(anew));
+        let job = ClusterError::Job { url: String::new(), detail: anew.to_owned() };
+        assert_eq!(job.hint(), None, "what is missing there is no file of the lake");
         assert!(!may_pass("Task failed due to runtime execution error: Arithmetic overflow on executor a"));
+        let short = "Task failed due to runtime execution error: DataFusionError(ResourcesExhausted(\"Failed to allocate\"))";
+        assert!(!may_pass(short) && is_short_of_memory(short), "it is done again by sorting");
         assert!(!may_pass(&format!("executor: {}the client is x", build::REFUSED)));
     }
 }

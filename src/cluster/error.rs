@@ -86,7 +86,8 @@ impl ClusterError {
 
 /// Whether an executor could not read what it was told to.
 fn is_of_files(detail: &str) -> bool {
-    ["NotFound", "not found", "No such file", "PermissionDenied", "Permission denied", "Unauthenticated"]
-        .iter()
-        .any(|sign| detail.contains(sign))
+    !detail.contains(super::client::FETCHING)
+        && ["NotFound", "not found", "No such file", "PermissionDenied", "Permission denied", "Unauthenticated"]
+            .iter()
+            .any(|sign| detail.contains(sign))
 }

@@ -16,15 +16,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
-/// Pause between two attempts to reach the scheduler.
+/// Pause between two attempts to reach the scheduler, and what may lie between two who hear the same signal.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often shuffled rows of jobs are looked for that nobody removed, and how old they are then, in seconds.
 const SWEEP: u64 = 3600;
 const OLD: u64 = 24 * 3600;
-
-/// Stack of a thread that runs tasks, as the command's own threads have it.
-const STACK: usize = 16 << 20;
 
 /// How an executor is run.
 #[derive(Clone, Debug)]
@@ -45,15 +43,15 @@ pub struct ExecutorOptions {
     pub patience: Duration,
 }
 
-/// Runs until it is stopped, by a signal that it waits for itself, and has done what it had in hand, or until that takes too long; says where it
-/// gives rows.
+/// Runs until `stopped`; says where it gives rows. What it had in hand is lost: in pull mode Ballista 55.0 would go on asking for tasks while it waits for
+/// those to end.
 ///
 /// # Errors
-/// [`ClusterError`] if the scheduler cannot be reached or a port cannot be had.
+/// [`ClusterError`] if the scheduler cannot be reached, a port cannot be had, or a part of it ends by itself.
 pub async fn run(
     options: ExecutorOptions,
     starts: impl FnOnce(SocketAddr),
-    takes_too_long: impl Future<Output = ()>,
+    stopped: impl Future<Output = ()>,
 ) -> Result<(), ClusterError> {
     let failed = |detail: String| ClusterError::Stopped { who: "executor", detail };
     let scheduler = address(&options.scheduler)?;
@@ -80,7 +78,7 @@ pub async fn run(
     let threads = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads)
         .thread_name("task")
-        .thread_stack_size(STACK)
+        .thread_stack_size(crate::STACK)
         .enable_all()
         .build()
         .map_err(|e| failed(e.to_string()))?;
@@ -106,13 +104,19 @@ pub async fn run(
         ..ExecutorProcessConfig::default()
     };
     starts(SocketAddr::new(ip, port));
+    let mut stopped = std::pin::pin!(stopped);
     let ended = tokio::select! {
-        ended = start_executor_process(Arc::new(config)) => ended,
-        () = takes_too_long => Ok(()),
+        ended = start_executor_process(Arc::new(config)) => match ended {
+            // It listens to the same signals.
+            Ok(()) if timeout(PAUSE, &mut stopped).await.is_ok() => Ok(()),
+            Ok(()) => Err(failed("a part of it ended; `--verbose` says which".to_owned())),
+            Err(error) => Err(failed(error.to_string())),
+        },
+        () = &mut stopped => Ok(()),
     };
     // Nothing may wait here for threads to end.
     threads.shutdown_background();
-    ended.map_err(|e| failed(e.to_string()))
+    ended
 }
 
 /// A port that can be listened on now.

@@ -41,7 +41,10 @@ use ballista_core::extension::SessionConfigExt as _;
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
+use tonic::transport::Endpoint;
 
 /// The largest message between client, scheduler and executors: a plan names each of its files.
 const LARGEST_MESSAGE: u32 = 256 << 20;
@@ -51,6 +54,14 @@ fn settings() -> SessionConfig {
     SessionConfig::new_with_ballista()
         .with_option_extension(build::Build::default())
         .with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE as usize)
+        .with_ballista_override_create_grpc_client_endpoint(Arc::new(watched))
+}
+
+/// A connection that notices when the other machine is gone without a word: what waits for rows of it would wait for ever.
+fn watched(endpoint: Endpoint) -> Result<Endpoint, Box<dyn Error + Send + Sync>> {
+    // An executor at work may take its time to answer.
+    let (every, at_most) = (Duration::from_secs(20), Duration::from_secs(60));
+    Ok(endpoint.connect_timeout(every).http2_keep_alive_interval(every).keep_alive_timeout(at_most).keep_alive_while_idle(true))
 }
 
 /// What runs a plan: stores are found by their URLs.

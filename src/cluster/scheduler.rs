@@ -13,18 +13,22 @@ use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use futures::StreamExt as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Executors whose threads are all at work ask every five seconds.
 const LEAST_TIMEOUT: u64 = 10;
+
+/// How long the rows of a finished job lie with the executors, in seconds.
+const KEPT: u64 = 3600;
+/// How often it is looked whether jobs wait for executors of which there are none.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// How a scheduler is run.
 #[derive(Clone, Debug)]
 pub struct SchedulerOptions {
     /// Where it listens.
     pub address: SocketAddr,
-    /// The host by which executors find it, if that is not the address.
-    pub advertise: Option<String>,
     /// Seconds without a sign of life after which an executor is given up, and its tasks go to others; ten at least.
     pub executor_timeout: u64,
 }
@@ -42,7 +46,8 @@ pub async fn run(options: SchedulerOptions, listens: impl FnOnce(SocketAddr)) ->
     let config = SchedulerConfig {
         bind_host: address.ip().to_string(),
         bind_port: address.port(),
-        external_host: options.advertise.unwrap_or_else(|| address.ip().to_string()),
+        // For tasks that are given out unasked, and for pages that are left out.
+        external_host: address.ip().to_string(),
         // Executors ask for tasks. Ballista 55.0 can also give them tasks unasked, and then counts what each has room for; but where a lost executor
         // sends a stage back, it forgets to count the others' tasks of that stage as ended, and they never get another.
         scheduling_policy: TaskSchedulingPolicy::PullStaged,
@@ -52,6 +57,8 @@ pub async fn run(options: SchedulerOptions, listens: impl FnOnce(SocketAddr)) ->
         executor_timeout_seconds: timeout,
         expire_dead_executor_interval_seconds: (timeout / 4).max(1),
         no_executors_grace_period_seconds: timeout,
+        // A client fetches the rows of a job part by part, as it writes them.
+        finished_job_data_clean_up_interval_seconds: KEPT,
         grpc_server_max_decoding_message_size: LARGEST_MESSAGE,
         grpc_server_max_encoding_message_size: LARGEST_MESSAGE,
         grpc_client_max_message_size: LARGEST_MESSAGE,
@@ -75,15 +82,34 @@ pub async fn run(options: SchedulerOptions, listens: impl FnOnce(SocketAddr)) ->
 /// Gives up all jobs under way when an executor is lost. Ballista 55.0 would run again what it takes to be missing of them, and does not always take the
 /// right parts: with five million rows and one of three executors killed, a fact came back with 408,012 rows instead of 163,942, and no error. Clients
 /// ask again for jobs that were given up.
+///
+/// So are jobs that came when the last executor had gone: Ballista fails those alone that were there before.
 async fn watch(scheduler: SchedulerServer<LogicalPlanNode, PhysicalPlanNode>, mut events: ClusterStateEventStream) {
-    while let Some(event) = events.next().await {
-        let ClusterStateEvent::RemovedExecutor { executor_id } = event else { continue };
-        let jobs: Vec<_> = scheduler.state.task_manager.get_running_job_cache().keys().cloned().collect();
-        log::warn!("executor {executor_id} is lost; {} jobs are given up", jobs.len());
-        for job in jobs {
-            if let Err(error) = scheduler.cancel_job(job).await {
-                log::error!("a job could not be given up: {error}");
-            }
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(ClusterStateEvent::RemovedExecutor { executor_id }) => {
+                    give_up_all(&scheduler, &format!("executor {executor_id} is lost")).await;
+                }
+                Some(_) => {}
+                None => return,
+            },
+            _ = look.tick() => if !scheduler.is_ready() {
+                give_up_all(&scheduler, "there is no executor").await;
+            },
+        }
+    }
+}
+
+async fn give_up_all(scheduler: &SchedulerServer<LogicalPlanNode, PhysicalPlanNode>, why: &str) {
+    let jobs: Vec<_> = scheduler.state.task_manager.get_running_job_cache().keys().cloned().collect();
+    if !jobs.is_empty() {
+        log::warn!("{why}; {} jobs are given up", jobs.len());
+    }
+    for job in jobs {
+        if let Err(error) = scheduler.cancel_job(job).await {
+            log::error!("a job could not be given up: {error}");
         }
     }
 }

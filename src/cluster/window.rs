@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn windows_say_the_same_on_the_other_side() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(16 << 20).build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(crate::STACK).build().expect("a runtime");
         runtime.block_on(async {
             let (here, there) = (session::context(2), session::context(2));
             let expected = rows(plan(&here).await, &here).await;

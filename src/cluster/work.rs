@@ -4,7 +4,8 @@
 //! one that is at work.
 
 use super::ClusterError;
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The lock inside a folder, and the one of all folders beside each other.
@@ -14,7 +15,7 @@ const LOCK: &str = ".lock";
 #[derive(Debug)]
 pub(super) struct Work {
     folder: PathBuf,
-    _lock: File,
+    lock: Option<File>,
 }
 
 impl Work {
@@ -39,7 +40,7 @@ impl Work {
         let path = folder.join(LOCK);
         let own = File::create(&path).map_err(|e| failed("create", &path, e))?;
         own.lock().map_err(|e| failed("lock", &path, e))?;
-        Ok(Self { folder, _lock: own })
+        Ok(Self { folder, lock: Some(own) })
     }
 
     /// Where it is.
@@ -50,6 +51,8 @@ impl Work {
 
 impl Drop for Work {
     fn drop(&mut self) {
+        // NFS keeps a file that somebody has open, under another name in the same folder.
+        drop(self.lock.take());
         // What cannot be removed now is removed by the next.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -59,8 +62,13 @@ impl Drop for Work {
 fn remove_left(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     for folder in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
-        let Ok(lock) = File::open(folder.join(LOCK)) else { continue };
-        if !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+        // On NFS only a file that is open for writing can be locked.
+        let is_left = match OpenOptions::new().read(true).write(true).open(folder.join(LOCK)) {
+            Ok(lock) => lock.try_lock().is_ok(),
+            // Removed by halves: nobody is between making a folder and its lock now.
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        };
+        if is_left {
             let _ = std::fs::remove_dir_all(&folder);
         }
     }
@@ -76,8 +84,10 @@ mod tests {
         let (left, used) = (parent.path().join("left"), Work::new(parent.path()).expect("a folder"));
         std::fs::create_dir(&left).expect("a folder");
         std::fs::write(left.join(LOCK), "").expect("a file");
+        let by_halves = parent.path().join("by halves");
+        std::fs::create_dir_all(by_halves.join("facts")).expect("a folder");
         let next = Work::new(parent.path()).expect("a folder");
-        assert!(!left.exists() && used.folder().is_dir() && next.folder().is_dir());
+        assert!(!left.exists() && !by_halves.exists() && used.folder().is_dir() && next.folder().is_dir());
         let folder = used.folder().to_owned();
         drop(used);
         assert!(!folder.exists());

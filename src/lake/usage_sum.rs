@@ -329,7 +329,7 @@ mod tests {
             let Written { files, sums } = writer.finish().expect("written");
             let names = |adds: &[deltalake_core::kernel::Add]| adds.iter().map(|add| add.path.clone()).collect::<Vec<_>>();
             prop_assert_eq!(names(&files), names(&sums));
-            let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(16 << 20).build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(crate::STACK).build().expect("a runtime");
             let (of_rows, of_sums) = runtime.block_on(async {
                 (added_up(&lake, OF, files, &query("SELECT * FROM said")).await, added_up(&lake, Table::UsageSum, sums, "SELECT * FROM said").await)
             });

@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn rows_on_disk_are_those_in_memory() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(16 << 20).build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(crate::STACK).build().expect("a runtime");
         runtime.block_on(async {
             let (unlimited, ample, tight) = (
                 session::context(2),

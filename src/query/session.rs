@@ -19,16 +19,17 @@ pub fn context(partitions: usize) -> SessionContext {
     set_up(configuration(partitions), Arc::default())
 }
 
-/// A context whose plans may go to a cluster; those that stay have `memory` bytes, or what they need if none.
+/// A context whose plans may go to a cluster; those that stay have half of `memory` bytes, as in [`within`], or what they need if none.
 ///
 /// # Errors
 /// DataFusion's, if the place for temporary files cannot be used.
 pub fn clustered(there: &Arc<Cluster>, memory: Option<usize>) -> datafusion::common::Result<SessionContext> {
-    let mut runtime = RuntimeEnvBuilder::new();
+    let (mut runtime, mut config) = (RuntimeEnvBuilder::new(), configuration(1));
     if let Some(memory) = memory {
-        runtime = runtime.with_memory_pool(Arc::new(Floors::new(memory)));
+        runtime = runtime.with_memory_pool(Arc::new(Floors::new(memory / 2)));
+        config = tight(config, memory);
     }
-    let ctx = set_up(there.configure(configuration(1)), runtime.build_arc()?);
+    let ctx = set_up(there.configure(config), runtime.build_arc()?);
     there.register(&ctx.runtime_env());
     cluster::prepare(&ctx)?;
     Ok(ctx)
@@ -40,15 +41,20 @@ pub fn clustered(there: &Arc<Cluster>, memory: Option<usize>) -> datafusion::com
 /// # Errors
 /// DataFusion's, if the place for temporary files cannot be used.
 pub fn within(partitions: usize, memory: usize) -> datafusion::common::Result<SessionContext> {
-    // A sort needs room for a batch at least, and a merge for one of each run.
-    let config = configuration(partitions).with_batch_size((memory / (512 << 10)).clamp(256, 8192));
-    let mut config = config.with_extension(Arc::new(Room::new(memory / 4)));
-    // What each sort keeps to merge what it has written. A plan of many joins has a hundred sorts at once.
-    config.options_mut().execution.sort_spill_reservation_bytes = (memory / 1024).clamp(16 << 10, 10 << 20);
+    let config = tight(configuration(partitions), memory).with_extension(Arc::new(Room::new(memory / 4)));
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(Floors::new(memory / 2))).build_arc()?;
     let ctx = set_up(config, runtime);
     let state = SessionStateBuilder::new_from_existing(ctx.state()).with_physical_optimizer_rule(Arc::new(CompactWhatIsHeld));
     Ok(SessionContext::new_with_state(state.build()))
+}
+
+/// What sorts keep for themselves, by what there is.
+fn tight(config: SessionConfig, memory: usize) -> SessionConfig {
+    // A sort needs room for a batch at least, and a merge for one of each run.
+    let mut config = config.with_batch_size((memory / (512 << 10)).clamp(256, 8192));
+    // What each sort keeps to merge what it has written. A plan of many joins has a hundred sorts at once.
+    config.options_mut().execution.sort_spill_reservation_bytes = (memory / 1024).clamp(16 << 10, 10 << 20);
+    config
 }
 
 fn configuration(partitions: usize) -> SessionConfig {

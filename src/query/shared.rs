@@ -17,7 +17,7 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::FileGroup;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -53,8 +53,8 @@ pub(super) fn keep(
     let mut job = cluster.job(&format!("facts.{name}"), plan, context);
     async move {
         let store = store?;
-        let files = loop {
-            let rows = job.rows().await?;
+        let files = 'attempt: loop {
+            let mut rows = job.rows().await?;
             let mut parts = Parts {
                 store: Arc::clone(&store),
                 schema: Arc::clone(&schema),
@@ -63,10 +63,20 @@ pub(super) fn keep(
                 open: None,
                 files: Vec::new(),
             };
-            match parts.take(rows).await {
-                Ok(()) => break parts.files,
-                Err(error) => job.lost(error)?,
+            loop {
+                match rows.try_next().await {
+                    Ok(Some(batch)) if batch.num_rows() > 0 => parts.write(&compact(&batch)?).await?,
+                    Ok(Some(_)) => {}
+                    Ok(None) => break,
+                    // What cannot be written is no fault of the cluster's, and is not asked for again.
+                    Err(error) => {
+                        job.lost(error)?;
+                        continue 'attempt;
+                    }
+                }
             }
+            parts.close().await?;
+            break parts.files;
         };
         let rows = files.iter().map(|file| file.rows).sum();
         let table: Arc<dyn TableProvider> = Arc::new(Shared { schema: TableSchema::builder(schema).build(), url, files });
@@ -94,15 +104,6 @@ struct Parts {
 }
 
 impl Parts {
-    async fn take(&mut self, mut rows: SendableRecordBatchStream) -> Result<()> {
-        while let Some(batch) = rows.try_next().await? {
-            if batch.num_rows() > 0 {
-                self.write(&compact(&batch)?).await?;
-            }
-        }
-        self.close().await
-    }
-
     async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let batch = batch.clone().with_schema(Arc::clone(&self.schema))?;
         if self.open.is_none() {

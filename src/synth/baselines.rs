@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn each_method_flags_what_it_says_and_nothing_else() {
         let runtime =
-            tokio::runtime::Builder::new_multi_thread().thread_stack_size(16 << 20).enable_all().build().expect("a runtime");
+            tokio::runtime::Builder::new_multi_thread().thread_stack_size(crate::STACK).enable_all().build().expect("a runtime");
         let told = runtime.block_on(async {
             tokio::spawn(async {
                 let ctx = session::context(1);

@@ -21,7 +21,7 @@ pub fn repository(path: &str) -> PathBuf {
 
 /// A runtime as the command has it: plans of facts recurse deeply.
 pub fn runtime() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).thread_stack_size(16 << 20).enable_all().build().expect("a runtime")
+    Builder::new_multi_thread().worker_threads(2).thread_stack_size(shortfall::STACK).enable_all().build().expect("a runtime")
 }
 
 /// The end of a day, which an as-of date includes.

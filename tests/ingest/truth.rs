@@ -46,7 +46,7 @@ pub const DATES: [&str; 5] = ["2026-02-03", "2026-02-10", "2026-03-05", "2026-03
 const VARIANTS: u8 = 3;
 
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    Builder::new_multi_thread().worker_threads(2).thread_stack_size(16 << 20).enable_all().build().expect("a runtime")
+    Builder::new_multi_thread().worker_threads(2).thread_stack_size(shortfall::STACK).enable_all().build().expect("a runtime")
 });
 
 pub fn midnight(day: &str) -> DateTime<Utc> {

@@ -34,6 +34,9 @@ use tonic::transport::server::Connected;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A connection on which the client does not answer is closed after two of these.
 const ALIVE: Duration = Duration::from_secs(30);
+/// The largest message, in bytes: a statement, mostly. What a message nests is read by recursion, to any depth since plans of a cluster need more than the
+/// usual hundred levels, and a level takes a byte: so this is also what keeps it from filling a thread's stack.
+const LARGEST_MESSAGE: usize = 64 << 10;
 /// Statements at a time on one connection.
 const STREAMS: u32 = 32;
 
@@ -64,7 +67,8 @@ impl Flight {
         let token = self.token;
         let service = FlightServiceServer::new(
             Service::new(views, token.clone()).map_err(|status| ServeError::Transport(status.to_string()))?,
-        );
+        )
+        .max_decoding_message_size(LARGEST_MESSAGE);
         let guarded = tonic::service::interceptor::InterceptedService::new(service, move |request| token.admit(request));
         let server = Server::builder()
             .http2_keepalive_interval(Some(ALIVE))
@@ -154,5 +158,21 @@ impl Stream for Incoming {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_recv(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_flight::FlightDescriptor;
+    use prost::Message as _;
+
+    #[test]
+    fn the_deepest_message_that_is_taken_fits_on_a_stack() {
+        // Begins of groups of an unknown field 15, one in the other.
+        let nested = vec![15 << 3 | 3; LARGEST_MESSAGE];
+        let thread = std::thread::Builder::new().stack_size(crate::STACK);
+        let read = thread.spawn(move || FlightDescriptor::decode(&nested[..])).expect("a thread").join().expect("no panic");
+        assert!(read.is_err(), "it ends before its groups do");
     }
 }
