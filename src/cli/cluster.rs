@@ -107,10 +107,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
 
 fn scheduler(context: &Context, arguments: &SchedulerArguments) -> Result<Exit, Failure> {
     listen_to_log(arguments.verbose);
-    let options = SchedulerOptions {
-        address: address(&arguments.listen)?,
-        executor_timeout: arguments.executor_timeout,
-    };
+    let options = SchedulerOptions { address: address(&arguments.listen)?, executor_timeout: arguments.executor_timeout };
     let listens = |address: std::net::SocketAddr| {
         let url = format!("http://{address}");
         if context.output == OutputFormat::Json {

@@ -5,7 +5,7 @@ use super::s3::{SECRET, Server};
 use serde_json::Value;
 use shortfall::month::Month;
 use shortfall::synth::{Config, generate};
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -83,7 +83,7 @@ struct Cluster {
 
 impl Cluster {
     /// The store's keys are known to the executors and to nobody else.
-    fn of(executors: usize, folder: &Path, store: &Server) -> Self {
+    fn of(executors: usize, folder: &Path, store: Option<&Server>) -> Self {
         let scheduler = Part::start(command(&["cluster", "scheduler", "--listen", "127.0.0.1:0", "--executor-timeout", "10"]));
         let url = scheduler.said["url"].as_str().expect("a URL").to_owned();
         let folder = folder.display().to_string();
@@ -91,7 +91,9 @@ impl Cluster {
             .map(|_| {
                 let arguments = ["--scheduler", &url, "--listen", "127.0.0.1:0", "--work-dir", &folder];
                 let mut command = command(&[&["cluster", "executor", "--threads", "1"], &arguments[..]].concat());
-                store.known_to(&mut command, SECRET);
+                if let Some(store) = store {
+                    store.known_to(&mut command, SECRET);
+                }
                 Part::start(command)
             })
             .collect();
@@ -115,6 +117,10 @@ fn run(mut command: Command) -> Output {
             return ran;
         }
     }
+}
+
+fn said(ran: &Output) -> String {
+    String::from_utf8_lossy(&ran.stderr).into_owned()
 }
 
 fn is_done(ran: &Output) {
@@ -178,8 +184,8 @@ fn three_executors_find_what_one_machine_finds_also_when_one_is_killed() {
     assert!(expected[0].lines().count() > 5, "a book with leaks has findings: {}", expected[0]);
 
     // Two clusters side by side; each waits more than it works.
-    let cluster = Cluster::of(3, out.path(), &store);
-    let mut hit = Cluster::of(3, out.path(), &store);
+    let cluster = Cluster::of(3, out.path(), Some(&store));
+    let mut hit = Cluster::of(3, out.path(), Some(&store));
     let [whole, killed_one] = [cluster.analyze(&quarter, there), hit.analyze(&quarter, killed)];
     let (ran, survived) = std::thread::scope(|scope| {
         let (ran, survived) = (scope.spawn(|| run(whole)), scope.spawn(|| run(killed_one)));
@@ -197,7 +203,28 @@ fn three_executors_find_what_one_machine_finds_also_when_one_is_killed() {
     let left = walkdir::WalkDir::new(store.path("cluster/.work")).into_iter().filter_map(Result::ok);
     assert_eq!(left.filter(|entry| entry.path().extension().is_some_and(|end| end == "parquet")).count(), 0);
     is_done(&survived);
+    assert!(said(&survived).contains("is repeated"), "the one that was killed had work in hand: {}", said(&survived));
     are_the_same(&expected, &published(killed));
+}
+
+#[test]
+fn an_analysis_whose_executors_are_all_gone_says_so_and_publishes_nothing() {
+    let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let files = [super::support::repository("tests/analysis/worked_example")];
+    let book = super::support::Book::of(&files);
+    let place = Place { lake: &book.lake.root().display().to_string(), store: None };
+    let mut cluster = Cluster::of(1, out.path(), None);
+    let analysis = cluster.analyze("2026Q3", place);
+    let ran = std::thread::scope(|scope| {
+        let ran = scope.spawn(|| run(analysis));
+        wait_for_facts(&book.lake.root().join(".work"), 1);
+        cluster.executors.clear();
+        ran.join().expect("no panic")
+    });
+    let (code, said) = (ran.status.code(), said(&ran));
+    assert!(code == Some(3) && said.contains(&format!("the scheduler at {} has no executor", cluster.url)), "{code:?} {said}");
+    let findings = place.run(&["findings"]);
+    assert!(String::from_utf8_lossy(&findings.stderr).contains("analyze"), "nothing was published: {findings:?}");
 }
 
 /// Waits until an analysis has kept some facts, so that it is amid its work.
@@ -229,9 +256,18 @@ fn a_cluster_that_is_not_there_is_named() {
     let (code, said) = analyze("scheduler:50050");
     assert!(code == Some(2) && said.contains("`scheduler:50050` is no address of a scheduler"), "{code:?} {said}");
     // Somebody else's server.
-    let server = Part::start(place.command(&["serve", "--pg", "127.0.0.1:0"]));
-    let (code, said) = analyze(&format!("http://{}", server.said["address"].as_str().expect("an address")));
-    assert!(code == Some(3) && said.contains("http://127.0.0.1:"), "{code:?} {said}");
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", server.local_addr().expect("an address"));
+    let (code, said) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut client, _) = server.accept().expect("a client");
+            let mut request = BufReader::new(client.try_clone().expect("the same")).lines().map_while(Result::ok);
+            assert!(request.any(|line| line.is_empty()), "the end of its request");
+            client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("an answer");
+        });
+        analyze(&url)
+    });
+    assert!(code == Some(3) && said.contains(&format!("what answers at {url} is no scheduler of a cluster")), "{code:?} {said}");
     let scheduler = Part::start(command(&["cluster", "scheduler", "--listen", "127.0.0.1:0"]));
     let url = scheduler.said["url"].as_str().expect("a URL");
     let (code, said) = analyze(url);
