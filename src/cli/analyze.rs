@@ -70,7 +70,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         cluster: arguments.cluster.target(),
     };
     if request.cluster.is_some() {
-        cluster::listen_to_log(false);
+        cluster::listen_to_client();
     }
     let receivers = notify::receivers(context, &lake, &arguments.notify)?;
     let counter = Counter::new("analysing");

@@ -145,27 +145,41 @@ fn executor(context: &Context, arguments: &ExecutorArguments) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
-/// What Ballista says of itself, on standard error.
-struct Log;
+/// What a part of a cluster says of itself, on standard error.
+struct Log {
+    /// Modules that may speak.
+    of: &'static [&'static str],
+}
 
 impl log::Log for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        ["ballista", "shortfall"].iter().any(|ours| metadata.target().starts_with(ours))
+        self.of.iter().any(|module| metadata.target().starts_with(module))
     }
 
     fn log(&self, record: &Record<'_>) {
-        if self.enabled(record.metadata()) {
-            render::note(&format!("{} {}", record.level().as_str().to_lowercase(), record.args()));
+        let text = record.args().to_string();
+        // Executors measure no operators, on purpose.
+        if self.enabled(record.metadata()) && !text.starts_with("The metrics for stage") {
+            render::note(&format!("{} {text}", record.level().as_str().to_lowercase()));
         }
     }
 
     fn flush(&self) {}
 }
 
-/// Shows what goes wrong, or all of it.
-pub(super) fn listen_to_log(is_verbose: bool) {
+/// Shows what goes wrong in a scheduler or an executor, or all that it does.
+fn listen_to_log(is_verbose: bool) {
+    listen(&Log { of: &["ballista", "shortfall"] }, if is_verbose { LevelFilter::Info } else { LevelFilter::Warn });
+}
+
+/// Shows what a client asks for again; what Ballista says of it is part of that.
+pub(super) fn listen_to_client() {
+    listen(&Log { of: &["shortfall"] }, LevelFilter::Warn);
+}
+
+fn listen(log: &'static Log, level: LevelFilter) {
     // Nobody else of this process listens.
-    if log::set_logger(&Log).is_ok() {
-        log::set_max_level(if is_verbose { LevelFilter::Info } else { LevelFilter::Warn });
+    if log::set_logger(log).is_ok() {
+        log::set_max_level(level);
     }
 }

@@ -114,6 +114,8 @@ pub async fn run(
         },
         () = &mut stopped => Ok(()),
     };
+    // Ballista tidies up too when it hears the signal, and says that what goes with this function is gone.
+    log::set_max_level(log::LevelFilter::Off);
     // Nothing may wait here for threads to end.
     threads.shutdown_background();
     ended
