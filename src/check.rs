@@ -1,6 +1,7 @@
 //! Whether a lake is whole: reads everything, changes nothing.
 //!
-//! - Rows are conserved: of every batch, rows in = accepted + rejected, and as many rejects stand in `core/reject`.
+//! - Rows are conserved: of every batch, rows in = accepted + rejected, as many rejects stand in `core/reject`, and a batch with accepted rows has a file in
+//!   the table that they went to.
 //! - Every data file that a table, or the tables of an analysis, name is there, as long as the log says and with as many rows; its columns are those of the
 //!   schema. On request every row is decoded too.
 //! - Every original is there, and its content has the hash that is its name.
@@ -21,6 +22,7 @@ use crate::lake::unnamed::unnamed;
 use crate::lake::visible::Visible;
 use crate::lake::{Lake, LakeError, Table, merge};
 use crate::query::session;
+use crate::sources;
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
@@ -163,13 +165,18 @@ async fn conserved(
         ctx.register_table(table.name(), Arc::new(FileTable::new(lake, table, files)))?;
     }
     let sql = "SELECT CAST(b.batch_id AS VARCHAR), CAST(b.file AS VARCHAR), CAST(b.sha256 AS VARCHAR), \
-               CAST(b.rows_in AS BIGINT), CAST(b.rows_accepted AS BIGINT), CAST(b.rows_rejected AS BIGINT), CAST(coalesce(r.rows, 0) AS BIGINT) \
+               CAST(b.rows_in AS BIGINT), CAST(b.rows_accepted AS BIGINT), CAST(b.rows_rejected AS BIGINT), CAST(coalesce(r.rows, 0) AS BIGINT), \
+               CAST(b.system AS VARCHAR), CAST(b.entity AS VARCHAR) \
                FROM batch AS b LEFT JOIN (SELECT batch_id, count(*) AS rows FROM reject GROUP BY batch_id) AS r ON b.batch_id = r.batch_id";
+    let parts = |files: &'_ BTreeMap<String, DataFile>| {
+        files.values().flat_map(|file| file.parts.iter().map(|part| part.batch_id.clone())).collect()
+    };
+    let held: BTreeMap<Table, BTreeSet<String>> = named.iter().map(|(&table, files)| (table, parts(files))).collect();
     let mut originals = BTreeMap::new();
     for found in ctx.sql(sql).await?.collect().await? {
         let text = |at: usize| cast(found.column(at), &DataType::Utf8).map_err(DataFusionError::from);
-        let (ids, files, hashes) = (text(0)?, text(1)?, text(2)?);
-        let [ids, files, hashes] = [&ids, &files, &hashes].map(|column| column.as_string::<i32>());
+        let texts = [text(0)?, text(1)?, text(2)?, text(7)?, text(8)?];
+        let [ids, files, hashes, systems, entities] = [0, 1, 2, 3, 4].map(|at| texts[at].as_string::<i32>());
         let count = |at: usize, row: usize| u64::try_from(found.column(at).as_primitive::<Int64Type>().value(row)).unwrap_or(0);
         for row in 0..found.num_rows() {
             let [rows_in, accepted, rejected, listed] = [3, 4, 5, 6].map(|at| count(at, row));
@@ -184,6 +191,13 @@ async fn conserved(
                 health.faults.push(Fault { place, what });
             } else if rejected != listed {
                 let what = format!("{rejected} rows were rejected, core.reject has {listed}");
+                health.faults.push(Fault { place, what });
+            } else if let Some(target) = sources::find(systems.value(row), entities.value(row)).map(|found| found.export.target)
+                && accepted > 0
+                && !held.get(&target).is_some_and(|batches| batches.contains(ids.value(row)))
+            {
+                let what =
+                    format!("{accepted} rows were accepted, no file of {}.{} holds one of them", target.area(), target.name());
                 health.faults.push(Fault { place, what });
             }
             originals.insert(hashes.value(row).to_owned(), file);

@@ -107,6 +107,10 @@ impl From<OptimizeError> for Failure {
 
 impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
+        if error.is_of_files() {
+            return Self::environment(error.to_string())
+                .hint("`shortfall check --lake DIR` says which files of the lake are damaged");
+        }
         let Some(cause) = error.of_cluster() else { return Self::usage(error.to_string()) };
         Self { message: error.to_string(), ..cause.clone().into() }
     }
@@ -140,7 +144,7 @@ impl From<AnalyzeError> for Failure {
             AnalyzeError::Query(error) => error.into(),
             AnalyzeError::Catalog(error) => error.into(),
             AnalyzeError::Cluster(error) => error.into(),
-            AnalyzeError::UnknownSignal { .. } | AnalyzeError::NothingMapped { .. } => Self::usage(error.to_string()),
+            AnalyzeError::UnknownSignal { .. } | AnalyzeError::NothingMapped { .. } | AnalyzeError::NotYet { .. } => Self::usage(error.to_string()),
             AnalyzeError::NoData { .. } => Self::usage(error.to_string())
                 .hint("`shortfall sql --lake DIR \"SELECT system, entity, count(*) FROM core.batch GROUP BY 1, 2\"` shows what was ingested"),
             AnalyzeError::Engine { .. } | AnalyzeError::Locked => Self::environment(error.to_string()),

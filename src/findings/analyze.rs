@@ -128,6 +128,11 @@ pub async fn analyze_in_steps(lake: &Lake, request: &Request, steps: &dyn Steps)
     let ctx = session(lake, request).await?;
     let versions = truth::register(&ctx, lake, request.as_of).await?;
     let parameters = parameters(lake, request.quarter, request.as_of).await?;
+    let known_until = known_until(lake, request).await?;
+    // What is on stays on until somebody says otherwise, so that seats are delivered in all quarters to come as well.
+    if Month::of(known_until) < request.quarter.first_month() {
+        return Err(AnalyzeError::NotYet { quarter: request.quarter, known_until });
+    }
     let timings = run::build_facts_in_steps(&ctx, &catalog, parameters, None, steps).await?;
     let fact_rows = count(&ctx, "facts.fact_monthly", lit(true)).await?;
     let has_invoices = count(&ctx, "facts.invoice_line", lit(true)).await? > 0;
@@ -161,7 +166,6 @@ pub async fn analyze_in_steps(lake: &Lake, request: &Request, steps: &dyn Steps)
     let mut tested = Tested::new(&ctx, &catalog, parameters, request.quarter, &coverage).await?;
     let gone = status::set(&mut folded, &before, request.quarter, &mut tested).await?;
     folded.extend(gone.resolved);
-    let known_until = known_until(lake, request).await?;
     let limits =
         Limits { known_until: Month::of(known_until), months: request.back_billing_months, stated: stated_limits(&ctx).await? };
     let recovered = recovered(&ctx, &before).await?;

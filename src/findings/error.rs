@@ -6,6 +6,7 @@ use crate::lake::truth::TruthError;
 use crate::month::Quarter;
 use crate::query::catalog::CatalogError;
 use crate::query::run::QueryError;
+use chrono::NaiveDate;
 use datafusion::common::DataFusionError;
 
 /// Why an analysis failed.
@@ -39,6 +40,14 @@ pub enum AnalyzeError {
     NoData {
         /// The quarter.
         quarter: Quarter,
+    },
+    /// The quarter is still to come.
+    #[error("{quarter} begins after {known_until}, up to which the data reach")]
+    NotYet {
+        /// The quarter.
+        quarter: Quarter,
+        /// The last day of which something is known.
+        known_until: NaiveDate,
     },
     /// There is something to analyse, but nobody knows whose it is.
     #[error("nothing in {quarter} belongs to a known customer and service; {unmapped}")]

@@ -2,6 +2,7 @@
 
 use crate::lake::LakeError;
 use crate::lake::truth::TruthError;
+use chrono::{DateTime, Utc};
 use std::path::PathBuf;
 
 /// Why a file, or the whole ingest, failed.
@@ -96,6 +97,18 @@ pub enum IngestError {
         path: PathBuf,
         /// What is wrong.
         detail: String,
+    },
+    /// Another content under the name and the date of a file that was ingested.
+    #[error(
+        "`{}` was ingested before with another content, as of the same date: if this one corrects it, say when it came with `--recorded-at` \
+         (later than {}); if it is another file, give it another name",
+        path.display(), recorded_at.format("%Y-%m-%dT%H:%M:%SZ")
+    )]
+    OtherContent {
+        /// The file.
+        path: PathBuf,
+        /// The date that both have.
+        recorded_at: DateTime<Utc>,
     },
     /// Known, but nothing to find leakage in.
     #[error("`{}` holds {what}: {reason}", path.display())]
@@ -249,6 +262,7 @@ impl IngestError {
             | Self::NoKnownSheet { path, .. }
             | Self::Parquet { path, .. }
             | Self::Ambiguous { path, .. }
+            | Self::OtherContent { path, .. }
             | Self::Unfit { path, .. }
             | Self::MissingMapped { path, .. }
             | Self::LineEnds { path }

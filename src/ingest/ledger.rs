@@ -49,6 +49,8 @@ pub(super) struct Ledger<'a> {
     own: HashSet<String>,
     /// Batches of other runs, by the hash of their content.
     earlier: HashMap<String, Vec<Earlier>>,
+    /// Their files and instants, with the hash of their content.
+    names: HashMap<(String, i64), String>,
     /// Bytes of their files.
     sizes: HashSet<u64>,
     manifests: Manifests,
@@ -66,6 +68,7 @@ impl<'a> Ledger<'a> {
             known: HashSet::new(),
             own: HashSet::new(),
             earlier: HashMap::new(),
+            names: HashMap::new(),
             sizes: HashSet::new(),
             manifests: Manifests::default(),
         };
@@ -81,12 +84,13 @@ impl<'a> Ledger<'a> {
         self.version = version;
         self.known.clear();
         self.earlier.clear();
+        self.names.clear();
         for batch in rows {
             let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
             let recorded = batch.column_by_name("recorded_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
             let bytes = batch.column_by_name("bytes").and_then(|c| c.as_primitive_opt::<Int64Type>());
-            let (Some(ids), Some(hashes), Some(mappings), Some(runs), Some(recorded), Some(bytes)) =
-                (text("batch_id"), text("sha256"), text("mapping_sha256"), text("run"), recorded, bytes)
+            let (Some(ids), Some(files), Some(hashes), Some(mappings), Some(runs), Some(recorded), Some(bytes)) =
+                (text("batch_id"), text("file"), text("sha256"), text("mapping_sha256"), text("run"), recorded, bytes)
             else {
                 continue;
             };
@@ -98,6 +102,7 @@ impl<'a> Ledger<'a> {
                 if self.own.contains(batch_id) {
                     continue;
                 }
+                self.names.insert((files.value(row).to_owned(), recorded.value(row)), hashes.value(row).to_owned());
                 self.earlier.entry(hashes.value(row).to_owned()).or_default().push(Earlier {
                     batch_id: batch_id.to_owned(),
                     recorded_at: recorded.value(row),
@@ -207,6 +212,9 @@ impl<'a> Ledger<'a> {
         if self.known.contains(&batch_id) {
             return Ok(None);
         }
+        if is_stated && run.is_none() {
+            self.refuse_same_name(file, recorded_at, sha256)?;
+        }
         let batch = Batch {
             batch_id,
             attempt: format!("{:016x}", rand::random::<u64>()),
@@ -225,6 +233,16 @@ impl<'a> Ledger<'a> {
         };
         let is_always_known = found.recognised.export.is_reference && !is_stated;
         Ok(Some(Job { batch, found, mapping, is_always_known }))
+    }
+
+    /// Refuses other content under the name and the stated date of a file that was ingested: a corrected file would be taken for another part of the
+    /// same delivery, and be added to what it corrects, or lose to it (src/decisions/0010).
+    fn refuse_same_name(&self, file: &Member, recorded_at: DateTime<Utc>, sha256: &str) -> Result<(), IngestError> {
+        let name = file.name.display().to_string();
+        match self.names.get(&(name, recorded_at.timestamp_micros())) {
+            Some(earlier) if earlier != sha256 => Err(IngestError::OtherContent { path: file.name.clone(), recorded_at }),
+            _ => Ok(()),
+        }
     }
 
     /// What the same content said through another mapping, for the same date, no longer counts: a mapping that was mended is the truth

@@ -10,6 +10,7 @@ use crate::cluster::{Cluster, ClusterError};
 use crate::steps::{Silent, Steps};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use chrono::{Months, NaiveDate};
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
 use datafusion::prelude::{DataFrame, SessionContext};
@@ -71,14 +72,23 @@ pub struct QueryError {
     place: String,
     message: String,
     notes: String,
-    of_cluster: Option<Box<ClusterError>>,
+    fault: Fault,
+}
+
+/// Who is to blame.
+#[derive(Debug)]
+enum Fault {
+    Query,
+    /// A file of the lake, or the place that it lies in.
+    File,
+    Cluster(Box<ClusterError>),
 }
 
 impl QueryError {
     /// A fault of a file that no engine error describes.
     #[must_use]
     pub fn new(query: &Query, message: &str) -> Self {
-        Self { place: query.path.clone(), message: message.to_owned(), notes: String::new(), of_cluster: None }
+        Self { place: query.path.clone(), message: message.to_owned(), notes: String::new(), fault: Fault::Query }
     }
 
     /// An error of the engine, with its place in the query.
@@ -87,13 +97,18 @@ impl QueryError {
         let root = error.find_root();
         if let DataFusionError::ResourcesExhausted(said) = root {
             let (message, notes) = ("memory is short".to_owned(), short_memory(said));
-            return Self { place: query.path.clone(), message, notes, of_cluster: None };
+            return Self { place: query.path.clone(), message, notes, fault: Fault::Query };
         }
         if let DataFusionError::External(cause) = root
             && let Some(cause) = cause.downcast_ref::<ClusterError>()
         {
             let message = cause.to_string();
-            return Self { place: query.path.clone(), message, notes: String::new(), of_cluster: Some(Box::new(cause.clone())) };
+            return Self {
+                place: query.path.clone(),
+                message,
+                notes: String::new(),
+                fault: Fault::Cluster(Box::new(cause.clone())),
+            };
         }
         if let Some(diagnostic) = error.diagnostic() {
             let place = diagnostic
@@ -101,18 +116,36 @@ impl QueryError {
                 .map_or_else(|| query.path.clone(), |span| format!("{}:{}:{}", query.path, span.start.line, span.start.column));
             let notes = diagnostic.notes.iter().map(|n| &n.message).chain(diagnostic.helps.iter().map(|h| &h.message));
             let notes = notes.map(|note| format!("\n  {note}")).collect();
-            return Self { place, message: diagnostic.message.clone(), notes, of_cluster: None };
+            return Self { place, message: diagnostic.message.clone(), notes, fault: Fault::Query };
         }
         let message = root.strip_backtrace();
         let place = line_and_column(&message)
             .map_or_else(|| query.path.clone(), |(line, column)| format!("{}:{line}:{column}", query.path));
-        Self { place, message, notes: String::new(), of_cluster: None }
+        let fault = if is_of_files(root) { Fault::File } else { Fault::Query };
+        Self { place, message, notes: String::new(), fault }
     }
 
     /// What a cluster could not do, if it is that.
     #[must_use]
     pub fn of_cluster(&self) -> Option<&ClusterError> {
-        self.of_cluster.as_deref()
+        match &self.fault {
+            Fault::Cluster(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the query is well, and a file that it reads, or writes, is not.
+    #[must_use]
+    pub fn is_of_files(&self) -> bool {
+        matches!(self.fault, Fault::File)
+    }
+}
+
+fn is_of_files(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => true,
+        DataFusionError::ArrowError(error, _) => matches!(**error, ArrowError::ParquetError(_) | ArrowError::IoError(..)),
+        _ => false,
     }
 }
 
@@ -251,7 +284,12 @@ pub async fn build_facts_in_steps(
         }
         match running.join_next().await {
             None => break,
-            Some(Ok(built)) => timings.push(built?),
+            Some(Ok(Ok(built))) => timings.push(built),
+            Some(Ok(Err(error))) => {
+                // The runtime may go with this error; what it would stop in the midst of collecting rows panics.
+                running.shutdown().await;
+                return Err(error);
+            }
             Some(Err(stopped)) => std::panic::resume_unwind(stopped.into_panic()),
         }
     }

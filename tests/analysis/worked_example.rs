@@ -127,6 +127,15 @@ fn cost_of_suspended_devices_stays_in_view_though_no_revenue_is_missing() {
 }
 
 #[test]
+fn a_quarter_that_is_still_to_come_is_refused() {
+    let book = acme();
+    for as_of in [None, Some(end_of("2026-10-05"))] {
+        let error = book.analyze_with(Request { as_of, ..request("2027Q1") }).expect_err("nothing is known of it").to_string();
+        assert!(error.starts_with("2027Q1 begins after 2026-") && error.ends_with("up to which the data reach"), "{error}");
+    }
+}
+
+#[test]
 fn as_of_1_september_the_restatement_is_not_known() {
     let book = acme();
     let known = Request { as_of: Some(end_of("2026-09-01")), ..request("2026Q3") };

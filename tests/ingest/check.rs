@@ -1,6 +1,6 @@
 //! `check`: a lake that is whole, and one in which something was changed behind its back.
 
-use super::support::{Place, RATES, on_lake, place_of_rates};
+use super::support::{Place, RATES, SEATS, on_lake, place_of_rates};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -83,6 +83,31 @@ fn rejects_that_are_gone_break_the_conservation_of_rows() {
         found.len() == 1 && found[0].0.contains("fx_2024-01-01.csv") && found[0].1.contains("core.reject has 0"),
         "{found:?}"
     );
+}
+
+#[test]
+fn rows_that_were_accepted_and_are_in_no_table_any_more_are_missed() {
+    let place = place_of_rates();
+    std::fs::remove_dir_all(place.lake().join("core/fx")).expect("removed");
+    let found = faults(&place, &[]);
+    let [(batch, what)] = found.as_slice() else { panic!("{found:?}") };
+    assert!(batch.contains("fx_2024-01-01.csv"), "{batch}");
+    assert_eq!(what, "2 rows were accepted, no file of core.fx holds one of them");
+}
+
+#[test]
+fn an_analysis_of_a_lake_with_a_damaged_file_says_so_and_where_to_look() {
+    let place = Place::new();
+    let seats = place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\nB,x,z,4,14\n");
+    let mapping = place.write("seats.toml", SEATS);
+    place.ingest(&[&seats], &["--mapping", &mapping.display().to_string()]).says(0, &[]);
+    let file = only(place.lake().join("core/vendor_usage"), "parquet");
+    let good = std::fs::read(&file).expect("a file");
+    std::fs::write(&file, &good[..good.len() / 2]).expect("written");
+    let hint = "`shortfall check --lake DIR` says which files of the lake are damaged";
+    on_lake(&place.lake(), &["sql", "SELECT sum(cost) FROM core.vendor_usage"]).says(3, &[hint]);
+    std::fs::remove_file(&file).expect("removed");
+    on_lake(&place.lake(), &["analyze", "--quarter", "2026Q2"]).says(3, &[hint]);
 }
 
 #[test]

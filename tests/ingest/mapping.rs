@@ -171,6 +171,21 @@ fn a_distributors_workbook_means_what_its_mapping_says() {
 }
 
 #[test]
+fn another_content_under_the_name_and_date_of_a_file_is_refused_and_a_later_date_corrects_it() {
+    let place = Place::new();
+    let seats = place.write("seats.toml", SEATS);
+    let cut = place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\n");
+    with_mapping(&place, &[&cut], &seats).says(0, &[]);
+    let whole = place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\nB,x,z,4,14\n");
+    let cost = || cells(&place, "SELECT sum(cost) AS cost, count(*) AS n FROM core.vendor_usage");
+    with_mapping(&place, &[&whole], &seats).says(2, &["was ingested before with another content", "`--recorded-at`"]);
+    assert_eq!(cost(), [["10.5", "1"]]);
+    let late = ["--mapping", &seats.display().to_string(), "--recorded-at", "2026-05-05"];
+    place.ingest(&[&whole], &late).says(0, &[]);
+    assert_eq!(cost(), [["24.5", "2"]], "the row that both have counts once");
+}
+
+#[test]
 fn a_mended_mapping_takes_the_place_of_the_one_before() {
     let place = Place::new();
     let csv = place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\nB,x,z,4,14\n");
