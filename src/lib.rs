@@ -27,4 +27,4 @@ pub mod steps;
 pub mod synth;
 
 /// Stack of a thread that plans or runs queries, or reads plans, in bytes: they recurse deeply, and the default of 2 MiB is what a debug build overflows first.
-pub const STACK: usize = 16 << 20;
+pub const STACK: usize = 32 << 20;

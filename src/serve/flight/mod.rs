@@ -36,7 +36,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const ALIVE: Duration = Duration::from_secs(30);
 /// The largest message, in bytes: a statement, mostly. What a message nests is read by recursion, to any depth since plans of a cluster need more than the
 /// usual hundred levels, and a level takes a byte: so this is also what keeps it from filling a thread's stack.
-const LARGEST_MESSAGE: usize = 64 << 10;
+const LARGEST_MESSAGE: usize = 32 << 10;
 /// Statements at a time on one connection.
 const STREAMS: u32 = 32;
 
