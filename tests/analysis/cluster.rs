@@ -112,15 +112,16 @@ fn run(mut command: Command) -> Output {
     let began = Instant::now();
     loop {
         let ran = command.output().expect("the command runs");
-        let waits = String::from_utf8_lossy(&ran.stderr).contains("has no executor");
+        let waits = said(&ran).contains("has no executor");
         if !waits || began.elapsed() > Duration::from_secs(30) {
             return ran;
         }
     }
 }
 
+/// On both streams: with `--output json` a failure is a document.
 fn said(ran: &Output) -> String {
-    String::from_utf8_lossy(&ran.stderr).into_owned()
+    [&ran.stdout, &ran.stderr].map(|stream| String::from_utf8_lossy(stream)).concat()
 }
 
 fn is_done(ran: &Output) {

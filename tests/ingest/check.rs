@@ -101,12 +101,13 @@ fn an_analysis_of_a_lake_with_a_damaged_file_says_so_and_where_to_look() {
     let seats = place.write("seats_2026-05-04.csv", "client,sku,code,seats,price\nA,x,y,3,10.5\nB,x,z,4,14\n");
     let mapping = place.write("seats.toml", SEATS);
     place.ingest(&[&seats], &["--mapping", &mapping.display().to_string()]).says(0, &[]);
-    let file = only(place.lake().join("core/vendor_usage"), "parquet");
-    let good = std::fs::read(&file).expect("a file");
-    std::fs::write(&file, &good[..good.len() / 2]).expect("written");
     let hint = "`shortfall check --lake DIR` says which files of the lake are damaged";
+    let usage = only(place.lake().join("core/vendor_usage"), "parquet");
+    let good = std::fs::read(&usage).expect("a file");
+    std::fs::write(&usage, &good[..good.len() / 2]).expect("written");
     on_lake(&place.lake(), &["sql", "SELECT sum(cost) FROM core.vendor_usage"]).says(3, &[hint]);
-    std::fs::remove_file(&file).expect("removed");
+    // What facts read of usage, mostly.
+    std::fs::remove_file(only(place.lake().join("core/usage_sum"), "parquet")).expect("removed");
     on_lake(&place.lake(), &["analyze", "--quarter", "2026Q2"]).says(3, &[hint]);
 }
 
