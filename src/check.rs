@@ -111,15 +111,14 @@ pub fn check(lake: &Lake, depth: Depth, runtime: &Handle) -> Health {
                 continue;
             }
         };
-        if files.is_empty() {
-            continue;
+        if !files.is_empty() {
+            health.tables.push(TableSize {
+                table: format!("{}.{}", table.area(), table.name()),
+                files: files.len() as u64,
+                rows: files.iter().map(|file| file.rows as u64).sum(),
+                bytes: files.iter().map(|file| file.size).sum(),
+            });
         }
-        health.tables.push(TableSize {
-            table: format!("{}.{}", table.area(), table.name()),
-            files: files.len() as u64,
-            rows: files.iter().map(|file| file.rows as u64).sum(),
-            bytes: files.iter().map(|file| file.size).sum(),
-        });
         named.insert(table, files.into_iter().map(|file| (file.path.clone(), file)).collect());
     }
     // What each analysis still reads, also where a newer one has taken its place.
@@ -168,15 +167,16 @@ async fn conserved(
                CAST(b.rows_in AS BIGINT), CAST(b.rows_accepted AS BIGINT), CAST(b.rows_rejected AS BIGINT), CAST(coalesce(r.rows, 0) AS BIGINT), \
                CAST(b.system AS VARCHAR), CAST(b.entity AS VARCHAR) \
                FROM batch AS b LEFT JOIN (SELECT batch_id, count(*) AS rows FROM reject GROUP BY batch_id) AS r ON b.batch_id = r.batch_id";
-    let parts = |files: &'_ BTreeMap<String, DataFile>| {
-        files.values().flat_map(|file| file.parts.iter().map(|part| part.batch_id.clone())).collect()
-    };
-    let held: BTreeMap<Table, BTreeSet<String>> = named.iter().map(|(&table, files)| (table, parts(files))).collect();
+    // By table; what cannot be read is a fault already, and is not missed once more for each batch.
+    let held: BTreeMap<Table, BTreeSet<&str>> = named
+        .iter()
+        .map(|(&table, files)| (table, files.values().flat_map(|file| &file.parts).map(|part| part.batch_id.as_str()).collect()))
+        .collect();
     let mut originals = BTreeMap::new();
     for found in ctx.sql(sql).await?.collect().await? {
         let text = |at: usize| cast(found.column(at), &DataType::Utf8).map_err(DataFusionError::from);
         let texts = [text(0)?, text(1)?, text(2)?, text(7)?, text(8)?];
-        let [ids, files, hashes, systems, entities] = [0, 1, 2, 3, 4].map(|at| texts[at].as_string::<i32>());
+        let [ids, files, hashes, systems, entities] = texts.each_ref().map(|column| column.as_string::<i32>());
         let count = |at: usize, row: usize| u64::try_from(found.column(at).as_primitive::<Int64Type>().value(row)).unwrap_or(0);
         for row in 0..found.num_rows() {
             let [rows_in, accepted, rejected, listed] = [3, 4, 5, 6].map(|at| count(at, row));
@@ -194,7 +194,7 @@ async fn conserved(
                 health.faults.push(Fault { place, what });
             } else if let Some(target) = sources::find(systems.value(row), entities.value(row)).map(|found| found.export.target)
                 && accepted > 0
-                && !held.get(&target).is_some_and(|batches| batches.contains(ids.value(row)))
+                && held.get(&target).is_some_and(|batches| !batches.contains(ids.value(row)))
             {
                 let what =
                     format!("{accepted} rows were accepted, no file of {}.{} holds one of them", target.area(), target.name());

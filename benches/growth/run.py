@@ -18,7 +18,6 @@ Memory is not projected for ingest, whose buffers are bounded; that of an analys
 """
 
 import argparse
-import json
 import re
 import shutil
 import statistics
@@ -28,10 +27,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PEERS = HERE.parent / "peers"
-sys.path.insert(0, str(PEERS))
+sys.path.insert(0, str(HERE.parent / "peers"))
 
 from generate import months  # noqa: E402
+from run import ask_peer  # noqa: E402
 from run import machine  # noqa: E402
 from run import process as run_process  # noqa: E402
 
@@ -81,14 +80,14 @@ def land_by_peer(peer: str, data: Path, lake: Path, arguments: argparse.Namespac
 
     out = arguments.work / f"lake-{peer}"
     shutil.rmtree(out, ignore_errors=True)
-    said = json.loads(process([sys.executable, str(PEERS / f"{peer}_peer.py"), "lake", str(data), str(out), "--threads", str(arguments.threads)])[1])
+    seconds, cpu, peak_kib = ask_peer(peer, "lake", [data, out], arguments.threads)
     sums = """SELECT service_month, count(*), sum(quantity), sum(cost)
               FROM read_parquet('{}', hive_partitioning = true, hive_types = {{'service_month': DATE}}) GROUP BY ALL"""
     ours, theirs = (set(duckdb.sql(sums.format(files)).fetchall()) for files in (lake / "core/vendor_usage/*/*/*.parquet", out / "*/*.parquet"))
     if not theirs or theirs - ours:
         sys.exit(f"{peer} says otherwise than shortfall of {len(theirs - ours)} of {len(theirs)} months: {sorted(theirs - ours)[:3]}")
     shutil.rmtree(out)
-    return Cost(said["seconds"], said["cpu"], said["peak_kib"] / 1024)
+    return Cost(seconds, cpu, peak_kib / 1024)
 
 
 def measure(rows: int, arguments: argparse.Namespace) -> Size:

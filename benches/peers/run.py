@@ -82,6 +82,13 @@ def process(command: list[str]) -> tuple[float, float, int, str, str]:
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, *texts
 
 
+def ask_peer(engine: str, job: str, folders: list[Path], threads: int) -> tuple[float, float, int]:
+    """A job of a peer, in a process of its own: seconds, CPU seconds, peak memory in KiB, its start and imports not counted."""
+    out = process([sys.executable, str(HERE / f"{engine}_peer.py"), job, *map(str, folders), "--threads", str(threads)])[3]
+    said = json.loads(out)
+    return said["seconds"], said["cpu"], said["peak_kib"]
+
+
 def with_what_they_read(facts: list[str]) -> set[str]:
     """These facts, and all those that they read, by the headers of the queries."""
     needed: set[str] = set()
@@ -160,10 +167,7 @@ class Bench:
 
     def run_peer(self, job: str, engine: str) -> None:
         folders = [self.data, self.lake(engine)] + ([self.result(engine)] if job == "facts" else [])
-        command = [sys.executable, str(HERE / f"{engine}_peer.py"), job, *map(str, folders), "--threads", str(self.arguments.threads)]
-        _, _, _, out, _ = process(command)
-        said = json.loads(out)
-        self.timing(job, engine).add(said["seconds"], said["cpu"], said["peak_kib"])
+        self.timing(job, engine).add(*ask_peer(engine, job, folders, self.arguments.threads))
 
     def compare(self) -> None:
         """Ends the run with what differs, if anything does."""

@@ -6,7 +6,7 @@
 use super::build::{self, Build};
 use super::fit::{bytes, fit, obstacle};
 use super::place::Shelf;
-use super::{ClusterError, LARGEST_MESSAGE, watched};
+use super::{ClusterError, connected};
 use crate::lake::Lake;
 use arrow::array::RecordBatch;
 use ballista_core::execution_plans::execute_physical_plan;
@@ -110,14 +110,13 @@ impl Cluster {
     /// Settings of a session whose plans may go to this cluster: without what works within one process only.
     #[must_use]
     pub fn configure(self: &Arc<Self>, config: SessionConfig) -> SessionConfig {
-        let mut config = config
+        let config = config
             .with_target_partitions(self.partitions)
             .upgrade_for_ballista()
             .with_ballista_broadcast_join_threshold_bytes(0)
             .with_option_extension(Build::of_this())
-            .with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE as usize)
-            .with_ballista_override_create_grpc_client_endpoint(Arc::new(watched))
             .with_extension(Arc::clone(self));
+        let mut config = connected(config);
         let options = config.options_mut();
         // Stages cannot be cut through the other kind of union.
         options.optimizer.prefer_existing_union = true;

@@ -51,8 +51,12 @@ const LARGEST_MESSAGE: u32 = 256 << 20;
 
 /// The settings that each side begins with; a client's then come on top of them.
 fn settings() -> SessionConfig {
-    SessionConfig::new_with_ballista()
-        .with_option_extension(build::Build::default())
+    connected(SessionConfig::new_with_ballista().with_option_extension(build::Build::default()))
+}
+
+/// How each side reaches the others.
+fn connected(config: SessionConfig) -> SessionConfig {
+    config
         .with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE as usize)
         .with_ballista_override_create_grpc_client_endpoint(Arc::new(watched))
 }
