@@ -96,11 +96,11 @@ pub(super) fn envelope_weights(estimate: Option<Lag1>, bias: Bias, lean: f64) ->
         for (weight, phi) in weights.iter_mut().zip(ENVELOPE) {
             let mean = phi - (bias.at_zero + bias.per_phi * phi) / lag1.n;
             let variance = (1.0 - phi * phi) / lag1.n;
-            *weight = lean * phi - 0.5 * (lag1.r - mean).powi(2) / variance - 0.5 * variance.ln();
+            *weight = lean * phi - 0.5 * (lag1.r - mean).powi(2) / variance;
         }
         let best = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        for weight in &mut weights {
-            *weight = (*weight - best).exp();
+        for (weight, phi) in weights.iter_mut().zip(ENVELOPE) {
+            *weight = (*weight - best).exp() / (1.0 - phi * phi).sqrt();
         }
     }
     let total: f64 = weights.iter().sum();

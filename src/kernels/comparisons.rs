@@ -12,11 +12,8 @@ use fearless_simd::{Level, Simd, dispatch, f64x8, prelude::*};
 /// Values compared together.
 const LANES: usize = 8;
 
-/// Longest series that is compared pair by pair.
-const SHORT: usize = 128;
-
-/// A lag below a register's width reads so much further.
-const ROOM: usize = SHORT + LANES;
+/// Longest series that is compared pair by pair: a bit of a word each.
+const SHORT: usize = 64;
 
 /// What the pairs of a series say about its order.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,36 +24,29 @@ pub(super) struct Order {
     pub untied: f64,
     /// Variance of S without trend, corrected for ties.
     pub variance: f64,
+    /// Median of the values; `None` when there is none.
+    pub median: Option<f64>,
 }
 
-/// Kendall's S of the values in time order, and its variance.
+/// Kendall's S of the values in time order, its variance, and their median.
 pub(super) fn order(values: impl ExactSizeIterator<Item = f64>) -> Order {
     let n = values.len();
-    let pairs = n * n.saturating_sub(1) / 2;
-    let (rising, falling, ties) = if n > SHORT {
-        let mut values: Vec<f64> = values.collect();
-        let falling = count_inversions(&mut values, &mut Vec::with_capacity(n));
-        let untied = count(pairs) - tie_sum(&values, |t| t * (t - 1.0) / 2.0);
-        (untied - count(falling), count(falling), tie_sum(&values, spread))
-    } else {
-        let padded = padded(values);
-        let (rising, falling) = dispatch!(Level::new(), simd => rises_and_falls(simd, &padded, n));
-        let is_tied = rising + falling < pairs;
-        let ties = if is_tied { dispatch!(Level::new(), simd => tie_spread(simd, &padded, n)) } else { 0.0 };
-        (count(rising), count(falling), ties)
-    };
-    Order { s: rising - falling, untied: rising + falling, variance: (spread(count(n)) - ties) / 18.0 }
+    if n > SHORT {
+        return by_sorting(values.collect());
+    }
+    let mut padded = [f64::NAN; SHORT];
+    for (place, value) in padded.iter_mut().zip(values) {
+        *place = value;
+    }
+    dispatch!(Level::new(), simd => by_comparing(simd, &padded, n))
 }
 
-/// Median of the values; `None` when there is none.
-pub(super) fn middle(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
+fn by_sorting(mut values: Vec<f64>) -> Order {
     let n = values.len();
-    if n > SHORT || n == 0 {
-        return median(&mut values.collect::<Vec<f64>>());
-    }
-    let padded = padded(values);
-    let (lower, upper) = dispatch!(Level::new(), simd => middle_two(simd, &padded, n));
-    Some(if n.is_multiple_of(2) { 0.5 * lower + 0.5 * upper } else { upper })
+    let falling = count(count_inversions(&mut values, &mut Vec::with_capacity(n)));
+    let untied = count(n * (n - 1) / 2) - tie_sum(&values, |t| t * (t - 1.0) / 2.0);
+    let variance = (spread(count(n)) - tie_sum(&values, spread)) / 18.0;
+    Order { s: untied - 2.0 * falling, untied, variance, median: median(&mut values) }
 }
 
 /// Term of a tie group, and of the whole series, in the variance of S.
@@ -64,67 +54,65 @@ pub(super) fn spread(t: f64) -> f64 {
     t * (t - 1.0) * (2.0 * t + 5.0)
 }
 
-fn padded(values: impl Iterator<Item = f64>) -> [f64; ROOM] {
-    let mut padded = [f64::NAN; ROOM];
-    for (place, value) in padded.iter_mut().zip(values) {
-        *place = value;
+#[inline(always)]
+fn by_comparing<S: Simd>(simd: S, values: &[f64; SHORT], n: usize) -> Order {
+    let chunks = values[..n.next_multiple_of(LANES)].as_chunks::<LANES>().0;
+    let (mut untied, mut falling) = (0, 0);
+    let mut below = [f64::INFINITY; SHORT];
+    for ((place, &value), below) in values[..n].iter().enumerate().zip(&mut below) {
+        let splat = f64x8::splat(simd, value);
+        let mut smaller = 0_u64;
+        for (at, chunk) in (0..).step_by(LANES).zip(chunks) {
+            smaller |= f64x8::load_array_ref(simd, chunk).simd_lt(splat).to_bitmask() << at;
+        }
+        untied += smaller.count_ones();
+        falling += (smaller >> place).count_ones();
+        *below = f64::from(smaller.count_ones());
     }
-    padded
+    let pairs = n * n.saturating_sub(1) / 2;
+    let ties = if (untied as usize) < pairs { tie_spread(simd, &values[..n], chunks) } else { 0.0 };
+    Order {
+        s: f64::from(untied) - 2.0 * f64::from(falling),
+        untied: f64::from(untied),
+        variance: (spread(count(n)) - ties) / 18.0,
+        median: (n > 0).then(|| middle(simd, chunks, &below, n)),
+    }
 }
 
+/// Half the sum of the values of rank (n - 1) / 2 and n / 2 from 0: the largest ones that at most so many values lie below.
 #[inline(always)]
-fn rises_and_falls<S: Simd>(simd: S, values: &[f64; ROOM], n: usize) -> (usize, usize) {
-    let (mut rising, mut falling) = (0, 0);
-    for lag in 1..n {
-        let left = values[..n - lag].len().next_multiple_of(LANES);
-        let (left, right) = (values[..left].as_chunks::<LANES>().0, values[lag..].as_chunks::<LANES>().0);
-        for (left, right) in left.iter().zip(right) {
-            let (left, right) = (f64x8::load_array_ref(simd, left), f64x8::load_array_ref(simd, right));
-            rising += right.simd_gt(left).to_bitmask().count_ones();
-            falling += right.simd_lt(left).to_bitmask().count_ones();
+fn middle<S: Simd>(simd: S, chunks: &[[f64; LANES]], below: &[f64; SHORT], n: usize) -> f64 {
+    let none = f64x8::splat(simd, f64::NEG_INFINITY);
+    let ranks = [(n - 1) / 2, n / 2].map(|rank| f64x8::splat(simd, count(rank)));
+    let mut largest = [none; 2];
+    for (values, below) in chunks.iter().zip(below.as_chunks::<LANES>().0) {
+        let (values, below) = (f64x8::load_array_ref(simd, values), f64x8::load_array_ref(simd, below));
+        for (largest, rank) in largest.iter_mut().zip(ranks) {
+            *largest = largest.max(below.simd_le(rank).select(values, none));
         }
     }
-    (rising as usize, falling as usize)
+    let [lower, upper] = largest.map(|lanes| lanes.as_array().iter().copied().fold(f64::NEG_INFINITY, f64::max));
+    0.5 * lower + 0.5 * upper
 }
 
 /// Sum of [`spread`] over the tie groups: each of a group's t members adds (t - 1)(2t + 5).
 #[inline(always)]
-fn tie_spread<S: Simd>(simd: S, values: &[f64; ROOM], n: usize) -> f64 {
-    let chunks = values[..n.next_multiple_of(LANES)].as_chunks::<LANES>().0;
+fn tie_spread<S: Simd>(simd: S, values: &[f64], chunks: &[[f64; LANES]]) -> f64 {
     let mut sum = 0;
-    for value in &values[..n] {
-        let value = f64x8::splat(simd, *value);
+    for &value in values {
+        let splat = f64x8::splat(simd, value);
         let mut equal = 0;
         for chunk in chunks {
-            equal += f64x8::load_array_ref(simd, chunk).simd_eq(value).to_bitmask().count_ones();
+            equal += f64x8::load_array_ref(simd, chunk).simd_eq(splat).to_bitmask().count_ones();
         }
         sum += (equal - 1) * (2 * equal + 5);
     }
     f64::from(sum)
 }
 
-/// The values of rank n/2 - 1 and n/2 (from 0): the largest ones that at most so many values lie below.
-#[inline(always)]
-fn middle_two<S: Simd>(simd: S, values: &[f64; ROOM], n: usize) -> (f64, f64) {
-    let chunks = values[..n.next_multiple_of(LANES)].as_chunks::<LANES>().0;
-    let half = n / 2;
-    let (mut lower, mut upper) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
-    for &value in &values[..n] {
-        let splat = f64x8::splat(simd, value);
-        let mut below = 0;
-        for chunk in chunks {
-            below += f64x8::load_array_ref(simd, chunk).simd_lt(splat).to_bitmask().count_ones();
-        }
-        let below = below as usize;
-        lower = if below < half && value > lower { value } else { lower };
-        upper = if below <= half && value > upper { value } else { upper };
-    }
-    (lower, upper)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{middle, order, spread};
+    use super::{order, spread};
     use crate::kernels::inversions::tie_sum;
     use crate::kernels::series::median;
 
@@ -134,7 +122,7 @@ mod tests {
 
     #[test]
     fn short_and_long_series_are_counted_like_the_double_loop() {
-        for n in [0, 1, 2, 7, 8, 9, 12, 36, 127, 128, 129, 200] {
+        for n in [0, 1, 2, 7, 8, 9, 12, 36, 63, 64, 65, 200] {
             for kinds in [1, 3, 9, 10_007] {
                 let values = values(n, kinds);
                 let mut s = 0.0;
@@ -150,7 +138,7 @@ mod tests {
                 let found = order(values.iter().copied());
                 assert_eq!((found.s, found.untied), (s, untied), "n = {n}, {kinds} kinds");
                 assert_eq!(found.variance, (spread(f64::from(n)) - tie_sum(&sorted, spread)) / 18.0, "n = {n}, {kinds} kinds");
-                assert_eq!(middle(values.iter().copied()), median(&mut values.clone()), "n = {n}, {kinds} kinds");
+                assert_eq!(found.median, median(&mut values.clone()), "n = {n}, {kinds} kinds");
             }
         }
     }

@@ -227,7 +227,7 @@ pub(super) fn test(points: &[Point], order: &Order, slope: f64) -> Option<MannKe
     if n < MIN_MONTHS {
         return None;
     }
-    let Order { s, untied, variance: var_s } = *order;
+    let Order { s, untied, variance: var_s, .. } = *order;
     let pairs = count(n * (n - 1) / 2);
 
     let estimate = residual_lag1(points, slope);

@@ -25,7 +25,7 @@
 //! | many equal slopes (whole numbers) | all of them are looked at in double precision |
 //!
 //! # Cost
-//! O(n^2) time, 9 bytes a pair, kept by the thread for the next series.
+//! O(n^2) time, 17 bytes a pair, kept by the thread for the next series.
 
 use super::series::Point;
 use fearless_simd::{Level, Simd, dispatch, f32x16, f64x8, i32x16, prelude::*, u8x64};
@@ -74,7 +74,9 @@ struct Scratch {
     spread: f64,
     /// Sum over all pairs of the months between.
     lags: f64,
-    /// 1 / (x_j - x_i) of every pair, in the order of `slopes`.
+    /// Every pair, in the order of `slopes`.
+    pairs: Vec<Pair>,
+    /// 1 / (x_j - x_i) of the same.
     per_month: Vec<f32>,
     scaled: Vec<f64>,
     /// What remains of the scaled y, twice.
@@ -82,6 +84,23 @@ struct Scratch {
     slopes: Vec<f32>,
     steps: Vec<[u8; BYTES]>,
     exact: Vec<f64>,
+}
+
+/// A pair of months as found again from the place of its slope: eight bytes, for series of up to 65,536 months.
+#[derive(Clone, Copy)]
+struct Pair {
+    earlier: u16,
+    later: u16,
+    /// x_j - x_i, a whole number below 2^20.
+    between: f32,
+}
+
+impl Pair {
+    /// The slope in double precision, as [`slope`] has it.
+    #[inline(always)]
+    fn slope(self, points: &[Point]) -> f64 {
+        (points[usize::from(self.later)].y - points[usize::from(self.earlier)].y) / f64::from(self.between)
+    }
 }
 
 thread_local! {
@@ -169,7 +188,7 @@ fn by_counting<S: Simd, const Q: usize>(
     }
     let mut ends = [(0.0, 0.0); Q];
     for ((ends, bytes), ranks) in ends.iter_mut().zip(bytes).zip(ranks) {
-        *ends = among(simd, points, &scratch.steps, bytes, ranks, &mut scratch.exact)?;
+        *ends = among(simd, points, scratch, bytes, ranks)?;
     }
     Some(ends)
 }
@@ -178,7 +197,7 @@ fn by_counting<S: Simd, const Q: usize>(
 #[inline(never)]
 fn lay_out_months(points: &[Point], scratch: &mut Scratch) {
     let n = points.len();
-    let Scratch { months, centred, per_month, .. } = scratch;
+    let Scratch { months, centred, pairs, per_month, .. } = scratch;
     months.clear();
     months.extend(points.iter().map(|point| point.x - points[0].x));
     let mean = months.iter().map(|&month| f64::from(month)).sum::<f64>() / n as f64;
@@ -186,23 +205,19 @@ fn lay_out_months(points: &[Point], scratch: &mut Scratch) {
     centred.extend(months.iter().map(|&month| f64::from(month) - mean));
     scratch.spread = centred.iter().map(|x| x * x).sum();
     centred.resize(n.next_multiple_of(DOUBLES), 0.0);
+    pairs.clear();
     per_month.clear();
     scratch.lags = 0.0;
     for place in 0..n * (n - 1) / 2 {
-        let (from, to) = pair(place as u32, n as u32);
-        let between = f64::from(months[to] - months[from]);
-        scratch.lags += between;
+        let (lag, from) = (place / n + 1, place % n);
         // Row k starts again at the front with the later month on the left.
-        per_month.push(if from == place % n { 1.0 / between as f32 } else { -1.0 / between as f32 });
+        let (earlier, later) = if from + lag < n { (from, from + lag) } else { (from + lag - n, from) };
+        let between = (months[later] - months[earlier]) as f32;
+        scratch.lags += f64::from(between);
+        pairs.push(Pair { earlier: earlier as u16, later: later as u16, between });
+        per_month.push(if earlier == from { 1.0 / between } else { -1.0 / between });
     }
     per_month.resize(n * (n / 2) + LANES, 0.0);
-}
-
-/// The earlier and the later month of the pair at this place.
-#[inline(always)]
-fn pair(place: u32, n: u32) -> (usize, usize) {
-    let (from, to) = (place % n, place % n + place / n + 1);
-    if to < n { (from as usize, to as usize) } else { ((to - n) as usize, from as usize) }
 }
 
 /// The scaled y less its least-squares line; the root mean square of that.
@@ -313,15 +328,8 @@ fn below<S: Simd>(simd: S, steps: &[[u8; BYTES]], limit: u8) -> u32 {
 
 /// The slopes of some ranks, from those in their bytes and in the next ones.
 #[inline(always)]
-fn among<S: Simd>(
-    simd: S,
-    points: &[Point],
-    steps: &[[u8; BYTES]],
-    (first, last): (u8, u8),
-    ranks: Ranks,
-    found: &mut Vec<f64>,
-) -> Option<Ends> {
-    let n = points.len() as u32;
+fn among<S: Simd>(simd: S, points: &[Point], scratch: &mut Scratch, (first, last): (u8, u8), ranks: Ranks) -> Option<Ends> {
+    let Scratch { pairs, steps, exact: found, .. } = scratch;
     let low = u8x64::splat(simd, first.saturating_sub(1));
     let high = u8x64::splat(simd, last.saturating_add(1));
     let mut below = 0;
@@ -332,8 +340,7 @@ fn among<S: Simd>(
         below += is_below.count_ones() as usize;
         let mut hits = chunk.simd_le(high).to_bitmask() & !is_below;
         while hits != 0 {
-            let (from, to) = pair(start + hits.trailing_zeros(), n);
-            found.push(slope(&points[from], &points[to]));
+            found.push(pairs.get(start + hits.trailing_zeros() as usize)?.slope(points));
             hits &= hits - 1;
         }
     }

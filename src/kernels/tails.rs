@@ -158,43 +158,44 @@ fn tails_of_lanes<S: Simd>(simd: S, share: f64, freedoms: &[f64; LANES]) -> [f64
             below = (below.0 * scale, one);
         }
     }
-    let mut front = [0.0; LANES];
-    let (ln_x, root) = ((1.0 - share).ln(), share.sqrt());
-    for (front, freedom) in front.iter_mut().zip(freedoms) {
-        let a = 0.5 * freedom;
-        *front = (a * ln_x).exp() * root * gamma_step(a);
-    }
-    let part = f64x8::load_array_ref(simd, &front) * fraction / a;
+    let (root, logarithm) = gamma_step(simd, freedom);
+    let exponents = freedom * splat((1.0 - share).ln()) + logarithm;
+    let powers = exponents.to_array().map(f64::exp);
+    let front = f64x8::load_array(simd, powers) * root * splat(share.sqrt());
+    let part = front * fraction / a;
     is_far.select(part, one - part).max(splat(0.0)).min(one).to_array()
 }
 
-/// Gamma(a + 1/2) / (Gamma(a) Gamma(1/2)) for a > 0, by its asymptotic series (DLMF 5.11.13) eight steps further up.
-fn gamma_step(a: f64) -> f64 {
+/// Gamma(a + 1/2) / (Gamma(a) Gamma(1/2)) for a > 0 as a factor and the logarithm of another, by its asymptotic series
+/// (DLMF 5.11.13) eight steps further up.
+#[inline(always)]
+fn gamma_step<S: Simd>(simd: S, a: f64x8<S>) -> (f64x8<S>, f64x8<S>) {
     const STEPS: usize = 8;
-    let (mut above, mut below) = (1.0, 1.0);
+    let splat = |value: f64| f64x8::splat(simd, value);
+    let (mut above, mut below) = (splat(1.0), splat(1.0));
     for step in 0..STEPS {
-        let a = a + super::series::count(step);
+        let a = a + splat(super::series::count(step));
         above *= a;
-        below *= a + 0.5;
+        below *= a + splat(0.5);
     }
-    let far = a + super::series::count(STEPS);
-    let inverse = 1.0 / far;
+    let far = a + splat(super::series::count(STEPS));
+    let inverse = splat(1.0) / far;
     let square = inverse * inverse;
     // ln(Gamma(a + 1/2) / (Gamma(a) sqrt a)), in odd powers of 1/a.
-    let logarithm = polynomial(
-        &[
-            929_569.0 / 15_728_640.0,
-            -5_461.0 / 425_984.0,
-            691.0 / 180_224.0,
-            -31.0 / 18_432.0,
-            17.0 / 14_336.0,
-            -1.0 / 640.0,
-            1.0 / 192.0,
-            -0.125,
-        ],
-        square,
-    ) * inverse;
-    above / below * far.sqrt() * logarithm.exp() * 0.5 * std::f64::consts::FRAC_2_SQRT_PI
+    let mut logarithm = splat(0.0);
+    for coefficient in [
+        929_569.0 / 15_728_640.0,
+        -5_461.0 / 425_984.0,
+        691.0 / 180_224.0,
+        -31.0 / 18_432.0,
+        17.0 / 14_336.0,
+        -1.0 / 640.0,
+        1.0 / 192.0,
+        -0.125,
+    ] {
+        logarithm = logarithm * square + splat(coefficient);
+    }
+    (above / below * far.sqrt() * splat(0.5 * std::f64::consts::FRAC_2_SQRT_PI), logarithm * inverse)
 }
 
 /// Regularised incomplete beta I_x(a, b), with `y` = 1 - x given apart so that neither end loses digits.

@@ -34,8 +34,8 @@
 //! [`super::mann_kendall`] to decide, and this interval to describe.
 //!
 //! # Cost
-//! O(n^2) time and memory up to [`EXACT_UP_TO`] points, ranks by counting (`pair_slopes.rs`): 36 points, 630 slopes, 1.3 microseconds of a core
-//! with AVX-512, 1.5 when most values are tied. Beyond, rank selection by counting inversions, O(n log n) per step and at most 64 steps per
+//! O(n^2) time and memory up to [`EXACT_UP_TO`] points, ranks by counting (`pair_slopes.rs`): 36 points, 630 slopes, 1.2 microseconds of a core
+//! with AVX-512, 1.4 when most values are tied. Beyond, rank selection by counting inversions, O(n log n) per step and at most 64 steps per
 //! rank, O(n) memory, correct to rounding of y - slope * x.
 //!
 //! ```
@@ -47,7 +47,7 @@
 //! assert!((line.intercept - 11.503125).abs() < 1e-12);
 //! ```
 
-use super::comparisons::{Order, middle, order};
+use super::comparisons::{Order, order};
 use super::inversions::count_inversions;
 use super::pair_slopes::{Ends, Ranks, ranked};
 use super::series::{Arguments, Point, SeriesKernel, Value, count, fill_row, monthly, real, whole};
@@ -103,7 +103,7 @@ pub(super) fn line(points: &[Point], order: &Order) -> Option<TheilSen> {
     if n < 2 {
         return None;
     }
-    let median_y = middle(points.iter().map(|point| point.y))?;
+    let median_y = order.median?;
     let median_x = 0.5 * f64::from(points[(n - 1) / 2].x) + 0.5 * f64::from(points[n / 2].x);
     let pairs = n * (n - 1) / 2;
     let (low, high) = interval_ranks(pairs, order.variance.sqrt());
