@@ -31,7 +31,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,17 +68,16 @@ class Timing:
 
 def process(command: list[str]) -> tuple[float, float, int, str, str]:
     """Runs a command; seconds, CPU seconds, peak memory in KiB, and what it wrote."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        started = time.perf_counter()
-        child = subprocess.Popen(command, stdout=out, stderr=err)
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - started
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err, tempfile.NamedTemporaryFile("r") as result:
+        small = [sys.executable, "-I", "-S", str(HERE / "measured.py"), result.name]
+        code = subprocess.call([*small, *command], stdout=out, stderr=err)
         out.seek(0)
         err.seek(0)
         texts = out.read(), err.read()
-    if os.waitstatus_to_exitcode(status) != 0:
-        sys.exit(f"failed: {' '.join(command)}\n{texts[0]}{texts[1]}")
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, *texts
+        if code != 0:
+            sys.exit(f"failed: {' '.join(command)}\n{texts[0]}{texts[1]}")
+        said = json.load(result)
+    return said["seconds"], said["cpu"], said["peak_kib"], *texts
 
 
 def ask_peer(engine: str, job: str, folders: list[Path], threads: int) -> tuple[float, float, int]:
