@@ -5,7 +5,8 @@
 //!                    └──> from then on the whole fact goes to temporary Parquet files, one of each partition; they go with the table
 //! ```
 //! Without a limit everything stays in memory. What is on disk costs decoding, and of that only the columns that a query asks for.
-//! Batches refer to larger buffers; they are copied out of them first ([`super::compact`]), so that what is counted is what is held.
+//! Batches refer to larger buffers; they are copied out of them first ([`super::compact`]), so that what is held is what is counted, and no more than
+//! the rows need.
 
 use super::compact::compact;
 use arrow::array::RecordBatch;
@@ -21,12 +22,12 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool, MemoryReservation, UnboundedMemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::spill_file::{SpillFile, SpillWriter};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
-use datafusion::physical_plan::{ExecutionPlan, collect_partitioned, execute_stream_partitioned};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
 use datafusion::prelude::SessionContext;
 use deltalake_core::Path as StorePath;
 use futures::TryStreamExt as _;
@@ -65,16 +66,14 @@ pub(super) async fn keep(
     context: Arc<TaskContext>,
     schema: SchemaRef,
 ) -> Result<(Arc<dyn TableProvider>, usize)> {
-    let Some(room) = context.session_config().get_extension::<Room>() else {
-        let parts = collect_partitioned(plan, context).await?;
-        let rows = parts.iter().flatten().map(RecordBatch::num_rows).sum();
-        return Ok((Arc::new(MemTable::try_new(schema, parts)?), rows));
-    };
+    let room = context.session_config().get_extension::<Room>();
+    let room: Arc<dyn MemoryPool> =
+        room.map_or_else(|| Arc::new(UnboundedMemoryPool::default()) as _, |room| Arc::clone(&room.0));
     let runtime = context.runtime_env();
     let mut running = JoinSet::new();
     for (number, stream) in execute_stream_partitioned(plan, context)?.into_iter().enumerate() {
         let (runtime, schema) = (Arc::clone(&runtime), Arc::clone(&schema));
-        let held = MemoryConsumer::new("facts").register(&room.0);
+        let held = MemoryConsumer::new("facts").register(&room);
         running.spawn(async move { Ok::<_, DataFusionError>((number, part(stream, &runtime, &schema, held).await?)) });
     }
     let mut parts = Vec::with_capacity(running.len());

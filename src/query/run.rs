@@ -20,6 +20,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
+/// Rows of a fact that keeps all threads busy alone, as do those that read it. Two of its kind at a time take turns in the caches and hold twice the
+/// memory: of a hundred million rows of usage, 3.3 million of `usage_native`, an analysis took 53 s and 6.6 GiB with two, 42 s and 4.4 GiB with one.
+const LARGE: usize = 1_000_000;
+
 /// Months of a year before its last quarter.
 const BEFORE_QUARTER: Months = Months::new(9);
 
@@ -250,7 +254,7 @@ pub async fn build_facts(
 }
 
 /// The same; each fact is a step. As many are built side by side as there are threads: most are small, and planning one leaves the other
-/// threads idle. Within limited memory they are built one by one.
+/// threads idle. Within limited memory they are built one by one, and as soon as one is [`LARGE`].
 ///
 /// # Errors
 /// As [`build_facts`].
@@ -271,10 +275,14 @@ pub async fn build_facts_in_steps(
             Some(Waiting { name: name.clone(), query: (*query).clone(), reads })
         })
         .collect();
-    let at_once = if kept::is_limited(ctx) { 1 } else { ctx.copied_config().target_partitions() };
+    let is_limited = kept::is_limited(ctx);
+    let is_clustered = Cluster::of(ctx.state_ref().read().config()).is_some();
+    let threads = ctx.copied_config().target_partitions();
     let mut running = JoinSet::new();
     let mut timings: Vec<FactTiming> = Vec::new();
     loop {
+        let is_large = !is_clustered && timings.iter().any(|built| built.rows >= LARGE);
+        let at_once = if is_limited || is_large { 1 } else { threads };
         while running.len() < at_once {
             let is_built = |read: &String| timings.iter().any(|built| built.name == *read);
             let Some(next) = waiting.iter().position(|fact| fact.reads.iter().all(is_built)) else { break };
