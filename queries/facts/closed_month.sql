@@ -5,12 +5,14 @@
 --   A customer has services that are billed in advance and others in arrears: a month is due as many days after its end as the pair's months were
 --   first invoiced at the latest, of the last twelve; for a pair that was never invoiced as many as the latest service of its customer, or, if
 --   that is more, as is usual (the median) for its service. Now is the day of the newest invoice that is known: a pair which is billed no more
---   closes with the run in which it is missing. Assumed (inference): what is dated a day holds all invoices of that day
+--   closes with the run in which it is missing. A quarter that ends before the first month of which the lake has an invoice line has no rows: it was
+--   billed, or not, by invoices that are not in the lake. Assumed (inference): what is dated a day holds all invoices of that day
 -- reads: facts.billed_line, facts.invoice_line, facts.fact_monthly
 WITH book AS (
   SELECT CAST(max(invoice_date) AS DATE) AS day FROM facts.invoice_line
   WHERE coalesce(status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced', 'itemised', 'planned')
 ),
+opened AS (SELECT min(month) AS month FROM facts.billed_line),
 covered AS (
   SELECT customer_key, service_key, month, CAST(min(invoice_date) AS DATE) AS day
   FROM facts.billed_line
@@ -35,9 +37,11 @@ due AS (
          coalesce(own.days_after, greatest(customer.days_after, service.days_after)) AS days_after
   FROM pair
   CROSS JOIN book
+  CROSS JOIN opened
   LEFT JOIN own ON pair.customer_key = own.customer_key AND pair.service_key = own.service_key
   LEFT JOIN customer ON pair.customer_key = customer.customer_key
   LEFT JOIN service ON pair.service_key = service.service_key
+  WHERE opened.month IS NOT NULL
 )
 SELECT customer_key, service_key,
        greatest(month, CAST(date_trunc('month', day) - INTERVAL '2 months' AS DATE),
