@@ -93,7 +93,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
         return Err(Failure::usage(format!("--before {} is not before --after {}", arguments.before, arguments.after)));
     }
     let comparison = context.runtime.block_on(compare(&lake, &request))?;
-    if context.output == OutputFormat::Text && matches!(arguments.format, Format::Csv | Format::Parquet) {
+    if context.output == OutputFormat::Text && matches!(arguments.format, Format::Csv | Format::Parquet | Format::Xlsx) {
         return sql::print(context, arguments.format, &[comparison.money]);
     }
     print(context, arguments, &comparison);

@@ -9,6 +9,7 @@ use crate::findings::status::money;
 use crate::findings::{Basis, Finding};
 use crate::lake::Lake;
 use crate::month::Quarter;
+use crate::report::rows_book;
 use crate::spreadsheet::guarded;
 use arrow::array::RecordBatch;
 use clap::ValueEnum;
@@ -27,7 +28,8 @@ pub(super) struct Arguments {
     /// The muted findings instead of the others.
     #[arg(long)]
     muted: bool,
-    /// How to write them. In CSV, text that a spreadsheet would take for a formula begins with an apostrophe; JSON and Parquet are exact.
+    /// How to write them. In CSV, text that a spreadsheet would take for a formula begins with an apostrophe; JSON and Parquet are exact; a
+    /// workbook's numbers have 15 digits.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// File to write to instead of standard output.
@@ -43,6 +45,7 @@ pub(super) enum Format {
     Csv,
     Json,
     Parquet,
+    Xlsx,
 }
 
 /// Columns of the fixed schema, in their order.
@@ -132,7 +135,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
             let rows: Vec<serde_json::Value> = findings.iter().map(json_row).collect();
             format!("{}\n", render::json_text(&serde_json::Value::Array(rows))).into_bytes()
         }
-        Format::Parquet => parquet_bytes(&findings, &run.run_id)?,
+        Format::Parquet => parquet_of(&[fixed_schema(&findings, &run.run_id)?])?,
+        Format::Xlsx => rows_book("Findings", &[fixed_schema(&findings, &run.run_id)?])?,
     };
     match &arguments.out {
         Some(path) => {
@@ -299,12 +303,13 @@ fn json_row(finding: &Finding) -> serde_json::Value {
     serde_json::Value::Object(row)
 }
 
-fn parquet_bytes(findings: &[Finding], run_id: &str) -> Result<Vec<u8>, Failure> {
-    let failed = |e: &dyn std::fmt::Display| Failure::environment(format!("could not write Parquet: {e}"));
+/// The columns of the fixed schema, typed.
+fn fixed_schema(findings: &[Finding], run_id: &str) -> Result<RecordBatch, Failure> {
+    let failed = |e: &dyn std::fmt::Display| Failure::environment(format!("could not write findings: {e}"));
     let all: Vec<&Finding> = findings.iter().collect();
     let batch = to_batch(&all, run_id).map_err(|e| failed(&e))?;
     let fixed: Vec<usize> = COLUMNS.iter().filter_map(|name| batch.schema().index_of(name).ok()).collect();
-    parquet_of(&[batch.project(&fixed).map_err(|e| failed(&e))?])
+    batch.project(&fixed).map_err(|e| failed(&e))
 }
 
 /// Rows as one Parquet file; at least one batch, and all of one schema.

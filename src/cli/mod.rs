@@ -26,6 +26,7 @@ mod render;
 mod report;
 mod score;
 mod serve;
+mod settings;
 mod sources;
 mod sql;
 mod summary;
@@ -35,7 +36,8 @@ mod twice;
 
 pub use failure::Failure;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// How a command ended; the exit code is a contract.
@@ -170,9 +172,17 @@ struct Context {
 /// Parses the arguments and runs the command. Returns the exit code.
 #[must_use]
 pub fn main() -> u8 {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let matches = match Cli::command().try_get_matches_from(&given) {
+        Ok(matches) => matches,
         Err(error) => return not_understood(&error),
+    };
+    let cli = match settings::with_file(&given, &matches) {
+        Ok(cli) => cli,
+        Err(failure) => {
+            render::failure(&failure, matches.get_one("output").copied().unwrap_or_default());
+            return failure.code();
+        }
     };
     let output = cli.output;
     match run(cli) {

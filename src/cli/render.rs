@@ -99,14 +99,17 @@ pub(super) fn json_text(value: &Value) -> String {
     safe
 }
 
-/// Bytes as they are: CSV, Parquet. On a terminal, text is looked at, not stored, and must not steer it.
+/// Bytes as they are: CSV, Parquet. On a terminal, text is looked at, not stored, and must not steer it. As for [`put`], a closed pipe is no fault.
 pub(super) fn bytes(data: &[u8]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    match std::str::from_utf8(data) {
-        Ok(text) if out.is_terminal() => out.write_all(clean(text).as_bytes())?,
-        _ => out.write_all(data)?,
+    let written = match std::str::from_utf8(data) {
+        Ok(text) if out.is_terminal() => out.write_all(clean(text).as_bytes()),
+        _ => out.write_all(data),
+    };
+    match written.and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        ended => ended,
     }
-    out.flush()
 }
 
 /// A table that fits the window; the columns in `right` are numbers. Ids, which stand first, are not broken: people copy them.

@@ -11,6 +11,7 @@ use crate::query::catalog::{Catalog, Query};
 use crate::query::run::QueryError;
 use crate::query::session;
 use crate::query::views;
+use crate::report::rows_book;
 use crate::spreadsheet::guarded;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
@@ -27,7 +28,8 @@ pub(super) struct Arguments {
     /// Only what was known at the end of this day.
     #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
-    /// How to write the rows. In CSV, text that a spreadsheet would take for a formula begins with an apostrophe; JSON and Parquet are exact.
+    /// How to write the rows. In CSV, text that a spreadsheet would take for a formula begins with an apostrophe; JSON and Parquet are exact; a
+    /// workbook's numbers have 15 digits.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// The same as `--format csv`.
@@ -74,9 +76,10 @@ fn asks_for_star(query: &str) -> bool {
 /// Rows as they are asked for; at least one batch.
 pub(super) fn print(context: &Context, format: Format, batches: &[RecordBatch]) -> Result<Exit, Failure> {
     let format = if context.output == OutputFormat::Json { Format::Json } else { format };
-    if format == Format::Parquet {
+    if matches!(format, Format::Parquet | Format::Xlsx) {
         let failed = |e: std::io::Error| Failure::environment(format!("could not write to standard output: {e}"));
-        render::bytes(&parquet_of(batches)?).map_err(failed)?;
+        let bytes = if format == Format::Xlsx { rows_book("Rows", batches)? } else { parquet_of(batches)? };
+        render::bytes(&bytes).map_err(failed)?;
         return Ok(Exit::Done);
     }
     let schema = batches[0].schema();

@@ -18,7 +18,7 @@ pub struct Unmapped {
     pub cost: Decimal,
     /// Usage rows.
     pub source_rows: u64,
-    /// Different native customer ids and SKUs.
+    /// Native customer ids and SKUs that nobody knows.
     pub ids: u64,
 }
 
@@ -55,7 +55,11 @@ mod rust_decimal_text {
 /// # Errors
 /// [`AnalyzeError`] if it cannot be read.
 pub(super) async fn unmapped(ctx: &SessionContext) -> Result<Vec<Unmapped>, AnalyzeError> {
-    let sql = "SELECT currency, sum(cost) AS cost, CAST(sum(source_rows) AS BIGINT), count(*) FROM facts.unmapped GROUP BY currency ORDER BY currency";
+    // An unknown customer may have a thousand SKUs that are known: it is one id to map.
+    let sql = "SELECT currency, sum(cost) AS cost, CAST(sum(source_rows) AS BIGINT), \
+               count(DISTINCT CASE WHEN is_customer_unknown THEN system || ' ' || coalesce(customer_native_id, '') END) \
+               + count(DISTINCT CASE WHEN is_service_unknown THEN system || ' ' || coalesce(native_sku, '') END) \
+               FROM facts.unmapped GROUP BY currency ORDER BY currency";
     let mut rows = Vec::new();
     for batch in texts(ctx, sql).await? {
         let cost = cast(batch.column(1), &crate::functions::exact::MONEY).map_err(AnalyzeError::arrow("reading facts"))?;

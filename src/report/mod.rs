@@ -1,4 +1,5 @@
-//! Reports for people: the model of a quarter's result, the self-contained HTML page drawn from it, and the workbook (`workbook.rs`).
+//! Reports for people: the model of a quarter's result, the self-contained HTML page drawn from it, and the workbooks (`workbook.rs`,
+//! `rows_book.rs`).
 //!
 //! ```text
 //! ReportData ─┬─ view.rs ──> display strings ──┐
@@ -15,6 +16,7 @@ mod columns;
 mod customers;
 mod format;
 mod html;
+mod rows_book;
 mod series;
 mod trend;
 mod view;
@@ -22,6 +24,7 @@ mod waterfall;
 mod workbook;
 
 pub use html::{MAX_FINDINGS, render};
+pub use rows_book::rows_book;
 pub use workbook::{EvidenceRow, MeasureRow, workbook};
 
 use crate::findings::Finding;

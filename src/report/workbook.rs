@@ -16,7 +16,7 @@ use super::{ReportData, ReportError};
 use crate::findings::Finding;
 use crate::money::round_to_minor_unit;
 use crate::month::Month;
-use chrono::Datelike as _;
+use chrono::{Datelike as _, NaiveDate};
 use iso_currency::Currency;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
@@ -68,9 +68,9 @@ pub struct MeasureRow {
 }
 
 /// A column: its heading, what it holds, its width in characters.
-type Column = (&'static str, &'static str, f64);
+pub(super) type Column<'a> = (&'a str, &'a str, f64);
 
-const FINDINGS: [Column; 20] = [
+const FINDINGS: [Column<'static>; 20] = [
     ("Finding", "Id; stays the same from quarter to quarter", 19.0),
     ("Signal", "What was looked for", 27.0),
     ("Customer", "Name", 28.0),
@@ -93,7 +93,7 @@ const FINDINGS: [Column; 20] = [
     ("Likely cause", "What happened when it began", 60.0),
 ];
 
-const EVIDENCE: [Column; 8] = [
+const EVIDENCE: [Column<'static>; 8] = [
     ("Finding", "Id, as in Findings", 19.0),
     ("Customer", "Name", 28.0),
     ("Service", "Name", 28.0),
@@ -104,7 +104,7 @@ const EVIDENCE: [Column; 8] = [
     ("Billed", "What was billed for the month when the analysis was made", 14.0),
 ];
 
-const SCORECARD: [Column; 8] = [
+const SCORECARD: [Column<'static>; 8] = [
     ("Measure", "What is measured", 60.0),
     ("System", "The source; empty for the whole book", 16.0),
     ("Currency", "Where it is about money", 9.0),
@@ -115,7 +115,7 @@ const SCORECARD: [Column; 8] = [
     ("Trend", "better, worse, same, first", 10.0),
 ];
 
-const COVERAGE: [Column; 5] = [
+const COVERAGE: [Column<'static>; 5] = [
     ("Signal", "What was looked for", 45.0),
     ("Tested", "Units that it could test", 10.0),
     ("Too short", "Units with too little history", 10.0),
@@ -123,7 +123,7 @@ const COVERAGE: [Column; 5] = [
     ("Why", "What was missing", 80.0),
 ];
 
-const SUMMARY: [Column; 10] = [
+const SUMMARY: [Column<'static>; 10] = [
     ("Currency", "ISO 4217", 12.0),
     ("Leakage", "The MSP's loss in the quarter: sum over Findings", 16.0),
     ("Low", "Sum of the lower ends", 16.0),
@@ -146,13 +146,8 @@ pub fn workbook(data: &ReportData, evidence: &[EvidenceRow], scores: &[MeasureRo
 
 fn build(data: &ReportData, evidence: &[EvidenceRow], scores: &[MeasureRow]) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
-    let created = ExcelDateTime::from_ymd(
-        u16::try_from(data.as_of.year()).unwrap_or(1900),
-        u8::try_from(data.as_of.month()).unwrap_or(1),
-        u8::try_from(data.as_of.day()).unwrap_or(1),
-    )?;
     let title = format!("Revenue leakage {}", data.quarter);
-    book.set_properties(&DocProperties::new().set_title(&title).set_author(&data.generated_by).set_creation_datetime(&created));
+    book.set_properties(&dated(&title, data.as_of)?.set_author(&data.generated_by));
     summary(book.add_worksheet(), data, &title)?;
     findings(book.add_worksheet(), data)?;
     evidence_sheet(book.add_worksheet(), evidence)?;
@@ -162,8 +157,18 @@ fn build(data: &ReportData, evidence: &[EvidenceRow], scores: &[MeasureRow]) -> 
     book.save_to_buffer()
 }
 
+/// What a workbook says of itself: the day up to which its data reach, not the one on which it was written.
+pub(super) fn dated(title: &str, day: NaiveDate) -> Result<DocProperties, XlsxError> {
+    let created = ExcelDateTime::from_ymd(
+        u16::try_from(day.year()).unwrap_or(1900),
+        u8::try_from(day.month()).unwrap_or(1),
+        u8::try_from(day.day()).unwrap_or(1),
+    )?;
+    Ok(DocProperties::new().set_title(title).set_creation_datetime(&created))
+}
+
 /// Names the sheet and writes its header row, which stays in sight and filters.
-fn header(sheet: &mut Worksheet, name: &str, columns: &[Column], rows: usize) -> Result<(), XlsxError> {
+pub(super) fn header(sheet: &mut Worksheet, name: &str, columns: &[Column<'_>], rows: usize) -> Result<(), XlsxError> {
     sheet.set_name(name)?;
     headings(sheet, 0, columns)?;
     sheet.set_freeze_panes(1, 1)?;
@@ -173,7 +178,7 @@ fn header(sheet: &mut Worksheet, name: &str, columns: &[Column], rows: usize) ->
     Ok(())
 }
 
-fn headings(sheet: &mut Worksheet, row: u32, columns: &[Column]) -> Result<(), XlsxError> {
+fn headings(sheet: &mut Worksheet, row: u32, columns: &[Column<'_>]) -> Result<(), XlsxError> {
     let bold = Format::new().set_bold().set_border_bottom(rust_xlsxwriter::FormatBorder::Thin).set_align(FormatAlign::Top);
     for (at, (heading, _, width)) in (0..).zip(columns) {
         sheet.write_string_with_format(row, at, *heading, &bold)?;
@@ -183,7 +188,7 @@ fn headings(sheet: &mut Worksheet, row: u32, columns: &[Column]) -> Result<(), X
 }
 
 /// A name or a sentence; what Excel cannot hold is cut off.
-fn text(sheet: &mut Worksheet, row: u32, column: u16, value: &str) -> Result<(), XlsxError> {
+pub(super) fn text(sheet: &mut Worksheet, row: u32, column: u16, value: &str) -> Result<(), XlsxError> {
     if value.chars().count() > LONGEST {
         let cut: String = value.chars().take(LONGEST - 1).chain(['…']).collect();
         sheet.write_string(row, column, cut)?;
@@ -266,7 +271,7 @@ fn summary(sheet: &mut Worksheet, data: &ReportData, title: &str) -> Result<(), 
         row += 1;
     }
     row += 1;
-    let by_signal: [Column; 6] = [
+    let by_signal: [Column<'_>; 6] = [
         ("Currency", "", 12.0),
         ("Signal", "", 16.0),
         ("Findings", "", 16.0),
@@ -368,8 +373,8 @@ fn coverage(sheet: &mut Worksheet, data: &ReportData) -> Result<(), XlsxError> {
 }
 
 fn dictionary(sheet: &mut Worksheet) -> Result<(), XlsxError> {
-    let columns: [Column; 3] = [("Sheet", "", 14.0), ("Column", "", 18.0), ("What it is", "", 100.0)];
-    let sheets: [(&str, &[Column]); 5] = [
+    let columns: [Column<'_>; 3] = [("Sheet", "", 14.0), ("Column", "", 18.0), ("What it is", "", 100.0)];
+    let sheets: [(&str, &[Column<'_>]); 5] = [
         ("Summary", &SUMMARY),
         ("Findings", &FINDINGS),
         ("Evidence", &EVIDENCE),

@@ -1,10 +1,11 @@
 //! What every command prints: one JSON document where that is asked for, and text that fits a mail.
 
 use super::over_time::{Q1, Seats};
+use calamine::{Data, DataType as _, Reader as _, Xlsx};
 use clap::CommandFactory as _;
 use serde_json::Value;
 use shortfall::cli::Cli;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Cursor};
 use std::process::{Command, Output, Stdio};
 
 /// Every command that has no commands below it, as it is called.
@@ -159,4 +160,77 @@ fn the_summary_of_an_analysis_can_be_pasted_into_a_mail() {
         assert!(line.chars().count() <= 78 && line.trim_end() == line && !line.contains(['\u{1b}', '\u{2500}']), "{line}");
     }
     assert!(ran.stderr.is_empty(), "no progress where there is no terminal: {}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// Rows of a workbook's only sheet.
+fn rows(book: Vec<u8>) -> Vec<Vec<Data>> {
+    let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(book)).expect("a workbook");
+    let sheet = book.worksheet_range_at(0).expect("a sheet").expect("readable");
+    sheet.rows().map(<[Data]>::to_vec).collect()
+}
+
+#[test]
+fn a_workbook_has_the_columns_of_csv_with_numbers_days_and_names() {
+    let seats = Seats::new();
+    seats.bill_quarter(Q1, "2026-03-31", 40);
+    seats.book.analyze("2026Q1");
+    let book = rows(seats.book.shortfall(&["findings", "--format", "xlsx"]).stdout);
+    let csv = seats.book.shortfall(&["findings", "--format", "csv"]).stdout;
+    let csv = String::from_utf8(csv).expect("UTF-8");
+    let header: Vec<&str> = csv.lines().next().expect("a header").split(',').collect();
+    assert_eq!(book[0].iter().map(|cell| cell.as_string().expect("a name")).collect::<Vec<_>>(), header);
+    let cell = |name: &str| &book[1][header.iter().position(|column| *column == name).expect("a column")];
+    assert_eq!((book.len(), cell("leakage"), cell("customer_name")), (2, &Data::Float(396.0), &Data::String("Acme".to_owned())));
+    assert_eq!(cell("first_month").as_date().map(|day| day.to_string()).as_deref(), Some("2026-01-01"));
+    assert_eq!(cell("p_value"), &Data::Empty);
+
+    let query = "SELECT '=1+1' AS name, DATE '1066-10-14' AS old, -12.50 AS amount, CAST('NaN' AS DOUBLE) AS none, true AS yes";
+    let book = rows(seats.book.shortfall(&["sql", query, "--format", "xlsx"]).stdout);
+    let text = |text: &str| Data::String(text.to_owned());
+    assert_eq!(book[1], [text("=1+1"), text("1066-10-14"), Data::Float(-12.5), Data::Empty, text("true")]);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_fault() {
+    let seats = Seats::new();
+    seats.bill_quarter(Q1, "2026-03-31", 40);
+    seats.book.analyze("2026Q1");
+    let lake = seats.book.lake.root().display().to_string();
+    for format in ["table", "csv", "json", "parquet"] {
+        let mut reading = command(&["findings", "--lake", &lake, "--format", format])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command runs");
+        drop(reading.stdout.take());
+        let ended = reading.wait_with_output().expect("ended");
+        assert!(ended.status.success() && ended.stderr.is_empty(), "{format}: {}", String::from_utf8_lossy(&ended.stderr));
+    }
+}
+
+#[test]
+fn settings_beside_the_lake_yield_to_the_environment_and_that_to_flags() {
+    let seats = Seats::new();
+    let lake = seats.book.lake.root().to_owned();
+    let file = lake.parent().expect("a folder").join("shortfall.toml");
+    let words = |more: &[&str]| {
+        [&["check", "--lake", lake.to_str().expect("UTF-8")], more].concat().iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()
+    };
+    let is_json =
+        |command: &mut Command| serde_json::from_slice::<Value>(&command.output().expect("the command runs").stdout).is_ok();
+    let called = |more: &[&str]| command(&words(more).iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(!is_json(&mut called(&[])));
+    std::fs::write(&file, "output = \"json\"\n").expect("written");
+    assert!(is_json(&mut called(&[])));
+    assert!(!is_json(called(&[]).env("SHORTFALL_OUTPUT", "text")));
+    assert!(is_json(called(&["--output", "json"]).env("SHORTFALL_OUTPUT", "text")));
+    std::fs::write(&file, "outptu = \"json\"\n").expect("written");
+    let ran = called(&[]).output().expect("the command runs");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(
+        ran.status.code() == Some(2)
+            && said.contains("there is no setting `outptu`; known are ")
+            && said.contains("memory_limit"),
+        "{said}"
+    );
 }

@@ -213,7 +213,7 @@ fn what_is_unmapped_is_priced_in_every_summary_and_says_what_helps() {
     assert!(out.contains("shortfall map suggest --lake"), "{out}");
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let ran = place.book.shortfall(&["analyze", "--quarter", "2026Q3"]);
-    let nothing = "nothing in 2026Q3 belongs to a known customer and service; unmapped: 290.4 USD of vendor cost in 3 ids";
+    let nothing = "nothing in 2026Q3 belongs to a known customer and service; unmapped: 290.4 USD of vendor cost in 4 ids";
     assert!(ran.status.code() == Some(2) && said(&ran.stderr).contains(nothing), "{}", said(&ran.stderr));
     let customers =
         place.write("customers.csv", "system,native_id,customer_key\nmicrosoft_csp,t-harbor,connectwise:HarborDental\n");
