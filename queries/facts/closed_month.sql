@@ -9,10 +9,14 @@
 --   billed, or not, by invoices that are not in the lake. Assumed (inference): what is dated a day holds all invoices of that day
 -- reads: facts.billed_line, facts.invoice_line, facts.fact_monthly
 WITH book AS (
-  SELECT CAST(max(invoice_date) AS DATE) AS day FROM facts.invoice_line
-  WHERE coalesce(status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced', 'itemised', 'planned')
+  -- In one row: two cross joins do not fit into little memory.
+  SELECT max(day) AS day, min(month) AS opened
+  FROM (
+    SELECT CAST(invoice_date AS DATE) AS day, CAST(NULL AS DATE) AS month FROM facts.invoice_line
+    WHERE coalesce(status, 'open') NOT IN ('void', 'voided', 'draft', 'deleted', 'uncollectible', 'not_invoiced', 'itemised', 'planned')
+    UNION ALL SELECT CAST(NULL AS DATE), month FROM facts.billed_line
+  )
 ),
-opened AS (SELECT min(month) AS month FROM facts.billed_line),
 covered AS (
   SELECT customer_key, service_key, month, CAST(min(invoice_date) AS DATE) AS day
   FROM facts.billed_line
@@ -37,11 +41,10 @@ due AS (
          coalesce(own.days_after, greatest(customer.days_after, service.days_after)) AS days_after
   FROM pair
   CROSS JOIN book
-  CROSS JOIN opened
   LEFT JOIN own ON pair.customer_key = own.customer_key AND pair.service_key = own.service_key
   LEFT JOIN customer ON pair.customer_key = customer.customer_key
   LEFT JOIN service ON pair.service_key = service.service_key
-  WHERE opened.month IS NOT NULL
+  WHERE book.opened IS NOT NULL
 )
 SELECT customer_key, service_key,
        greatest(month, CAST(date_trunc('month', day) - INTERVAL '2 months' AS DATE),

@@ -20,8 +20,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// Rows of a fact that keeps all threads busy alone, as do those that read it. Two of its kind at a time take turns in the caches and hold twice the
-/// memory: of a hundred million rows of usage, 3.3 million of `usage_native`, an analysis took 53 s and 6.6 GiB with two, 42 s and 4.4 GiB with one.
+/// Rows of a fact that keeps all threads busy alone, as do those that read it. Two of its kind at a time take turns in the caches and hold more
+/// memory: of a hundred million rows of usage, 3.3 million of `usage_native`, an analysis took 54 s with two and 38 s with one (medians of three).
 const LARGE: usize = 1_000_000;
 
 /// Months of a year before its last quarter.
