@@ -138,7 +138,7 @@ mod tests {
     fn what_nobody_says_is_as_the_file_says() {
         let file = "threads = 3\noutput = \"json\"\ncluster = \"http://10.0.0.1:50050\"\ntrace = true\n";
         let said = understood(file, &["analyze", "--quarter", "2026Q3"]).expect("understood");
-        for part in ["threads: Some(3)", "output: Json", "http://10.0.0.1:50050", "trace: true"] {
+        for part in ["threads: Some(3)", "output: Json", "http://10.0.0.1:50050", "timings: true"] {
             assert!(said.contains(part), "{part}: {said}");
         }
         let flags = ["analyze", "--quarter", "2026Q3", "--threads", "5", "--output", "text"];
