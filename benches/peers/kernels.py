@@ -11,10 +11,8 @@ S, p, slope), as a million would take ten minutes. DuckDB lists all pairs by a j
 
 import argparse
 import json
-import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +21,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pymannkendall
+from run import process
 
 MONTHS = 36
 RUNS = 5
@@ -51,13 +50,9 @@ def shortfall(binary: Path, y: np.ndarray, threads: int) -> tuple[list[float], n
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "series.f64"
         y.astype("<f8").tofile(file)
-        env = os.environ | {"SHORTFALL_KERNEL_SERIES": str(file), "RAYON_NUM_THREADS": str(threads)}
-        child = subprocess.Popen([binary, file], env=env, stdout=subprocess.PIPE, text=True)
-        text = child.stdout.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        if os.waitstatus_to_exitcode(status) != 0:
-            sys.exit(f"{binary} failed")
-        return json.loads(text)["seconds"], np.fromfile(f"{file}.answers", "<f8").reshape(-1, 5), usage.ru_maxrss
+        variables = [f"SHORTFALL_KERNEL_SERIES={file}", f"RAYON_NUM_THREADS={threads}"]
+        _, _, peak, text, _ = process(["env", *variables, str(binary), str(file)])
+        return json.loads(text)["seconds"], np.fromfile(f"{file}.answers", "<f8").reshape(-1, 5), peak
 
 
 def in_sql(connection, y: np.ndarray, chunk: int) -> tuple[float, np.ndarray]:

@@ -5,6 +5,7 @@
 //! lake in a store has none.
 
 use super::{Cli, Failure};
+use crate::lake::store::is_url;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 use std::collections::BTreeSet;
@@ -64,7 +65,7 @@ fn beside_lake(matches: &ArgMatches) -> Option<PathBuf> {
         of = below;
     }
     let lake = of.try_get_one::<PathBuf>(LAKE).ok().flatten()?;
-    if lake.to_string_lossy().contains("://") {
+    if is_url(&lake.to_string_lossy()) {
         return None;
     }
     // A path such as `.` has a parent only when it is written out.

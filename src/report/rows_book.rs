@@ -3,14 +3,14 @@
 //! Numbers and amounts are Excel's numbers, which keep 15 digits, dates its dates; everything else is a string cell: a customer called `=cmd()` is a name. The same rows give the same bytes.
 
 use super::ReportError;
-use super::workbook::{Column, dated, header, text};
+use super::workbook::{Column, dated, excel_day, header, text};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Float64Type};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use chrono::{Datelike as _, NaiveDate};
-use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
+use chrono::NaiveDate;
+use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
 /// Widest column, in pixels: some sixty characters.
 const WIDEST: u32 = 440;
@@ -75,15 +75,11 @@ impl<'a> Cells<'a> {
             }
             Self::Days(days) if days.is_valid(of) => {
                 if let Some(day) = days.as_primitive::<Date32Type>().value_as_date(of) {
-                    let date =
-                        u16::try_from(day.year()).ok().zip(u8::try_from(day.month()).ok()).zip(u8::try_from(day.day()).ok());
-                    let date = date.map(|((year, month), day)| ExcelDateTime::from_ymd(year, month, day));
-                    match date {
-                        // Excel's days begin in 1900.
-                        Some(Ok(date)) => {
+                    match excel_day(day) {
+                        Ok(date) => {
                             sheet.write_datetime_with_format(row, column, &date, &Format::new().set_num_format("yyyy-mm-dd"))?
                         }
-                        _ => sheet.write_string(row, column, day.to_string())?,
+                        Err(_) => sheet.write_string(row, column, day.to_string())?,
                     };
                 }
             }

@@ -159,12 +159,13 @@ fn build(data: &ReportData, evidence: &[EvidenceRow], scores: &[MeasureRow]) -> 
 
 /// What a workbook says of itself: the day up to which its data reach, not the one on which it was written.
 pub(super) fn dated(title: &str, day: NaiveDate) -> Result<DocProperties, XlsxError> {
-    let created = ExcelDateTime::from_ymd(
-        u16::try_from(day.year()).unwrap_or(1900),
-        u8::try_from(day.month()).unwrap_or(1),
-        u8::try_from(day.day()).unwrap_or(1),
-    )?;
-    Ok(DocProperties::new().set_title(title).set_creation_datetime(&created))
+    Ok(DocProperties::new().set_title(title).set_creation_datetime(&excel_day(day)?))
+}
+
+/// A day as Excel counts them, from 1900 on; an error for those before.
+pub(super) fn excel_day(day: NaiveDate) -> Result<ExcelDateTime, XlsxError> {
+    let small = |part: u32| u8::try_from(part).unwrap_or_default();
+    ExcelDateTime::from_ymd(u16::try_from(day.year()).unwrap_or_default(), small(day.month()), small(day.day()))
 }
 
 /// Names the sheet and writes its header row, which stays in sight and filters.
@@ -219,8 +220,7 @@ fn money(sheet: &mut Worksheet, row: u32, column: u16, amount: Decimal, currency
 }
 
 fn month(sheet: &mut Worksheet, row: u32, column: u16, month: Month) -> Result<(), XlsxError> {
-    let day = month.first_day();
-    let date = ExcelDateTime::from_ymd(u16::try_from(day.year()).unwrap_or(1900), u8::try_from(day.month()).unwrap_or(1), 1)?;
+    let date = excel_day(month.first_day())?;
     sheet.write_datetime_with_format(row, column, &date, &Format::new().set_num_format("yyyy-mm"))?;
     Ok(())
 }

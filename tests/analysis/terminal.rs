@@ -213,12 +213,9 @@ fn settings_beside_the_lake_yield_to_the_environment_and_that_to_flags() {
     let seats = Seats::new();
     let lake = seats.book.lake.root().to_owned();
     let file = lake.parent().expect("a folder").join("shortfall.toml");
-    let words = |more: &[&str]| {
-        [&["check", "--lake", lake.to_str().expect("UTF-8")], more].concat().iter().map(|w| (*w).to_owned()).collect::<Vec<_>>()
-    };
     let is_json =
         |command: &mut Command| serde_json::from_slice::<Value>(&command.output().expect("the command runs").stdout).is_ok();
-    let called = |more: &[&str]| command(&words(more).iter().map(String::as_str).collect::<Vec<_>>());
+    let called = |more: &[&str]| command(&[&["check", "--lake", lake.to_str().expect("UTF-8")], more].concat());
     assert!(!is_json(&mut called(&[])));
     std::fs::write(&file, "output = \"json\"\n").expect("written");
     assert!(is_json(&mut called(&[])));
